@@ -1,0 +1,20 @@
+//! The core of sixlane: who may send a request now, who waits, and who is turned away.
+//!
+//! Everything here is plain Rust that knows no browser, no clock and no source of randomness: the same
+//! events at the same times give the same actions. [`Scheduler`] is the facade; [`queue`] is the order.
+//! The shell for WebAssembly is `web`, which exists on that target alone.
+
+pub mod config;
+pub mod priority;
+pub mod queue;
+pub mod scheduler;
+pub mod time;
+
+#[cfg(target_family = "wasm")]
+pub mod web;
+
+pub use config::{Aging, Config, ConfigError, Strategy};
+pub use priority::{Level, Priority};
+pub use queue::{CallId, LaneId};
+pub use scheduler::{Action, Body, Event, Lent, Outcome, Refusal, Scheduler, Submission};
+pub use time::Time;

@@ -1,0 +1,736 @@
+//! The order: who waits, who goes next, and how many are under way.
+//!
+//! Calls stand in lanes (one an origin, say). A lane has a limit, and so have all lanes together. Within
+//! these limits the more urgent goes first, and among equals the one that arrived first. A lane that is full
+//! holds up nobody but its own: only lanes with room compete.
+//!
+//! # How long anybody waits
+//!
+//! With [`Aging::oldest_every`] = N, take a call with `a` older calls waiting in its lane (those that come
+//! back after a pre-emption count). Emergencies apart, which go before everything:
+//!
+//! - **It is among the next N · (a + 1) starts of its lane**, whatever arrives after it at whatever priority.
+//!   Each N-th start of a lane is a *turn*: it goes to the lane's oldest.
+//! - **Its lane gets its share of the common limit**: each N-th start for which several lanes competed is a
+//!   turn too, and goes to the oldest call of them all. With `A` older calls in all lanes, and its own lane
+//!   ready all the while, it is among the next N · (A + 1) of these.
+//!
+//! Both are properties in `tests/model.rs`.
+//!
+//! # Cost
+//!
+//! Adding, taking, removing and changing priority are O(log n). A waiting call takes at most 64 bytes: an
+//! [`Entry`] of 40, and a place in up to four heaps of 4 bytes, with an eighth of slack.
+
+mod heap;
+
+use crate::config::{Aging, Config, Strategy};
+use crate::priority::{Level, Priority};
+use crate::time::Time;
+use heap::{Heap, NOWHERE, Order, push_tight};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// One call, from its arrival to its end. Late uses of an id whose call has ended are noticed and ignored.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CallId {
+    index: u32,
+    generation: u32,
+}
+
+impl CallId {
+    /// Generations before an index's ids repeat: what leaves an id, and an action beside it, exact in a
+    /// JavaScript number.
+    const GENERATIONS: u32 = 1 << 16;
+
+    /// As one number below 2^48; its low 32 bits are an index that is reused, so small and dense.
+    pub const fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+
+    /// Back from [`to_bits`](Self::to_bits). Any number is an id, if perhaps of no call.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// A lane, as long as it has calls and for a while after.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct LaneId(pub u32);
+
+/// Two facts about a call that the queue keeps for its owner.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Facts {
+    /// Sending it again does no harm, so it may be pre-empted.
+    pub repeatable: bool,
+    /// Its slot is free once its headers are there.
+    pub until_headers: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    priority: Priority,
+    /// Unique: order of arrival and age in one.
+    arrived: Time,
+    lane: u32,
+    /// 16 bits of it; the facts ride on top, which keeps an entry at 40 bytes.
+    generation: u32,
+    /// Places in the heaps.
+    best: u32,
+    oldest: u32,
+    fading: u32,
+    worst: u32,
+}
+
+impl Entry {
+    const REPEATABLE: u32 = 1 << 30;
+    const UNTIL_HEADERS: u32 = 1 << 29;
+    const FREE: u32 = 1 << 31;
+
+    const fn generation(&self) -> u32 {
+        self.generation & (CallId::GENERATIONS - 1)
+    }
+
+    const fn waits(&self) -> bool {
+        self.best != NOWHERE
+    }
+
+    fn key(&self) -> (Priority, std::cmp::Reverse<Time>) {
+        (self.priority, std::cmp::Reverse(self.arrived))
+    }
+}
+
+/// Most urgent first, then in order of arrival.
+#[derive(Debug)]
+struct Best;
+impl Order for Best {
+    type Item = Entry;
+    fn before(a: &Entry, b: &Entry) -> bool {
+        a.key() > b.key()
+    }
+    fn place(entry: &mut Entry) -> &mut u32 {
+        &mut entry.best
+    }
+}
+
+/// The other way round: least urgent first, the youngest among equals.
+#[derive(Debug)]
+struct Worst;
+impl Order for Worst {
+    type Item = Entry;
+    fn before(a: &Entry, b: &Entry) -> bool {
+        a.key() < b.key()
+    }
+    fn place(entry: &mut Entry) -> &mut u32 {
+        &mut entry.worst
+    }
+}
+
+#[derive(Debug)]
+struct Oldest;
+impl Order for Oldest {
+    type Item = Entry;
+    fn before(a: &Entry, b: &Entry) -> bool {
+        a.arrived < b.arrived
+    }
+    fn place(entry: &mut Entry) -> &mut u32 {
+        &mut entry.oldest
+    }
+}
+
+/// Those that sink to low one day, the next one first.
+#[derive(Debug)]
+struct Fading;
+impl Order for Fading {
+    type Item = Entry;
+    fn before(a: &Entry, b: &Entry) -> bool {
+        a.arrived < b.arrived
+    }
+    fn place(entry: &mut Entry) -> &mut u32 {
+        &mut entry.fading
+    }
+}
+
+#[derive(Debug)]
+struct Lane {
+    best: Heap<Best>,
+    oldest: Heap<Oldest>,
+    running: u32,
+    /// Starts since the last turn of the lane's oldest.
+    starts: u32,
+    open: bool,
+    /// Keys of its first calls, kept here so that lanes compare without a look at the entries.
+    first: (Priority, std::cmp::Reverse<Time>),
+    eldest: Time,
+    ready_best: u32,
+    ready_oldest: u32,
+}
+
+#[derive(Debug)]
+struct LaneBest;
+impl Order for LaneBest {
+    type Item = Lane;
+    fn before(a: &Lane, b: &Lane) -> bool {
+        a.first > b.first
+    }
+    fn place(lane: &mut Lane) -> &mut u32 {
+        &mut lane.ready_best
+    }
+}
+
+#[derive(Debug)]
+struct LaneOldest;
+impl Order for LaneOldest {
+    type Item = Lane;
+    fn before(a: &Lane, b: &Lane) -> bool {
+        a.eldest < b.eldest
+    }
+    fn place(lane: &mut Lane) -> &mut u32 {
+        &mut lane.ready_oldest
+    }
+}
+
+/// Calls of one level.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Count {
+    /// Waiting for a slot.
+    pub queued: u32,
+    /// Holding one.
+    pub running: u32,
+}
+
+/// Figures of one lane.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LaneStatus {
+    /// Which lane.
+    pub lane: LaneId,
+    /// Slots it has. `None`: only the common limit counts.
+    pub limit: Option<u32>,
+    /// Waiting and holding a slot.
+    pub count: Count,
+}
+
+/// See the [module's page](self).
+#[derive(Debug)]
+pub struct Queue {
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    lanes: Vec<Lane>,
+    free_lanes: Vec<u32>,
+    /// Lanes that have a call waiting and a slot to give.
+    ready_best: Heap<LaneBest>,
+    ready_oldest: Heap<LaneOldest>,
+    fading: Heap<Fading>,
+    /// Kept only where somebody may be dropped.
+    worst: Heap<Worst>,
+    /// Waiting emergencies: few, so a small tree.
+    emergencies: BTreeSet<(Time, CallId)>,
+    last_arrival: Time,
+    per_lane: Option<u32>,
+    concurrency: Option<u32>,
+    drops: bool,
+    aging: Aging,
+    /// Contested starts since the last turn of the oldest of all.
+    starts: u32,
+    running: u32,
+    waiting: u32,
+    by_level: [Count; 5],
+}
+
+impl Queue {
+    /// An empty queue that obeys `config`.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            lanes: Vec::new(),
+            free_lanes: Vec::new(),
+            ready_best: Heap::default(),
+            ready_oldest: Heap::default(),
+            fading: Heap::default(),
+            worst: Heap::default(),
+            emergencies: BTreeSet::new(),
+            last_arrival: Time::ZERO,
+            per_lane: config.per_lane,
+            concurrency: config.concurrency,
+            drops: config.high_water.is_some() && config.strategy == Strategy::DropLowest,
+            aging: config.aging,
+            starts: 0,
+            running: 0,
+            waiting: 0,
+            by_level: [Count::default(); 5],
+        }
+    }
+
+    /// Opens a lane.
+    pub fn open_lane(&mut self) -> LaneId {
+        let lane = Lane {
+            best: Heap::default(),
+            oldest: Heap::default(),
+            running: 0,
+            starts: 0,
+            open: true,
+            first: (Priority::EMERGENCY, std::cmp::Reverse(Time::ZERO)),
+            eldest: Time::ZERO,
+            ready_best: NOWHERE,
+            ready_oldest: NOWHERE,
+        };
+        if let Some(index) = self.free_lanes.pop() {
+            self.lanes[index as usize] = lane;
+            LaneId(index)
+        } else {
+            self.lanes.push(lane);
+            LaneId(self.lanes.len() as u32 - 1)
+        }
+    }
+
+    /// Closes a lane, unless calls wait or run in it. Its id may come back for another lane.
+    pub fn close_lane(&mut self, lane: LaneId) {
+        if self.is_idle(lane) {
+            self.lanes[lane.0 as usize].open = false;
+            self.free_lanes.push(lane.0);
+        }
+    }
+
+    /// Whether the lane is open and nothing waits or runs in it.
+    pub fn is_idle(&self, lane: LaneId) -> bool {
+        self.lane(lane).is_some_and(|lane| lane.open && lane.running == 0 && lane.best.len() == 0)
+    }
+
+    /// Whether the lane is open.
+    pub fn is_open(&self, lane: LaneId) -> bool {
+        self.lane(lane).is_some_and(|lane| lane.open)
+    }
+
+    /// Lets a call in that arrived at `arrived`; no two arrive at the same time, the later one moves by a
+    /// nanosecond. The lane must be open.
+    pub fn insert(&mut self, lane: LaneId, priority: Priority, facts: Facts, arrived: Time) -> CallId {
+        let id = self.admit(lane, priority, facts, arrived);
+        self.join(id.index);
+        id
+    }
+
+    /// Lets a call in that is under way already, whatever the limits say.
+    pub fn insert_running(
+        &mut self,
+        lane: LaneId,
+        priority: Priority,
+        facts: Facts,
+        arrived: Time,
+    ) -> CallId {
+        let id = self.admit(lane, priority, facts, arrived);
+        self.hold(id.index);
+        id
+    }
+
+    fn admit(&mut self, lane: LaneId, priority: Priority, facts: Facts, arrived: Time) -> CallId {
+        debug_assert!(self.is_open(lane));
+        let arrived = arrived.max(self.last_arrival.next());
+        self.last_arrival = arrived;
+        let mut entry = Entry {
+            priority,
+            arrived,
+            lane: lane.0,
+            generation: 0,
+            best: NOWHERE,
+            oldest: NOWHERE,
+            fading: NOWHERE,
+            worst: NOWHERE,
+        };
+        if facts.repeatable {
+            entry.generation |= Entry::REPEATABLE;
+        }
+        if facts.until_headers {
+            entry.generation |= Entry::UNTIL_HEADERS;
+        }
+        if let Some(index) = self.free.pop() {
+            let generation = (self.entries[index as usize].generation() + 1) % CallId::GENERATIONS;
+            entry.generation |= generation;
+            self.entries[index as usize] = entry;
+            CallId { index, generation }
+        } else {
+            push_tight(&mut self.entries, entry);
+            CallId { index: self.entries.len() as u32 - 1, generation: 0 }
+        }
+    }
+
+    /// Who goes next, now taken: it runs. `None` when nobody may.
+    pub fn take_next(&mut self, now: Time) -> Option<CallId> {
+        self.fade(now);
+        if self.concurrency.is_some_and(|limit| self.running >= limit) {
+            return None;
+        }
+        let best = self.ready_best.first()?;
+        let emergency = self.lanes[best as usize].first.0 == Priority::EMERGENCY;
+        let (lane, turn) = if emergency || !self.is_turn_of_all() {
+            (best, false)
+        } else {
+            (self.ready_oldest.first()?, true)
+        };
+        let contested = self.ready_best.len() > 1;
+        let index = self.first_of(lane, turn, emergency)?;
+        if !emergency {
+            self.count_start(lane, index, contested);
+        }
+        Some(self.start(index))
+    }
+
+    /// Starts this waiting call, whatever the limits say. `None` when it does not wait.
+    pub fn take(&mut self, id: CallId) -> Option<CallId> {
+        let index = self.find(id).filter(|&index| self.entries[index as usize].waits())?;
+        Some(self.start(index))
+    }
+
+    fn is_turn_of_all(&self) -> bool {
+        self.ready_best.len() > 1 && self.aging.oldest_every.is_some_and(|every| self.starts + 1 >= every)
+    }
+
+    fn first_of(&self, lane: u32, turn_of_all: bool, emergency: bool) -> Option<u32> {
+        let lane = &self.lanes[lane as usize];
+        let turn = turn_of_all || self.aging.oldest_every.is_some_and(|every| lane.starts + 1 >= every);
+        if turn && !emergency { lane.oldest.first() } else { lane.best.first() }
+    }
+
+    /// Both counts start again whenever the oldest has gone, on a turn or because it was its time anyway.
+    fn count_start(&mut self, lane: u32, index: u32, contested: bool) {
+        let oldest_of_all = self.ready_oldest.first() == Some(lane);
+        let lane = &mut self.lanes[lane as usize];
+        let oldest = lane.oldest.first() == Some(index);
+        lane.starts = if oldest { 0 } else { lane.starts.saturating_add(1) };
+        if contested {
+            self.starts = if oldest && oldest_of_all { 0 } else { self.starts.saturating_add(1) };
+        }
+    }
+
+    fn start(&mut self, index: u32) -> CallId {
+        self.leave(index);
+        self.hold(index);
+        self.id_of(index)
+    }
+
+    /// Puts a running call back where it was, with its age.
+    pub fn put_back(&mut self, id: CallId) {
+        if let Some(index) = self.find(id).filter(|&index| !self.entries[index as usize].waits()) {
+            self.release(index);
+            self.join(index);
+        }
+    }
+
+    /// Ends a call, waiting or running. False when it had ended before.
+    pub fn remove(&mut self, id: CallId) -> bool {
+        let Some(index) = self.find(id) else { return false };
+        if self.entries[index as usize].waits() {
+            self.leave(index);
+        } else {
+            self.release(index);
+        }
+        self.entries[index as usize].generation |= Entry::FREE;
+        push_tight(&mut self.free, index);
+        true
+    }
+
+    /// Changes how urgent a waiting call is; its age stays. False when it does not wait.
+    pub fn set_priority(&mut self, id: CallId, priority: Priority) -> bool {
+        let Some(index) = self.find(id).filter(|&index| self.entries[index as usize].waits()) else {
+            return false;
+        };
+        self.reprioritise(index, priority);
+        true
+    }
+
+    fn reprioritise(&mut self, index: u32, priority: Priority) {
+        self.leave(index);
+        self.entries[index as usize].priority = priority;
+        self.join(index);
+    }
+
+    /// How many may run in all. `None`: no bound.
+    pub const fn concurrency(&self) -> Option<u32> {
+        self.concurrency
+    }
+
+    /// Changes how many may run in all.
+    pub fn set_concurrency(&mut self, limit: Option<u32>) {
+        self.concurrency = limit;
+    }
+
+    /// Sinks those to low whose moment has passed. The work is paid once a call: O(log n) for each.
+    pub fn fade(&mut self, now: Time) {
+        let Some(after) = self.aging.demote_after else { return };
+        while let Some(index) = self.fading.first() {
+            if now.since(self.entries[index as usize].arrived) < after {
+                return;
+            }
+            self.reprioritise(index, Level::Low.into());
+        }
+    }
+
+    /// The first emergency that waits, and its lane if that is what is full.
+    pub fn blocked_emergencies(&self) -> impl Iterator<Item = (CallId, Option<LaneId>)> + '_ {
+        self.emergencies.iter().map(|&(_, id)| {
+            let lane = self.entries[id.index as usize].lane;
+            (id, (!self.has_room(lane)).then_some(LaneId(lane)))
+        })
+    }
+
+    /// Who is dropped when too many wait: the least urgent, the youngest among equals.
+    pub fn worst(&self) -> Option<CallId> {
+        self.worst.first().map(|index| self.id_of(index))
+    }
+
+    /// All that wait, in order of arrival.
+    pub fn waiting_ids(&self) -> Vec<CallId> {
+        let waiting = self.lanes.iter().flat_map(|lane| lane.best.iter());
+        // A tree because there is one of this very type already: sorting would be 3 kB more of wasm.
+        let by_age: BTreeSet<(Time, CallId)> =
+            waiting.map(|index| (self.entries[index as usize].arrived, self.id_of(index))).collect();
+        by_age.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Whether this call waits.
+    pub fn waits(&self, id: CallId) -> bool {
+        self.find(id).is_some_and(|index| self.entries[index as usize].waits())
+    }
+
+    /// Whether this call waits or runs.
+    pub fn contains(&self, id: CallId) -> bool {
+        self.find(id).is_some()
+    }
+
+    /// The lane of a call.
+    pub fn lane_of(&self, id: CallId) -> Option<LaneId> {
+        self.find(id).map(|index| LaneId(self.entries[index as usize].lane))
+    }
+
+    /// The priority of a call, sunk if it has sunk.
+    pub fn priority_of(&self, id: CallId) -> Option<Priority> {
+        self.find(id).map(|index| self.entries[index as usize].priority)
+    }
+
+    /// When a call arrived.
+    pub fn arrival_of(&self, id: CallId) -> Option<Time> {
+        self.find(id).map(|index| self.entries[index as usize].arrived)
+    }
+
+    /// What the call's owner said of it.
+    pub fn facts_of(&self, id: CallId) -> Facts {
+        self.find(id).map_or_else(Facts::default, |index| {
+            let bits = self.entries[index as usize].generation;
+            Facts {
+                repeatable: bits & Entry::REPEATABLE != 0,
+                until_headers: bits & Entry::UNTIL_HEADERS != 0,
+            }
+        })
+    }
+
+    /// Calls waiting.
+    pub const fn waiting(&self) -> u32 {
+        self.waiting
+    }
+
+    /// Calls holding a slot.
+    pub const fn running(&self) -> u32 {
+        self.running
+    }
+
+    /// Both, by level as it is now; indexed as [`Level::ALL`].
+    pub const fn by_level(&self) -> [Count; 5] {
+        self.by_level
+    }
+
+    /// The longest anybody has waited who still waits.
+    pub fn oldest_wait(&self, now: Time) -> Duration {
+        let eldest = self.lanes.iter().filter_map(|lane| lane.oldest.first());
+        let arrived = eldest.map(|index| self.entries[index as usize].arrived).min();
+        arrived.map_or(Duration::ZERO, |arrived| now.since(arrived))
+    }
+
+    /// Figures of each open lane.
+    pub fn lanes(&self) -> impl Iterator<Item = LaneStatus> + '_ {
+        self.lanes.iter().enumerate().filter(|(_, lane)| lane.open).map(|(index, lane)| LaneStatus {
+            lane: LaneId(index as u32),
+            limit: self.per_lane,
+            count: Count { queued: lane.best.len() as u32, running: lane.running },
+        })
+    }
+
+    fn lane(&self, lane: LaneId) -> Option<&Lane> {
+        self.lanes.get(lane.0 as usize)
+    }
+
+    fn find(&self, id: CallId) -> Option<u32> {
+        let entry = self.entries.get(id.index as usize)?;
+        (entry.generation() == id.generation && entry.generation & Entry::FREE == 0).then_some(id.index)
+    }
+
+    fn id_of(&self, index: u32) -> CallId {
+        CallId { index, generation: self.entries[index as usize].generation() }
+    }
+
+    fn has_room(&self, lane: u32) -> bool {
+        self.per_lane.is_none_or(|limit| self.lanes[lane as usize].running < limit)
+    }
+
+    fn level_count(&mut self, index: u32) -> &mut Count {
+        &mut self.by_level[self.entries[index as usize].priority.level() as usize]
+    }
+
+    /// Into every heap it belongs to.
+    fn join(&mut self, index: u32) {
+        let Entry { priority, arrived, lane, .. } = self.entries[index as usize];
+        self.lanes[lane as usize].best.push(&mut self.entries, index);
+        self.lanes[lane as usize].oldest.push(&mut self.entries, index);
+        if self.aging.demote_after.is_some() && priority.fades() {
+            self.fading.push(&mut self.entries, index);
+        }
+        if self.drops {
+            self.worst.push(&mut self.entries, index);
+        }
+        if priority == Priority::EMERGENCY {
+            self.emergencies.insert((arrived, self.id_of(index)));
+        }
+        self.waiting += 1;
+        self.level_count(index).queued += 1;
+        self.refresh(lane);
+    }
+
+    /// Out of every heap it is in.
+    fn leave(&mut self, index: u32) {
+        let Entry { arrived, lane, .. } = self.entries[index as usize];
+        self.lanes[lane as usize].best.remove(&mut self.entries, index);
+        self.lanes[lane as usize].oldest.remove(&mut self.entries, index);
+        self.fading.remove(&mut self.entries, index);
+        self.worst.remove(&mut self.entries, index);
+        self.emergencies.remove(&(arrived, self.id_of(index)));
+        self.waiting -= 1;
+        self.level_count(index).queued -= 1;
+        self.refresh(lane);
+    }
+
+    fn hold(&mut self, index: u32) {
+        let lane = self.entries[index as usize].lane;
+        self.lanes[lane as usize].running += 1;
+        self.running += 1;
+        self.level_count(index).running += 1;
+        self.refresh(lane);
+    }
+
+    fn release(&mut self, index: u32) {
+        let lane = self.entries[index as usize].lane;
+        self.lanes[lane as usize].running -= 1;
+        self.running -= 1;
+        self.level_count(index).running -= 1;
+        self.refresh(lane);
+    }
+
+    /// Lets a lane compete where it has a call and room, at the place its first calls give it.
+    fn refresh(&mut self, index: u32) {
+        let room = self.has_room(index);
+        let lane = &mut self.lanes[index as usize];
+        let (Some(best), Some(oldest), true) = (lane.best.first(), lane.oldest.first(), room) else {
+            self.ready_best.remove(&mut self.lanes, index);
+            self.ready_oldest.remove(&mut self.lanes, index);
+            return;
+        };
+        lane.first = self.entries[best as usize].key();
+        lane.eldest = self.entries[oldest as usize].arrived;
+        if lane.ready_best == NOWHERE {
+            self.ready_best.push(&mut self.lanes, index);
+            self.ready_oldest.push(&mut self.lanes, index);
+        } else {
+            self.ready_best.update(&mut self.lanes, index);
+            self.ready_oldest.update(&mut self.lanes, index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Facts = Facts { repeatable: false, until_headers: false };
+
+    fn queue(change: impl FnOnce(&mut Config)) -> (Queue, LaneId) {
+        let mut config = Config { per_lane: None, aging: Aging::NONE, ..Config::default() };
+        change(&mut config);
+        let mut queue = Queue::new(&config);
+        let lane = queue.open_lane();
+        (queue, lane)
+    }
+
+    fn drain(queue: &mut Queue) -> Vec<CallId> {
+        std::iter::from_fn(|| queue.take_next(Time::ZERO)).collect()
+    }
+
+    #[test]
+    fn an_entry_takes_what_the_module_says() {
+        assert_eq!(size_of::<Entry>(), 40);
+    }
+
+    #[test]
+    fn the_more_urgent_goes_first_and_equals_in_order_of_arrival() {
+        let (mut queue, lane) = queue(|_| {});
+        let mut add = |level: Level| queue.insert(lane, level.into(), PLAIN, Time::ZERO);
+        let [low, first, second, high] =
+            [Level::Low, Level::Normal, Level::Normal, Level::High].map(&mut add);
+        assert_eq!(drain(&mut queue), [high, first, second, low]);
+    }
+
+    #[test]
+    fn an_id_is_no_longer_good_once_its_call_has_ended() {
+        let (mut queue, lane) = queue(|_| {});
+        let id = queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        assert!(queue.remove(id));
+        let next = queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        assert_eq!(id.to_bits() as u32, next.to_bits() as u32, "the index is reused");
+        assert!(!queue.remove(id) && !queue.contains(id) && queue.contains(next));
+        assert_eq!(CallId::from_bits(next.to_bits()), next);
+    }
+
+    #[test]
+    fn a_full_lane_holds_up_no_other() {
+        let (mut queue, lane) = queue(|config| config.per_lane = Some(1));
+        let other = queue.open_lane();
+        let [a, _b] = [0, 1].map(|_| queue.insert(lane, Level::Critical.into(), PLAIN, Time::ZERO));
+        let c = queue.insert(other, Level::Background.into(), PLAIN, Time::ZERO);
+        assert_eq!(drain(&mut queue), [a, c]);
+    }
+
+    #[test]
+    fn a_call_put_back_goes_before_its_younger_equals() {
+        let (mut queue, lane) = queue(|config| config.concurrency = Some(1));
+        let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO));
+        assert_eq!(drain(&mut queue), [a]);
+        queue.put_back(a);
+        assert_eq!(drain(&mut queue), [a]);
+        queue.remove(a);
+        assert_eq!(drain(&mut queue), [b]);
+    }
+
+    #[test]
+    fn what_waited_too_long_sinks_to_low_but_critical_does_not() {
+        let (mut queue, lane) = queue(|config| config.aging.demote_after = Some(Duration::from_secs(5)));
+        let mut add = |level: Level| queue.insert(lane, level.into(), PLAIN, Time::ZERO);
+        let [_high, _critical, low] = [Level::High, Level::Critical, Level::Low].map(&mut add);
+        let later = Time::ZERO.after(Duration::from_secs(6));
+        let normal = queue.insert(lane, Level::Normal.into(), PLAIN, later);
+        queue.fade(later);
+        let counts = queue.by_level().map(|count| count.queued);
+        assert_eq!(counts, [0, 2, 1, 0, 1]);
+        let order: Vec<_> = std::iter::from_fn(|| queue.take_next(later)).collect();
+        assert_eq!(order[1], normal);
+        assert_eq!(order[3], low, "the sunk one is older");
+    }
+
+    #[test]
+    fn a_lane_in_use_cannot_be_closed_and_a_closed_ones_place_is_used_again() {
+        let (mut queue, lane) = queue(|_| {});
+        let id = queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        queue.close_lane(lane);
+        assert!(queue.is_open(lane));
+        queue.remove(id);
+        queue.close_lane(lane);
+        queue.close_lane(lane);
+        assert_eq!((queue.open_lane(), queue.open_lane()), (lane, LaneId(1)));
+    }
+}

@@ -1,0 +1,730 @@
+//! The facade: events in, actions out, one deadline.
+
+use crate::config::{Config, Strategy};
+use crate::priority::{Level, Priority};
+use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue};
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// A body that nobody begins to read keeps its slot this long. Then the slot is lent out again: the browser
+/// still holds the connection, but a page that forgot a body must not stand still for ever.
+pub const UNREAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// A body of at most this many bytes frees its slot with its headers: the browser has read it off the
+/// connection by then, whether or not the page reads it.
+pub const SMALL_BODY: u64 = 64 * 1024;
+
+/// Endless bodies (event streams) hold at most this many slots of a lane, so that they cannot fill it.
+pub const STREAMS_PER_LANE: usize = 2;
+
+/// Lanes without a call that are remembered for [`Scheduler::lanes`]; above that, the longest idle is forgotten.
+pub const IDLE_LANES: usize = 64;
+
+/// What a new call says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Submission {
+    /// Where it stands; opened by [`Scheduler::open_lane`].
+    pub lane: LaneId,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Sending it again does no harm: it may be pre-empted.
+    pub repeatable: bool,
+    /// Its slot is free once its headers are there, not at the end of the body.
+    pub until_headers: bool,
+    /// It must not wait, or does not wait any more: it counts as running from now on, whatever the limits say.
+    pub immediate: bool,
+    /// Time over waiting and all attempts.
+    pub total: Option<Duration>,
+    /// Time for one attempt.
+    pub attempt: Option<Duration>,
+    /// When it arrived, if that was before now.
+    pub arrived: Option<Time>,
+}
+
+impl Submission {
+    /// A call that says nothing but where it stands and how urgent it is.
+    pub const fn new(lane: LaneId, priority: Priority) -> Self {
+        Self {
+            lane,
+            priority,
+            repeatable: false,
+            until_headers: false,
+            immediate: false,
+            total: None,
+            attempt: None,
+            arrived: None,
+        }
+    }
+}
+
+/// What is still to come when the headers are there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// This many bytes on the wire.
+    Sized(u64),
+    /// Something, of a length nobody says.
+    Unknown,
+    /// Something that does not end by itself, as an event stream.
+    Endless,
+}
+
+/// How a call that needs no slot any more was settled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// With a result.
+    Completed,
+    /// With an error of its own.
+    Failed,
+    /// By its caller's abort.
+    Cancelled,
+}
+
+/// What happened outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// The headers of a running call are there and its caller has them.
+    Headers(CallId, Body),
+    /// The caller began to read the body.
+    Reading(CallId),
+    /// The body has ended: read, failed, cancelled or dropped.
+    BodyEnded(CallId),
+    /// The call is settled and needs no slot: a task is done, an attempt failed, the caller aborted.
+    Settled(CallId, Outcome),
+    /// A waiting call is as urgent as this from now on.
+    Reprioritised(CallId, Priority),
+    /// How many may run in all has changed. `None`: no bound.
+    Concurrency(Option<u32>),
+    /// Nothing starts any more, until [`Event::Resumed`].
+    Paused,
+    /// The end of [`Event::Paused`].
+    Resumed,
+    /// Everything that waits is to be turned away.
+    Cleared,
+    /// The deadline has come.
+    Woke,
+}
+
+/// Why a call is turned away.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// More wait than [`Config::high_water`] allows.
+    QueueFull,
+    /// [`Event::Cleared`].
+    Cleared,
+    /// Its time is up, waiting or running; one that runs is to be aborted.
+    TimedOut,
+}
+
+/// Why a slot was given back although the body has not ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lent {
+    /// Nobody began to read it for [`UNREAD_LIMIT`].
+    Unread,
+    /// [`STREAMS_PER_LANE`] endless bodies hold slots of the lane already.
+    Streams,
+}
+
+/// What is to be done outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Send it, or run it; it is as urgent as this level by now.
+    Start(CallId, Level),
+    /// Stop the running attempt without a word to the caller; a [`Action::Start`] will come again.
+    Preempt(CallId),
+    /// Settle it with this error.
+    Reject(CallId, Refusal),
+    /// The call's slot is given to others; the call itself goes on.
+    Lend(CallId, Lent),
+    /// This lane is closed; its id may come back for another.
+    Forget(LaneId),
+}
+
+/// How far a running call has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// Waits for the headers, until a time if there is one.
+    Sent { until: Option<Time> },
+    /// Its caller has the headers and does not read, until a time.
+    Unread { until: Time },
+    /// Its caller reads.
+    Reading,
+    /// Its caller reads a body that has no end.
+    Streaming,
+}
+
+impl Phase {
+    /// Whether the caller has the headers.
+    const fn is_answered(self) -> bool {
+        !matches!(self, Self::Sent { .. })
+    }
+}
+
+/// What is known of a call that runs or has time limits. A call that only waits has none: a million of them may.
+#[derive(Clone, Copy, Debug, Default)]
+struct Record {
+    /// `None`: it waits.
+    phase: Option<Phase>,
+    total_until: Option<Time>,
+    attempt: Option<Duration>,
+}
+
+/// Calls settled so far, and slots taken from some for others.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// With a result.
+    pub completed: u64,
+    /// With an error, being turned away included.
+    pub failed: u64,
+    /// By abort or by [`Event::Cleared`].
+    pub cancelled: u64,
+    /// Attempts stopped for an emergency.
+    pub preempted: u64,
+}
+
+/// Decides who runs. Drive it in one loop: [`submit`](Self::submit) a call or [`handle`](Self::handle) an
+/// event, drain [`poll_action`](Self::poll_action) to `None`, then sleep until
+/// [`poll_timeout`](Self::poll_timeout) or the next event. Waking late or for nothing is harmless, and so are
+/// events about calls that have ended.
+#[derive(Debug)]
+pub struct Scheduler {
+    queue: Queue,
+    high_water: Option<u32>,
+    strategy: Strategy,
+    paused: bool,
+    records: BTreeMap<CallId, Record>,
+    /// Every time limit there is, of waiting calls and running ones.
+    deadlines: BTreeSet<(Time, CallId)>,
+    /// Longest idle first.
+    idle: VecDeque<LaneId>,
+    actions: VecDeque<Action>,
+    totals: Totals,
+}
+
+impl Scheduler {
+    /// A scheduler without calls.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            queue: Queue::new(config),
+            high_water: config.high_water,
+            strategy: config.strategy,
+            paused: false,
+            records: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            idle: VecDeque::new(),
+            actions: VecDeque::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Opens a lane. It is open until [`Action::Forget`] names it.
+    pub fn open_lane(&mut self) -> LaneId {
+        let lane = self.queue.open_lane();
+        self.rest(lane);
+        lane
+    }
+
+    /// Takes a new call in.
+    ///
+    /// A lane that is not open any more is opened again under a new id first: nothing is lost by asking late.
+    pub fn submit(&mut self, call: Submission, now: Time) -> CallId {
+        let lane = if self.queue.is_open(call.lane) { call.lane } else { self.open_lane() };
+        self.idle.retain(|&idle| idle != lane);
+        let facts = Facts { repeatable: call.repeatable, until_headers: call.until_headers };
+        let arrived = call.arrived.unwrap_or(now).min(now);
+        let id = if call.immediate {
+            self.queue.insert_running(lane, call.priority, facts, arrived)
+        } else {
+            self.queue.insert(lane, call.priority, facts, arrived)
+        };
+        if call.total.is_some() || call.attempt.is_some() {
+            let total_until = call.total.map(|total| arrived.after(total));
+            self.records.insert(id, Record { phase: None, total_until, attempt: call.attempt });
+            self.deadlines.extend(total_until.map(|at| (at, id)));
+        }
+        if call.immediate {
+            self.begin(id, now);
+        }
+        self.work_off(now);
+        self.turn_away_overflow(id, call.priority);
+        id
+    }
+
+    /// Takes one event that happened at `now`.
+    pub fn handle(&mut self, event: Event, now: Time) {
+        match event {
+            Event::Headers(id, body) => self.headers(id, body, now),
+            Event::Reading(id) => self.reading(id),
+            Event::BodyEnded(id) => self.body_ended(id),
+            Event::Settled(id, outcome) => self.settled(id, outcome),
+            Event::Reprioritised(id, priority) => {
+                self.queue.set_priority(id, priority);
+            }
+            Event::Concurrency(limit) => self.queue.set_concurrency(limit),
+            Event::Paused => self.paused = true,
+            Event::Resumed => self.paused = false,
+            Event::Cleared => self.clear(),
+            Event::Woke => {}
+        }
+        self.work_off(now);
+    }
+
+    /// The next thing to do outside, in order.
+    #[must_use]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to hand in [`Event::Woke`] if nothing happens before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.deadlines.first().map(|&(at, _)| at)
+    }
+
+    /// How many may run in all. `None`: no bound.
+    pub const fn concurrency(&self) -> Option<u32> {
+        self.queue.concurrency()
+    }
+
+    /// Whether [`Event::Paused`] was the last word.
+    pub const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Whether this call waits.
+    pub fn waits(&self, id: CallId) -> bool {
+        self.queue.waits(id)
+    }
+
+    /// Whether this call waits or holds a slot.
+    pub fn contains(&self, id: CallId) -> bool {
+        self.queue.contains(id)
+    }
+
+    /// Calls waiting, and calls holding a slot.
+    pub const fn count(&self) -> Count {
+        Count { queued: self.queue.waiting(), running: self.queue.running() }
+    }
+
+    /// The same by level as it is now, indexed as [`Level::ALL`].
+    pub const fn by_level(&self) -> [Count; 5] {
+        self.queue.by_level()
+    }
+
+    /// Figures of each open lane.
+    pub fn lanes(&self) -> impl Iterator<Item = LaneStatus> + '_ {
+        self.queue.lanes()
+    }
+
+    /// The longest anybody has waited who still waits.
+    pub fn oldest_wait(&self, now: Time) -> Duration {
+        self.queue.oldest_wait(now)
+    }
+
+    /// What became of calls so far.
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    fn headers(&mut self, id: CallId, body: Body, now: Time) {
+        let Some(Phase::Sent { .. }) = self.phase(id) else { return };
+        self.totals.completed += 1;
+        self.forget(id);
+        let phase = match body {
+            Body::None => None,
+            Body::Sized(bytes) if bytes <= SMALL_BODY => None,
+            _ if self.queue.facts_of(id).until_headers => None,
+            Body::Endless => {
+                let lent = self.streams_beside(id) >= STREAMS_PER_LANE;
+                if lent {
+                    self.actions.push_back(Action::Lend(id, Lent::Streams));
+                }
+                (!lent).then_some(Phase::Streaming)
+            }
+            Body::Sized(_) | Body::Unknown => Some(Phase::Unread { until: now.after(UNREAD_LIMIT) }),
+        };
+        let Some(phase) = phase else { return self.end(id) };
+        if let Phase::Unread { until } = phase {
+            self.deadlines.insert((until, id));
+        }
+        self.records.insert(id, Record { phase: Some(phase), ..Record::default() });
+    }
+
+    fn phase(&self, id: CallId) -> Option<Phase> {
+        self.records.get(&id)?.phase
+    }
+
+    fn streams_beside(&self, id: CallId) -> usize {
+        let lane = self.queue.lane_of(id);
+        let streams = self.records.iter().filter(|(_, record)| record.phase == Some(Phase::Streaming));
+        streams.filter(|&(&other, _)| self.queue.lane_of(other) == lane).count()
+    }
+
+    fn reading(&mut self, id: CallId) {
+        if let Some(Phase::Unread { .. }) = self.phase(id) {
+            self.forget(id);
+            self.records.insert(id, Record { phase: Some(Phase::Reading), ..Record::default() });
+        }
+    }
+
+    fn body_ended(&mut self, id: CallId) {
+        // A call whose headers were never told of is not settled, so its body cannot have ended.
+        if self.phase(id).is_some_and(Phase::is_answered) {
+            self.end(id);
+        }
+    }
+
+    fn settled(&mut self, id: CallId, outcome: Outcome) {
+        if !self.queue.contains(id) {
+            return;
+        }
+        // Once the caller has the headers, what comes is the end of the body, whatever it is called.
+        if !self.phase(id).is_some_and(Phase::is_answered) {
+            match outcome {
+                Outcome::Completed => self.totals.completed += 1,
+                Outcome::Failed => self.totals.failed += 1,
+                Outcome::Cancelled => self.totals.cancelled += 1,
+            }
+        }
+        self.end(id);
+    }
+
+    fn clear(&mut self) {
+        for id in self.queue.waiting_ids() {
+            self.refuse(id, Refusal::Cleared);
+        }
+    }
+
+    fn refuse(&mut self, id: CallId, why: Refusal) {
+        match why {
+            Refusal::Cleared => self.totals.cancelled += 1,
+            Refusal::QueueFull | Refusal::TimedOut => self.totals.failed += 1,
+        }
+        self.actions.push_back(Action::Reject(id, why));
+        self.end(id);
+    }
+
+    /// Emergencies are not turned away for want of room: at most slots keep them waiting.
+    fn turn_away_overflow(&mut self, newcomer: CallId, priority: Priority) {
+        if self.high_water.is_none_or(|most| self.queue.waiting() <= most) || !self.queue.waits(newcomer) {
+            return;
+        }
+        let victim = match self.strategy {
+            Strategy::Reject => Some(newcomer).filter(|_| priority != Priority::EMERGENCY),
+            Strategy::DropLowest => self.queue.worst(),
+        };
+        if let Some(victim) = victim {
+            self.refuse(victim, Refusal::QueueFull);
+        }
+    }
+
+    /// All that is due by now, then whoever may start.
+    fn work_off(&mut self, now: Time) {
+        while let Some(&(at, id)) = self.deadlines.first() {
+            if at > now {
+                break;
+            }
+            self.time_is_up(id);
+        }
+        if !self.paused {
+            while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency()) {
+                self.begin(id, now);
+                self.announce(id);
+            }
+        }
+    }
+
+    fn time_is_up(&mut self, id: CallId) {
+        if self.phase(id).is_some_and(Phase::is_answered) {
+            self.actions.push_back(Action::Lend(id, Lent::Unread));
+            self.end(id);
+        } else {
+            self.refuse(id, Refusal::TimedOut);
+        }
+    }
+
+    /// Takes a slot from the youngest call of the lowest level below high that can be sent again and whose
+    /// caller has nothing yet, for the first emergency that such a slot helps.
+    fn preempt_for_emergency(&mut self) -> Option<CallId> {
+        let (emergency, victim) = self.queue.blocked_emergencies().find_map(|(id, full)| {
+            let candidates = self.records.iter().filter(|&(&victim, record)| {
+                matches!(record.phase, Some(Phase::Sent { .. }))
+                    && self.queue.facts_of(victim).repeatable
+                    && full.is_none_or(|lane| self.queue.lane_of(victim) == Some(lane))
+            });
+            let ranked = candidates.filter_map(|(&victim, _)| {
+                let level = self.queue.priority_of(victim)?.level();
+                Some((level, std::cmp::Reverse(self.queue.arrival_of(victim)?), victim))
+            });
+            let (_, _, victim) = ranked.filter(|(level, ..)| *level < Level::High).min()?;
+            Some((id, victim))
+        })?;
+        if let Some(record) = self.records.get_mut(&victim) {
+            if let Some(Phase::Sent { until: Some(until) }) = record.phase.take() {
+                self.deadlines.remove(&(until, victim));
+            }
+            // One deadline may have stood for both limits.
+            self.deadlines.extend(record.total_until.map(|at| (at, victim)));
+        }
+        self.queue.put_back(victim);
+        self.totals.preempted += 1;
+        self.actions.push_back(Action::Preempt(victim));
+        self.queue.take(emergency)
+    }
+
+    /// An attempt begins: its clock runs.
+    fn begin(&mut self, id: CallId, now: Time) {
+        let record = self.records.entry(id).or_default();
+        let until = record.attempt.map(|attempt| now.after(attempt));
+        record.phase = Some(Phase::Sent { until });
+        self.deadlines.extend(until.map(|at| (at, id)));
+    }
+
+    fn announce(&mut self, id: CallId) {
+        let level = self.queue.priority_of(id).map_or(Level::Normal, Priority::level);
+        self.actions.push_back(Action::Start(id, level));
+    }
+
+    /// Drops what is known of a call, its deadlines with it.
+    fn forget(&mut self, id: CallId) {
+        let Some(Record { phase, total_until, .. }) = self.records.remove(&id) else { return };
+        let phase_until = match phase {
+            Some(Phase::Sent { until }) => until,
+            Some(Phase::Unread { until }) => Some(until),
+            Some(Phase::Reading | Phase::Streaming) | None => None,
+        };
+        for at in phase_until.into_iter().chain(total_until) {
+            self.deadlines.remove(&(at, id));
+        }
+    }
+
+    /// The call is over for us, wherever it was: nothing of it stays.
+    fn end(&mut self, id: CallId) {
+        let lane = self.queue.lane_of(id);
+        self.forget(id);
+        self.queue.remove(id);
+        if let Some(lane) = lane.filter(|&lane| self.queue.is_idle(lane)) {
+            self.rest(lane);
+        }
+    }
+
+    /// The lane is idle: it is remembered until others have been idle for a shorter time.
+    fn rest(&mut self, lane: LaneId) {
+        self.idle.push_back(lane);
+        while self.idle.len() > IDLE_LANES {
+            if let Some(lane) = self.idle.pop_front() {
+                self.queue.close_lane(lane);
+                self.actions.push_back(Action::Forget(lane));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn at(millis: u32) -> Time {
+        Time::ZERO.after(MS * millis)
+    }
+
+    struct Rig {
+        core: Scheduler,
+        lane: LaneId,
+    }
+
+    impl Rig {
+        fn new(change: impl FnOnce(&mut Config)) -> Self {
+            let mut config = Config::default();
+            change(&mut config);
+            let mut core = Scheduler::new(&config);
+            let lane = core.open_lane();
+            Self { core, lane }
+        }
+
+        fn get(&mut self, level: Level) -> CallId {
+            let call = Submission { repeatable: true, ..Submission::new(self.lane, level.into()) };
+            self.core.submit(call, Time::ZERO)
+        }
+
+        fn emergency(&mut self) -> CallId {
+            self.core.submit(Submission::new(self.lane, Priority::EMERGENCY), Time::ZERO)
+        }
+
+        fn actions(&mut self) -> Vec<Action> {
+            std::iter::from_fn(|| self.core.poll_action()).collect()
+        }
+    }
+
+    #[test]
+    fn the_next_starts_when_a_body_has_ended_not_with_the_headers() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
+        rig.core.handle(Event::Headers(a, Body::Unknown), at(1));
+        rig.core.handle(Event::Reading(a), at(2));
+        assert_eq!(rig.actions(), [Action::Start(a, Level::Normal)]);
+        rig.core.handle(Event::BodyEnded(a), at(3));
+        assert_eq!(rig.actions(), [Action::Start(b, Level::Normal)]);
+        assert_eq!(rig.core.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_small_body_or_none_frees_the_slot_with_the_headers() {
+        for body in [Body::None, Body::Sized(SMALL_BODY)] {
+            let mut rig = Rig::new(|config| config.per_lane = Some(1));
+            let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
+            rig.core.handle(Event::Headers(a, body), at(1));
+            assert_eq!(rig.actions().last(), Some(&Action::Start(b, Level::Normal)));
+        }
+    }
+
+    #[test]
+    fn the_slot_of_a_body_that_nobody_reads_is_lent_out_after_ten_seconds() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
+        rig.core.handle(Event::Headers(a, Body::Sized(SMALL_BODY + 1)), at(5));
+        rig.actions();
+        assert_eq!(rig.core.poll_timeout(), Some(at(10_005)));
+        rig.core.handle(Event::Woke, at(10_004));
+        assert_eq!(rig.actions(), []);
+        rig.core.handle(Event::Woke, at(10_005));
+        assert_eq!(rig.actions(), [Action::Lend(a, Lent::Unread), Action::Start(b, Level::Low)]);
+    }
+
+    #[test]
+    fn endless_bodies_hold_two_slots_of_a_lane_and_no_more() {
+        let mut rig = Rig::new(|_| {});
+        let streams = [0, 1, 2].map(|_| rig.get(Level::Normal));
+        rig.actions();
+        for id in streams {
+            rig.core.handle(Event::Headers(id, Body::Endless), at(1));
+        }
+        assert_eq!(rig.actions(), [Action::Lend(streams[2], Lent::Streams)]);
+        assert_eq!(rig.core.count().running, 2);
+    }
+
+    #[test]
+    fn an_emergency_takes_the_slot_of_the_least_urgent_youngest_that_can_be_repeated() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(3));
+        let old = rig.get(Level::Background);
+        let young = rig.get(Level::Background);
+        let post = rig.core.submit(Submission::new(rig.lane, Level::Background.into()), Time::ZERO);
+        rig.actions();
+        let emergency = rig.emergency();
+        assert_eq!(rig.actions(), [Action::Preempt(young), Action::Start(emergency, Level::Critical)]);
+        rig.core.handle(Event::Settled(old, Outcome::Completed), at(1));
+        assert_eq!(rig.actions(), [Action::Start(young, Level::Background)]);
+        assert!(rig.core.contains(post));
+    }
+
+    #[test]
+    fn an_emergency_takes_nothing_from_those_who_have_an_answer_or_are_urgent() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(2));
+        let answered = rig.get(Level::Background);
+        let high = rig.get(Level::High);
+        rig.core.handle(Event::Headers(answered, Body::Unknown), at(1));
+        let waiting = rig.get(Level::Critical);
+        rig.actions();
+        let emergency = rig.emergency();
+        assert_eq!(rig.actions(), []);
+        rig.core.handle(Event::Settled(high, Outcome::Failed), at(2));
+        assert_eq!(rig.actions(), [Action::Start(emergency, Level::Critical)]);
+        assert!(rig.core.waits(waiting));
+    }
+
+    #[test]
+    fn time_limits_end_waiting_and_running_calls_but_not_bodies() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(2));
+        let limited = Submission { total: Some(MS * 50), ..Submission::new(rig.lane, Level::Normal.into()) };
+        let answered = rig.core.submit(limited, at(0));
+        let running = rig.core.submit(limited, at(0));
+        let waiting = rig.core.submit(limited, at(0));
+        rig.core.handle(Event::Headers(answered, Body::Unknown), at(1));
+        rig.actions();
+        rig.core.handle(Event::Woke, at(50));
+        let refused = [running, waiting].map(|id| Action::Reject(id, Refusal::TimedOut));
+        assert_eq!(rig.actions(), refused);
+        assert_eq!(rig.core.count(), Count { queued: 0, running: 1 });
+    }
+
+    #[test]
+    fn the_clock_of_an_attempt_starts_with_it() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        let limited =
+            Submission { attempt: Some(MS * 50), ..Submission::new(rig.lane, Level::Normal.into()) };
+        let [a, b] = [0, 1].map(|_| rig.core.submit(limited, at(0)));
+        assert_eq!(rig.core.poll_timeout(), Some(at(50)));
+        rig.core.handle(Event::Settled(a, Outcome::Completed), at(30));
+        assert_eq!(rig.core.poll_timeout(), Some(at(80)));
+        rig.core.handle(Event::Woke, at(80));
+        assert_eq!(rig.actions().last(), Some(&Action::Reject(b, Refusal::TimedOut)));
+    }
+
+    #[test]
+    fn above_high_water_the_newcomer_is_turned_away_but_no_emergency() {
+        let mut rig = Rig::new(|config| {
+            config.per_lane = Some(1);
+            config.high_water = Some(1);
+        });
+        let [_running, _waiting, newcomer] = [0, 1, 2].map(|_| rig.get(Level::Normal));
+        assert_eq!(rig.actions().last(), Some(&Action::Reject(newcomer, Refusal::QueueFull)));
+        let emergency = rig.emergency();
+        assert!(rig.core.contains(emergency));
+    }
+
+    #[test]
+    fn drop_lowest_turns_the_least_urgent_youngest_away() {
+        let mut rig = Rig::new(|config| {
+            config.per_lane = Some(1);
+            config.high_water = Some(2);
+            config.strategy = Strategy::DropLowest;
+        });
+        let [_running, _low, younger_low] = [0, 1, 2].map(|_| rig.get(Level::Low));
+        rig.get(Level::High);
+        assert_eq!(rig.actions().last(), Some(&Action::Reject(younger_low, Refusal::QueueFull)));
+        let background = rig.get(Level::Background);
+        assert_eq!(rig.actions(), [Action::Reject(background, Refusal::QueueFull)]);
+    }
+
+    #[test]
+    fn a_pause_starts_nothing_and_clear_works_in_it() {
+        let mut rig = Rig::new(|_| {});
+        rig.core.handle(Event::Paused, at(0));
+        let [a, b] = [Level::Low, Level::Critical].map(|level| rig.get(level));
+        assert_eq!(rig.actions(), []);
+        rig.core.handle(Event::Cleared, at(1));
+        assert_eq!(rig.actions(), [a, b].map(|id| Action::Reject(id, Refusal::Cleared)));
+        let c = rig.get(Level::Normal);
+        rig.core.handle(Event::Resumed, at(2));
+        assert_eq!(rig.actions(), [Action::Start(c, Level::Normal)]);
+    }
+
+    #[test]
+    fn a_call_that_must_not_wait_counts_but_does_not_wait() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        let running = rig.get(Level::Normal);
+        let call = Submission { immediate: true, ..Submission::new(rig.lane, Level::Normal.into()) };
+        let beacon = rig.core.submit(call, at(0));
+        let waiting = rig.get(Level::Normal);
+        assert_eq!(rig.core.count(), Count { queued: 1, running: 2 });
+        rig.core.handle(Event::Settled(running, Outcome::Completed), at(1));
+        assert!(rig.core.waits(waiting), "the lane is still full");
+        rig.core.handle(Event::Settled(beacon, Outcome::Completed), at(2));
+        assert!(!rig.core.waits(waiting));
+    }
+
+    #[test]
+    fn idle_lanes_are_remembered_in_bounds() {
+        let mut rig = Rig::new(|_| {});
+        let lanes: Vec<_> = (0..=IDLE_LANES).map(|_| rig.core.open_lane()).collect();
+        assert_eq!(rig.actions(), [rig.lane, lanes[0]].map(Action::Forget));
+        assert_eq!(rig.core.lanes().count(), IDLE_LANES);
+        let call = Submission::new(rig.lane, Level::Normal.into());
+        let id = rig.core.submit(call, at(0));
+        assert!(rig.core.contains(id), "a call for a forgotten lane is not lost");
+    }
+}

@@ -1,0 +1,127 @@
+//! Plain data of the core, as JavaScript reads it.
+
+use crate::priority::Level;
+use crate::queue::{CallId, Count};
+use crate::scheduler::{Action, Body, Lent, Outcome, Refusal, Scheduler};
+use crate::time::Time;
+use serde::Serialize;
+
+/// An action as one number: a code times 2^48, plus the id it is about. 0 is no action.
+///
+/// The codes stand again in `js/driver.ts`, which reads them.
+pub(super) fn action_word(action: Action) -> f64 {
+    let (code, subject) = match action {
+        Action::Start(id, level) => (1 + level as u64, id.to_bits()),
+        Action::Preempt(id) => (6, id.to_bits()),
+        Action::Reject(id, Refusal::QueueFull) => (7, id.to_bits()),
+        Action::Reject(id, Refusal::Cleared) => (8, id.to_bits()),
+        Action::Reject(id, Refusal::TimedOut) => (9, id.to_bits()),
+        Action::Lend(id, Lent::Unread) => (10, id.to_bits()),
+        Action::Lend(id, Lent::Streams) => (11, id.to_bits()),
+        Action::Forget(lane) => (12, u64::from(lane.0)),
+    };
+    #[expect(clippy::cast_precision_loss, reason = "12 times 2^48 and an id below 2^48 are exact")]
+    let word = (code << 48 | subject) as f64;
+    word
+}
+
+/// An id back from JavaScript.
+#[expect(clippy::cast_sign_loss, reason = "a float cast saturates; any number is an id, if of no call")]
+pub(super) fn call_id(id: f64) -> CallId {
+    CallId::from_bits(id as u64)
+}
+
+/// What follows the headers: a length in bytes, -1 for nothing, -2 for a length nobody says, -3 for no end.
+#[expect(clippy::cast_sign_loss, reason = "negative lengths are the three codes, checked before")]
+pub(super) fn body(length: f64) -> Body {
+    match length {
+        -1.0 => Body::None,
+        -3.0 => Body::Endless,
+        length if length >= 0.0 => Body::Sized(length as u64),
+        _ => Body::Unknown,
+    }
+}
+
+/// How a call was settled: 0 with a result, 1 with an error, else by its caller's abort.
+pub(super) fn outcome(code: u32) -> Outcome {
+    match code {
+        0 => Outcome::Completed,
+        1 => Outcome::Failed,
+        _ => Outcome::Cancelled,
+    }
+}
+
+/// Figures for `status()`; names are those of the public surface.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    queued: u32,
+    running: u32,
+    completed: u64,
+    failed: u64,
+    cancelled: u64,
+    preempted: u64,
+    by_priority: ByPriority,
+    oldest_wait: f64,
+    lanes: Vec<Lane>,
+}
+
+#[derive(Serialize)]
+struct ByPriority {
+    critical: LevelCount,
+    high: LevelCount,
+    normal: LevelCount,
+    low: LevelCount,
+    background: LevelCount,
+}
+
+#[derive(Serialize)]
+struct LevelCount {
+    queued: u32,
+    running: u32,
+}
+
+#[derive(Serialize)]
+struct Lane {
+    id: u32,
+    limit: Option<u32>,
+    queued: u32,
+    running: u32,
+}
+
+impl Status {
+    pub(super) fn of(core: &Scheduler, now: Time) -> Self {
+        let Count { queued, running } = core.count();
+        let totals = core.totals();
+        let by_level = core.by_level();
+        let level = |level: Level| {
+            let Count { queued, running } = by_level[level as usize];
+            LevelCount { queued, running }
+        };
+        Self {
+            queued,
+            running,
+            completed: totals.completed,
+            failed: totals.failed,
+            cancelled: totals.cancelled,
+            preempted: totals.preempted,
+            by_priority: ByPriority {
+                critical: level(Level::Critical),
+                high: level(Level::High),
+                normal: level(Level::Normal),
+                low: level(Level::Low),
+                background: level(Level::Background),
+            },
+            oldest_wait: core.oldest_wait(now).as_secs_f64() * 1000.0,
+            lanes: core
+                .lanes()
+                .map(|lane| Lane {
+                    id: lane.lane.0,
+                    limit: lane.limit,
+                    queued: lane.count.queued,
+                    running: lane.count.running,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The shell for WebAssembly: what JavaScript sees of the core.
+//!
+//! Calls live in JavaScript, with their requests, promises and bodies; only ids and numbers cross. That is
+//! cheap, and it is why a trap in here loses nothing: whoever holds the calls can still send them.
+
+mod clock;
+mod convert;
+mod driver;
+mod options;
+
+pub use driver::{Driver, read_add, read_lane};

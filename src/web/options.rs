@@ -1,0 +1,337 @@
+//! Options as callers write them, read with errors that name option, range and value.
+
+use crate::config::{Config, ConfigError, Strategy, time_limit};
+use crate::priority::{Level, Priority};
+use js_sys::{Array, Function, Object, Reflect};
+use wasm_bindgen::prelude::*;
+
+type Checked<T> = Result<T, JsValue>;
+
+/// What one call may say, before defaults are put in. JavaScript gets it as numbers: see [`Lane::to_words`].
+#[derive(Default)]
+pub(super) struct Lane {
+    priority: Option<Priority>,
+    emergency: Option<bool>,
+    total: Option<f64>,
+    attempt: Option<f64>,
+    until_headers: Option<bool>,
+}
+
+impl Lane {
+    /// Priority, emergency, total, attempt, until headers; NaN where nothing was said.
+    pub(super) fn to_words(&self) -> Vec<f64> {
+        let flag = |flag: Option<bool>| flag.map_or(f64::NAN, |flag| f64::from(u8::from(flag)));
+        let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
+        vec![
+            number(self.priority.map(Priority::value)),
+            flag(self.emergency),
+            number(self.total),
+            number(self.attempt),
+            flag(self.until_headers),
+        ]
+    }
+}
+
+/// The options of `createFetch`: those about the queue become a [`Config`], the others are checked.
+pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
+    let mut config = Config::default();
+    let options = Fields::of("", "options", options, &["queue", "timeout", "routes", "wasm", "fetch"])?;
+    let known = ["perOrigin", "concurrency", "highWater", "strategy", "aging"];
+    let queue = options.nested("queue", &known)?;
+    if queue.text("perOrigin")?.as_deref() != Some("auto") {
+        queue.number("perOrigin", |value| config.set_per_origin(value))?;
+    }
+    common(&queue, &mut config)?;
+    timeout(&options)?;
+    let fetch = options.get("fetch")?;
+    if !fetch.is_undefined() && !fetch.is_function() {
+        return Err(options.wrong_type("fetch", "a function", &fetch));
+    }
+    let routes = options.get("routes")?;
+    if !routes.is_undefined() {
+        let Some(routes) = routes.dyn_ref::<Array>() else {
+            return Err(options.wrong_type("routes", "an array", &routes));
+        };
+        for (index, route) in routes.iter().enumerate() {
+            let index = shown(&JsValue::from(index as u32));
+            check_route(&["routes[", &index, "]"].concat(), &route)?;
+        }
+    }
+    Ok(config)
+}
+
+/// The options of `createQueue`.
+pub(super) fn queue_options(options: &JsValue) -> Checked<Config> {
+    let mut config = Config { per_lane: None, ..Config::default() };
+    let known = ["concurrency", "perKey", "highWater", "strategy", "aging"];
+    let options = Fields::of("", "options", options, &known)?;
+    options.number("perKey", |value| config.set_per_key(value))?;
+    common(&options, &mut config)?;
+    Ok(config)
+}
+
+/// The property `concurrency` of a queue, set later.
+pub(super) fn concurrency(value: &JsValue) -> Checked<Option<u32>> {
+    let object = Object::new();
+    Reflect::set(&object, &"concurrency".into(), value)?;
+    let mut config = Config::default();
+    let fields = Fields { path: String::new(), object };
+    fields.number("concurrency", |value| config.set_concurrency(value))?;
+    if value.is_undefined() {
+        return Err(fields.wrong_type("concurrency", "a whole number from 1 up, or Infinity", value));
+    }
+    Ok(config.concurrency)
+}
+
+fn common(queue: &Fields, config: &mut Config) -> Checked<()> {
+    queue.number("concurrency", |value| config.set_concurrency(value))?;
+    queue.number("highWater", |value| config.set_high_water(value))?;
+    config.strategy = queue
+        .choice("strategy", &[("reject", Strategy::Reject), ("drop-lowest", Strategy::DropLowest)])?
+        .unwrap_or(config.strategy);
+    let aging = queue.get("aging")?;
+    if aging.as_bool() == Some(false) {
+        config.aging = crate::config::Aging::NONE;
+    } else if !aging.is_undefined() {
+        let path = queue.path("aging");
+        let aging = Fields::of(&path, "an object or false", &aging, &["demoteAfter", "oldestEvery"])?;
+        aging.number("demoteAfter", |value| config.aging.demote_after_millis(value))?;
+        aging.number("oldestEvery", |value| config.aging.set_oldest_every(value))?;
+    }
+    Ok(())
+}
+
+const LANE: [&str; 5] = ["priority", "emergency", "key", "timeout", "slot"];
+
+/// What one call of `fetch` says under `lane`.
+pub(super) fn lane_init(path: &str, lane: &JsValue) -> Checked<Lane> {
+    read_lane(&Fields::of(path, "an object", lane, &LANE)?)
+}
+
+/// What one call of `add` says.
+pub(super) fn add_options(options: &JsValue) -> Checked<Lane> {
+    let known = ["id", "key", "priority", "signal", "timeout", "emergency"];
+    let options = Fields::of("", "options", options, &known)?;
+    options.text_only("id")?;
+    let signal = options.get("signal")?;
+    if !signal.is_undefined() && !matches!(Reflect::has(&signal, &"aborted".into()), Ok(true)) {
+        return Err(options.wrong_type("signal", "an AbortSignal", &signal));
+    }
+    if options.get("timeout")?.is_object() {
+        return Err(options.wrong_type("timeout", TIME, &options.get("timeout")?));
+    }
+    read_lane(&options)
+}
+
+/// One of `routes`.
+fn check_route(path: &str, route: &JsValue) -> Checked<()> {
+    let known = ["match", "method", "priority", "emergency", "key", "timeout", "slot"];
+    let route = Fields::of(path, "an object", route, &known)?;
+    let matcher = route.get("match")?;
+    if matcher.as_string().is_none() && !matcher.is_function() && !matcher.is_object() {
+        let expected = "a pathname pattern, a RegExp, a URLPattern or a function";
+        return Err(route.wrong_type("match", expected, &matcher));
+    }
+    let method = route.get("method")?;
+    let texts = method.dyn_ref::<Array>().is_some_and(|list| list.iter().all(|item| item.is_string()));
+    if !method.is_undefined() && !method.is_string() && !texts {
+        return Err(route.wrong_type("method", "a string or an array of strings", &method));
+    }
+    read_lane(&route).map(drop)
+}
+
+fn read_lane(fields: &Fields) -> Checked<Lane> {
+    fields.text_only("key")?;
+    let (total, attempt) = timeout(fields)?;
+    Ok(Lane {
+        priority: fields.priority()?,
+        emergency: fields.flag("emergency")?,
+        total,
+        attempt,
+        until_headers: fields.choice("slot", &[("body", false), ("headers", true)])?,
+    })
+}
+
+const TIME: &str = "a number of milliseconds above 0, or Infinity";
+
+fn timeout(fields: &Fields) -> Checked<(Option<f64>, Option<f64>)> {
+    let value = fields.get("timeout")?;
+    let mut limits = (None, None);
+    if value.is_object() {
+        let both = fields.nested("timeout", &["total", "attempt"])?;
+        both.number("total", |value| time_limit("total", value).map(|_| limits.0 = Some(value)))?;
+        both.number("attempt", |value| time_limit("attempt", value).map(|_| limits.1 = Some(value)))?;
+    } else {
+        fields.number("timeout", |value| time_limit("timeout", value).map(|_| limits.0 = Some(value)))?;
+    }
+    Ok(limits)
+}
+
+/// The properties of one object of options, under the path by which its owner knows it.
+struct Fields {
+    path: String,
+    object: Object,
+}
+
+impl Fields {
+    /// An object, or undefined for none; every property is known.
+    fn of(path: &str, expected: &str, value: &JsValue, known: &[&str]) -> Checked<Self> {
+        let fields = Self { path: path.into(), object: object(value) };
+        if !value.is_undefined() && (!value.is_object() || Array::is_array(value)) {
+            let name = if path.is_empty() { "options" } else { path };
+            let expected = if expected == "options" { "an object" } else { expected };
+            return Err(type_error(name, expected, value));
+        }
+        for name in Object::keys(&fields.object).iter().filter_map(|name| name.as_string()) {
+            if !known.contains(&name.as_str()) {
+                return Err(unknown(&fields.path(&name), known, &name));
+            }
+        }
+        Ok(fields)
+    }
+
+    fn path(&self, name: &str) -> String {
+        if self.path.is_empty() { name.into() } else { [&self.path, ".", name].concat() }
+    }
+
+    fn get(&self, name: &str) -> Checked<JsValue> {
+        Reflect::get(&self.object, &name.into())
+    }
+
+    fn nested(&self, name: &str, known: &[&str]) -> Checked<Self> {
+        Self::of(&self.path(name), "an object", &self.get(name)?, known)
+    }
+
+    fn wrong_type(&self, name: &str, expected: &str, value: &JsValue) -> JsValue {
+        type_error(&self.path(name), expected, value)
+    }
+
+    /// Hands a number to `set`, whose refusal names the range; nothing when it is left out.
+    fn number(&self, name: &str, mut set: impl FnMut(f64) -> Result<(), ConfigError>) -> Checked<()> {
+        let value = self.get(name)?;
+        if value.is_undefined() {
+            return Ok(());
+        }
+        let Err(error) = set(value.as_f64().unwrap_or(f64::NAN)) else { return Ok(()) };
+        if value.as_f64().is_none() {
+            return Err(self.wrong_type(name, error.range, &value));
+        }
+        Err(range_error(&self.path(name), error.range, &value))
+    }
+
+    fn flag(&self, name: &str) -> Checked<Option<bool>> {
+        let value = self.get(name)?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        value.as_bool().map(Some).ok_or_else(|| self.wrong_type(name, "true or false", &value))
+    }
+
+    fn text(&self, name: &str) -> Checked<Option<String>> {
+        Ok(self.get(name)?.as_string())
+    }
+
+    /// A text that only JavaScript needs, or nothing.
+    fn text_only(&self, name: &str) -> Checked<()> {
+        let value = self.get(name)?;
+        if value.is_undefined() || value.is_string() {
+            return Ok(());
+        }
+        Err(self.wrong_type(name, "a string", &value))
+    }
+
+    fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Checked<Option<T>> {
+        let value = self.get(name)?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        let said = value.as_string();
+        if let Some((_, choice)) = choices.iter().find(|(text, _)| Some(*text) == said.as_deref()) {
+            return Ok(Some(*choice));
+        }
+        let mut expected = String::from("one of");
+        for (text, _) in choices {
+            expected.push_str(&[" \"", text, "\""].concat());
+        }
+        let refuse = if said.is_none() { type_error } else { range_error };
+        Err(refuse(&self.path(name), &expected, &value))
+    }
+
+    fn priority(&self) -> Checked<Option<Priority>> {
+        let Some(name) = self.text("priority")? else {
+            let mut priority = None;
+            self.number("priority", |value| Priority::new(value).map(|value| priority = Some(value)))?;
+            return Ok(priority);
+        };
+        if let Some(level) = Level::ALL.into_iter().find(|level| level.name() == name) {
+            return Ok(Some(level.into()));
+        }
+        let mut expected = String::from("a finite number or one of");
+        for level in Level::ALL {
+            expected.push_str(&[" \"", level.name(), "\""].concat());
+        }
+        Err(range_error(&self.path("priority"), &expected, &name.into()))
+    }
+}
+
+fn object(value: &JsValue) -> Object {
+    value.clone().dyn_into().unwrap_or_default()
+}
+
+fn unknown(path: &str, known: &[&str], name: &str) -> JsValue {
+    let nearest = known.iter().min_by_key(|known| distance(known, name)).copied().unwrap_or_default();
+    js_sys::TypeError::new(&["unknown option `", path, "`; did you mean `", nearest, "`?"].concat()).into()
+}
+
+pub(super) fn range_error(path: &str, range: &str, value: &JsValue) -> JsValue {
+    js_sys::RangeError::new(&["`", path, "` must be ", range, ", got ", &shown(value)].concat()).into()
+}
+
+fn type_error(path: &str, expected: &str, value: &JsValue) -> JsValue {
+    js_sys::TypeError::new(&["`", path, "` must be ", expected, ", got ", &shown(value)].concat()).into()
+}
+
+/// A value as its owner would write it. JavaScript does it: Rust's own printing of numbers is 10 kB.
+fn shown(value: &JsValue) -> String {
+    if let Some(text) = value.as_string() {
+        return ["\"", &text, "\""].concat();
+    }
+    if let Some(number) = value.dyn_ref::<js_sys::Number>() {
+        return number.to_string_with_radix(10).map_or_else(|_| "a number".into(), String::from);
+    }
+    if let Some(flag) = value.as_bool() {
+        return (if flag { "true" } else { "false" }).into();
+    }
+    if value.is_null() {
+        return "null".into();
+    }
+    if value.is_undefined() {
+        return "undefined".into();
+    }
+    if Array::is_array(value) {
+        return "an array".into();
+    }
+    let kind = value.js_typeof().as_string().unwrap_or_default();
+    [if kind == "object" { "an " } else { "a " }, &kind].concat()
+}
+
+/// Letters to insert, remove or change to make one word of the other, whatever their case.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<u8> = b.bytes().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(!x.eq_ignore_ascii_case(y));
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// A function that JavaScript handed over for later.
+pub(super) fn callback(value: JsValue) -> Checked<Function> {
+    value.dyn_into().map_err(|value| type_error("wake", "a function", &value))
+}
