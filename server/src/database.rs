@@ -1,0 +1,211 @@
+//! The seeded database: `SQLite`, embedded, in memory unless it is told a path.
+//!
+//! The content is made by SQL from the row numbers alone: every start gives the same rows.
+
+use std::{collections::BTreeMap, error::Error, str::FromStr};
+
+use serde::Serialize;
+use sqlx::{
+    Connection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+
+/// How many items there are, numbered from 1.
+pub(crate) const ITEMS: u64 = 10_000;
+/// How many users there are, numbered from 1.
+const USERS: u64 = 1_000;
+/// How many items make a page.
+pub(crate) const PAGE: u64 = 20;
+/// How many pages that gives; the seed fills the last one.
+pub(crate) const PAGES: u64 = ITEMS / PAGE;
+
+/// Stands in the `user_version` of a database that has been seeded.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+    CREATE TABLE users (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, team TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE items (
+        id INTEGER PRIMARY KEY, title TEXT NOT NULL, value INTEGER NOT NULL,
+        owner INTEGER NOT NULL REFERENCES users (id), updated_at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX items_by_value ON items (value DESC, id);
+    PRAGMA user_version = 1;
+";
+
+const SEED_USERS: &str = r#"
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    INSERT INTO users SELECT
+        i,
+        json_extract('["Ada","Bela","Cleo","Dov","Esi","Finn","Gro","Hana"]', '$[' || (i % 8) || ']') || ' ' ||
+        json_extract('["Abara","Brandt","Costa","Dahl","Endo","Fox","Grau"]', '$[' || (i % 7) || ']'),
+        'user' || i || '@example.test',
+        json_extract('["north","east","south","west"]', '$[' || (i % 4) || ']')
+    FROM n
+"#;
+
+const SEED_ITEMS: &str = r#"
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    INSERT INTO items SELECT
+        i,
+        json_extract('["Amber","Blue","Coral","Dun","Ecru","Fawn","Green"]', '$[' || (i % 7) || ']') || ' ' ||
+        json_extract('["anchor","bell","crate","drum","engine"]', '$[' || (i % 5) || ']') || ' ' || i,
+        i * 7919 % 10007,
+        1 + i % ?,
+        strftime('%Y-%m-%dT%H:%M:%SZ', 1735689600 + i * 61, 'unixepoch')
+    FROM n
+"#;
+
+/// One row of the items.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Item {
+    id: i64,
+    title: String,
+    value: i64,
+    owner: i64,
+    updated_at: String,
+}
+
+type ItemRow = (i64, String, i64, i64, String);
+
+impl From<ItemRow> for Item {
+    fn from((id, title, value, owner, updated_at): ItemRow) -> Self {
+        Self { id, title, value, owner, updated_at }
+    }
+}
+
+/// One row of the users.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct User {
+    id: i64,
+    name: String,
+    email: String,
+    team: String,
+}
+
+/// The pooled database and its questions.
+#[derive(Clone, Debug)]
+pub(crate) struct Database(SqlitePool);
+
+impl Database {
+    /// Opens the database, and seeds it where that has not been done.
+    pub(crate) async fn open(url: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        // Any other text would be taken for the name of a file.
+        if !url.starts_with("sqlite:") {
+            return Err("it must be written sqlite:path or sqlite::memory:".into());
+        }
+        let options = SqliteConnectOptions::from_str(url)?.create_if_missing(true);
+        // One connection always stays: a database in memory lives as long as somebody holds it.
+        let pool = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(4)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        seed(&pool).await?;
+        Ok(Self(pool))
+    }
+
+    pub(crate) async fn item(&self, id: i64) -> sqlx::Result<Option<Item>> {
+        let query = sqlx::query_as("SELECT id, title, value, owner, updated_at FROM items WHERE id = ?");
+        Ok(query.bind(id).fetch_optional(&self.0).await?.map(|row: ItemRow| row.into()))
+    }
+
+    /// Many items by their numbers with one statement, by key.
+    pub(crate) async fn items(&self, ids: &[i64]) -> sqlx::Result<BTreeMap<String, Item>> {
+        // The list goes in as one JSON text: the statement is the same for any number of keys.
+        let ids = serde_json::Value::from(ids).to_string();
+        let rows: Vec<ItemRow> = sqlx::query_as(
+            "SELECT id, title, value, owner, updated_at FROM items WHERE id IN (SELECT value FROM json_each(?))",
+        )
+        .bind(ids)
+        .fetch_all(&self.0)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.0.to_string(), row.into())).collect())
+    }
+
+    /// A page of items, from page 1.
+    pub(crate) async fn page(&self, page: u64) -> sqlx::Result<Vec<Item>> {
+        let first = i64::try_from(page.saturating_sub(1).saturating_mul(PAGE)).unwrap_or(i64::MAX);
+        let rows: Vec<ItemRow> = sqlx::query_as(
+            "SELECT id, title, value, owner, updated_at FROM items WHERE id > ? ORDER BY id LIMIT ?",
+        )
+        .bind(first)
+        .bind(PAGE.cast_signed())
+        .fetch_all(&self.0)
+        .await?;
+        Ok(rows.into_iter().map(Item::from).collect())
+    }
+
+    /// The items of the highest value.
+    pub(crate) async fn best(&self, count: i64) -> sqlx::Result<Vec<Item>> {
+        let rows: Vec<ItemRow> = sqlx::query_as(
+            "SELECT id, title, value, owner, updated_at FROM items ORDER BY value DESC, id LIMIT ?",
+        )
+        .bind(count)
+        .fetch_all(&self.0)
+        .await?;
+        Ok(rows.into_iter().map(Item::from).collect())
+    }
+
+    pub(crate) async fn user(&self, id: i64) -> sqlx::Result<Option<User>> {
+        let query = sqlx::query_as("SELECT id, name, email, team FROM users WHERE id = ?");
+        let row: Option<(i64, String, String, String)> = query.bind(id).fetch_optional(&self.0).await?;
+        Ok(row.map(|(id, name, email, team)| User { id, name, email, team }))
+    }
+}
+
+/// Makes tables and rows in one transaction: a database is seeded or it is not.
+async fn seed(pool: &SqlitePool) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut connection = pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+    match version {
+        0 => {
+            sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+            let (items, users) = (ITEMS.cast_signed(), USERS.cast_signed());
+            sqlx::query(SEED_USERS).bind(users).execute(&mut *transaction).await?;
+            sqlx::query(SEED_ITEMS).bind(items).bind(users).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(())
+        }
+        SCHEMA_VERSION => Ok(()),
+        other => Err(format!("its user_version is {other}, known are 0 (empty) and {SCHEMA_VERSION}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_seed_is_complete_and_the_same_each_time() {
+        let (one, two) = (
+            Database::open("sqlite::memory:").await.unwrap(),
+            Database::open("sqlite::memory:").await.unwrap(),
+        );
+        for page in [1, 2, PAGES] {
+            let items = one.page(page).await.unwrap();
+            assert_eq!(items.len() as u64, PAGE);
+            assert_eq!(items, two.page(page).await.unwrap());
+        }
+        assert_eq!(one.page(PAGES + 1).await.unwrap(), []);
+        assert!(one.item(ITEMS.cast_signed()).await.unwrap().is_some());
+        assert!(one.item(ITEMS.cast_signed() + 1).await.unwrap().is_none());
+        assert!(one.user(USERS.cast_signed()).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_file_is_kept_and_seeded_once() {
+        let path = std::env::temp_dir().join(format!("sixlane-server-test-{}.sqlite", std::process::id()));
+        let url = format!("sqlite:{}", path.display());
+        for _ in 0..2 {
+            let database = Database::open(&url).await.unwrap();
+            assert!(database.item(1).await.unwrap().is_some());
+            database.0.close().await;
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}

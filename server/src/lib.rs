@@ -1,0 +1,127 @@
+//! The companion server of sixlane: seeded data to fetch, faults on order, and exact observations.
+//!
+//! It is one process with no outside needs: the database is embedded and made at the start. A test starts it
+//! in process with [`build_router`], [`Listeners::bind`] and [`serve`].
+
+mod answer;
+mod api;
+mod bodies;
+mod control;
+mod cors;
+mod database;
+mod listen;
+mod misbehave;
+mod statics;
+mod stats;
+
+use std::{
+    error::Error,
+    fmt::{self, Display, Formatter},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    http::{StatusCode, Uri},
+    middleware::from_fn_with_state,
+};
+
+use crate::{answer::Refusal, control::Control, database::Database, stats::Stats};
+
+pub use crate::{
+    listen::{Listeners, serve},
+    statics::Mount,
+};
+
+/// The database that is used when none is named.
+pub const IN_MEMORY: &str = "sqlite::memory:";
+
+/// What the server is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The URL of the database: [`IN_MEMORY`], or `sqlite:path` to keep it.
+    pub database: String,
+    /// The folder that is served at `/`.
+    pub site: Option<PathBuf>,
+    /// More folders, each at its prefix.
+    pub mounts: Vec<Mount>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { database: IN_MEMORY.to_owned(), site: None, mounts: Vec::new() }
+    }
+}
+
+/// Why the server cannot start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database cannot be opened or seeded.
+    Database {
+        /// Its URL.
+        url: String,
+        /// What went wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A folder that is to be served does not exist.
+    NoFolder(PathBuf),
+    /// Two folders are to be served at one prefix.
+    PrefixTwice(String),
+}
+
+impl Display for StartError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database { url, source } => write!(formatter, "cannot use the database {url}: {source}"),
+            Self::NoFolder(folder) => write!(formatter, "{} is not a folder", folder.display()),
+            Self::PrefixTwice(prefix) => write!(formatter, "the prefix {prefix} is mounted twice"),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Database { source, .. } => Some(&**source),
+            Self::NoFolder(_) | Self::PrefixTwice(_) => None,
+        }
+    }
+}
+
+/// What the routes share.
+struct App {
+    database: Database,
+    control: Control,
+    stats: Stats,
+}
+
+/// Opens and seeds the database and puts all routes together.
+///
+/// # Errors
+///
+/// When the database or a folder cannot be used.
+pub async fn build_router(config: &Config) -> Result<Router, StartError> {
+    let database = Database::open(&config.database)
+        .await
+        .map_err(|source| StartError::Database { url: config.database.clone(), source })?;
+    let app = Arc::new(App { database, control: Control::default(), stats: Stats::default() });
+    // The last layer is the outermost: a preflight ends in `cors`, before it is counted or fails on order.
+    let own = api::routes()
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&app), misbehave::api))
+        .merge(control::routes().method_not_allowed_fallback(wrong_method))
+        .layer(from_fn_with_state(Arc::clone(&app), cors::cors))
+        .with_state(app)
+        .fallback(nothing_here);
+    statics::add(own, config.site.as_ref(), &config.mounts)
+}
+
+async fn wrong_method(uri: Uri) -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} has other methods", uri.path()))
+}
+
+async fn nothing_here(uri: Uri) -> Refusal {
+    Refusal::not_found(format!("there is nothing at {}", uri.path()))
+}

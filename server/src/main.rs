@@ -1,0 +1,115 @@
+//! The command: flags, start, stop.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Parser;
+use sixlane_server::{Config, IN_MEMORY, Listeners, Mount, build_router, serve};
+
+/// The companion server of sixlane: seeded data, faults on order and exact observations.
+///
+/// Listens on the loopback addresses only.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Flags {
+    /// The port; 0 picks a free one.
+    #[arg(long, env = "SIXLANE_PORT", default_value_t = 8787)]
+    port: u16,
+
+    /// The database; `sqlite:path` makes and keeps a file.
+    #[arg(long, env = "SIXLANE_DATABASE", value_name = "URL", default_value = IN_MEMORY)]
+    database: String,
+
+    /// The folder that is served at `/`.
+    #[arg(long, env = "SIXLANE_SITE", value_name = "DIR")]
+    site: Option<PathBuf>,
+
+    /// One more folder to serve; may be given many times, in the environment with commas between.
+    #[arg(long = "mount", env = "SIXLANE_MOUNT", value_name = "/PREFIX=DIR", value_delimiter = ',')]
+    mounts: Vec<Mount>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Flags::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sixlane-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
+    let Flags { port, database, site, mounts } = flags;
+    // Before anything is said: a stop right after the ready line must already be an orderly one.
+    let stop = stop_asked()?;
+    let router = build_router(&Config { database, site, mounts }).await?;
+    let listeners =
+        Listeners::bind(port).await.map_err(|error| format!("cannot use port {port}: {error}"))?;
+    writeln!(io::stdout(), "sixlane demo: http://127.0.0.1:{}/", listeners.port())?;
+    serve(listeners, router, stop).await;
+    Ok(())
+}
+
+/// Is done at the first SIGINT or SIGTERM.
+#[cfg(unix)]
+fn stop_asked() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Is done at the first Ctrl-C.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+fn stop_asked() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // With no way to be told to stop, the process is stopped from outside.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn the_flags_fit_together() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn folders_can_be_given_many_times() {
+        let flags =
+            Flags::try_parse_from(["sixlane-server", "--port", "0", "--mount", "/a=x", "--mount", "/b=y"])
+                .unwrap();
+        assert_eq!(flags.mounts, ["/a=x".parse().unwrap(), "/b=y".parse().unwrap()]);
+    }
+
+    #[test]
+    fn wrong_flags_say_what_is_wrong() {
+        for (flags, reason) in [
+            (["--port", "70000"], "70000"),
+            (["--mount", "js"], "a mount is written /prefix=DIR"),
+            (["--sight", "x"], "--sight"),
+        ] {
+            let error = Flags::try_parse_from([&["sixlane-server"][..], &flags].concat()).unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Faults on order: what a request asks for in its query goes over what the control route has set.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, HttpBody, to_bytes},
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{
+    App,
+    answer::{Params, Refusal, whole},
+    bodies::{Slow, Unsaid, resized},
+    control::Outage,
+    listen::CloseConnection,
+    stats::{Flight, Observed, WHOLE_SHARE},
+};
+
+/// The longest of all times that can be ordered, in milliseconds.
+const MAX_MS: u64 = 600_000;
+/// The longest `Retry-After`, in seconds.
+const MAX_RETRY_AFTER: u64 = 86_400;
+/// The biggest body that can be ordered.
+const MAX_SIZE: u64 = 64 << 20;
+/// The longest `max-age`, in seconds: a year.
+const MAX_AGE: u64 = 31_536_000;
+/// The biggest body that is taken in.
+const MAX_REQUEST_BODY: usize = 16 << 20;
+
+/// The faults that both the query and the control route can set.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Faults {
+    delay: u64,
+    /// In millionths.
+    fail_share: u32,
+    fail_status: StatusCode,
+    retry_after: Option<u64>,
+    size: Option<u64>,
+    slow: u64,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            delay: 0,
+            fail_share: 0,
+            fail_status: StatusCode::SERVICE_UNAVAILABLE,
+            retry_after: None,
+            size: None,
+            slow: 0,
+        }
+    }
+}
+
+impl Faults {
+    /// The names, as they are in the query and in the control body.
+    pub(crate) const NAMES: [&str; 6] = ["delay", "failShare", "failStatus", "retryAfter", "size", "slow"];
+
+    /// Sets one fault from its text, which is the same in a query and in JSON; no text sets it back.
+    pub(crate) fn set(&mut self, name: &str, text: Option<&str>) -> Result<(), Refusal> {
+        let number = |range| text.map(|text| whole(name, text, range)).transpose();
+        match name {
+            "delay" => self.delay = number(0..=MAX_MS)?.unwrap_or_default(),
+            "failShare" => self.fail_share = text.map(share).transpose()?.unwrap_or_default(),
+            "failStatus" => {
+                let status = number(400..=599)?.and_then(|code| StatusCode::from_u16(code as u16).ok());
+                self.fail_status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            }
+            "retryAfter" => self.retry_after = number(0..=MAX_RETRY_AFTER)?,
+            "size" => self.size = number(0..=MAX_SIZE)?,
+            "slow" => self.slow = number(0..=MAX_MS)?.unwrap_or_default(),
+            _ => return Err(Refusal::field(name, format_args!("one of {}", Self::NAMES.join(", ")), name)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "delay": self.delay,
+            "failShare": f64::from(self.fail_share) / f64::from(WHOLE_SHARE),
+            "failStatus": self.fail_status.as_u16(),
+            "retryAfter": self.retry_after,
+            "size": self.size,
+            "slow": self.slow,
+        })
+    }
+
+    fn failure(&self, status: StatusCode) -> Response {
+        let mut response = Refusal::new(status, "failed on order").into_response();
+        if let Some(seconds) = self.retry_after
+            && matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+#[expect(clippy::cast_sign_loss, reason = "the share is from 0 to 1 here")]
+fn share(text: &str) -> Result<u32, Refusal> {
+    let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    let share = share.ok_or_else(|| Refusal::field("failShare", "a number from 0 to 1", text))?;
+    Ok((share * f64::from(WHOLE_SHARE)).round() as u32)
+}
+
+/// All that is ordered for one request.
+struct Orders {
+    faults: Faults,
+    drop: bool,
+    length: bool,
+    max_age: Option<u64>,
+}
+
+impl Orders {
+    fn of(mut faults: Faults, params: &Params<'_>) -> Result<Self, Refusal> {
+        for name in Faults::NAMES {
+            if let Some(text) = params.get(name) {
+                faults.set(name, Some(text))?;
+            }
+        }
+        Ok(Self {
+            faults,
+            drop: params.switch("drop", false)?,
+            length: params.switch("length", false)?,
+            max_age: params.whole("cache", 0..=MAX_AGE)?,
+        })
+    }
+}
+
+/// Observes a request of the API and does to it what was ordered.
+pub(crate) async fn api(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let params = Params::of(&uri);
+    let line = uri.path_and_query().map_or("", |line| line.as_str());
+    let flight = app.stats.begin(params.get("run").unwrap_or_default(), line);
+    let is_head = request.method() == Method::HEAD;
+    let mut response = perform(&app, &params, &flight, request, next).await;
+    if response.extensions().get::<CloseConnection>().is_some() {
+        flight.dropped();
+        return response;
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if is_head {
+        response = head_only(response);
+    }
+    flight.answered(response.status().as_u16());
+    response.map(|body| Body::new(Observed::new(body, flight)))
+}
+
+async fn perform(app: &App, params: &Params<'_>, flight: &Flight, request: Request, next: Next) -> Response {
+    let (faults, outage) = app.control.now();
+    match outage {
+        Some(Outage::Drop) => return close(),
+        Some(Outage::Answer) => return faults.failure(StatusCode::SERVICE_UNAVAILABLE),
+        None => {}
+    }
+    let orders = match Orders::of(faults, params) {
+        Ok(orders) => orders,
+        Err(refusal) => return refusal.into_response(),
+    };
+    // Decided before anything is awaited: the order of arrival alone says who fails.
+    let fails = flight.fails(orders.faults.fail_share);
+    // The body is read before the delay: with unread input a client that goes away would not be noticed.
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_REQUEST_BODY).await else {
+        let error = format!("the body must be whole and have at most {MAX_REQUEST_BODY} bytes");
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error).into_response();
+    };
+    let is_head = head.method == Method::HEAD;
+    if orders.faults.delay > 0 {
+        sleep(Duration::from_millis(orders.faults.delay)).await;
+    }
+    if orders.drop {
+        return close();
+    }
+    let response = if fails {
+        orders.faults.failure(orders.faults.fail_status)
+    } else {
+        next.run(Request::from_parts(head, Body::from(body))).await
+    };
+    shape(response, &orders, is_head).await
+}
+
+fn close() -> Response {
+    let mut response = Response::default();
+    response.extensions_mut().insert(CloseConnection);
+    response
+}
+
+/// Takes the body away, which would never be sent and so never be done, and leaves what it says of its length.
+fn head_only(mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact().filter(|length| *length > 0) {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| Body::new(Unsaid))
+}
+
+/// Gives an answer the age, the size and the pace that were ordered.
+async fn shape(mut response: Response, orders: &Orders, is_head: bool) -> Response {
+    let status = response.status();
+    if let Some(seconds) = orders.max_age
+        // A failure that stays in a cache would outlive its order.
+        && !status.is_client_error() && !status.is_server_error()
+        && let Ok(value) = HeaderValue::try_from(format!("max-age={seconds}"))
+    {
+        response.headers_mut().insert(header::CACHE_CONTROL, value);
+    }
+    let bodiless =
+        matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    // A body of unknown length is an event stream, which has its own pace.
+    let endless = response.body().size_hint().exact().is_none();
+    let Faults { size, slow, .. } = orders.faults;
+    if bodiless || endless || (size.is_none() && slow == 0) {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let bytes = match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => size.map_or_else(|| bytes.clone(), |size| resized(&bytes, size as usize)),
+        Err(error) => {
+            return Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+        }
+    };
+    head.headers.remove(header::CONTENT_LENGTH);
+    let body = match slow {
+        // What is not sent cannot be slow.
+        _ if is_head => Body::from(bytes),
+        0 => Body::from(bytes),
+        slow => Body::new(Slow::new(bytes, Duration::from_millis(slow), orders.length)),
+    };
+    Response::from_parts(head, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_goes_over_the_control() {
+        let mut faults = Faults::default();
+        faults.set("delay", Some("5")).unwrap();
+        faults.set("slow", Some("7")).unwrap();
+        let uri = axum::http::Uri::from_static("/?delay=9&drop=1&failShare=0.25");
+        let orders = Orders::of(faults, &Params::of(&uri)).unwrap();
+        assert_eq!((orders.faults.delay, orders.faults.slow, orders.faults.fail_share), (9, 7, 250_000));
+        assert!(orders.drop && !orders.length);
+    }
+}
