@@ -1,0 +1,244 @@
+import { poison } from './load.js';
+import type { Driver } from './pkg/sixlane.js';
+
+/** A call as the engine knows it: an id while the core has it. */
+export interface Call {
+  id: number;
+}
+
+/** What is done with calls; none of it may throw. */
+export interface Host<C extends Call> {
+  /** Send it, or run it. `level` is an index into LEVEL_NAMES. */
+  start(call: C, level: number): void;
+  /** Stop the running attempt without a word to the caller. */
+  preempt(call: C): void;
+  refuse(call: C, why: Refusal): void;
+  lend(call: C, why: 'unread' | 'streams'): void;
+  /** After each event, when all actions are done. */
+  drained(): void;
+  /** The module trapped; these calls are the host's now. */
+  trapped(calls: readonly C[], error: Error): void;
+}
+
+export type Refusal = 'queue-full' | 'queue-cleared' | 'timeout';
+
+/** What a call says of itself, as numbers; NaN where it says nothing. */
+export interface Terms {
+  priority: number;
+  emergency?: boolean;
+  repeatable?: boolean;
+  untilHeaders?: boolean;
+  immediate?: boolean;
+  total?: number;
+  attempt?: number;
+  arrived?: number;
+}
+
+/** How a call was settled, as the core counts it. */
+export const Outcome = { completed: 0, failed: 1, cancelled: 2 } as const;
+
+/** Action words carry an id in their lower 48 bits and a code above: see `action_word` in the shell. */
+const CODE = 2 ** 48;
+const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout'];
+
+/** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
+export class Engine<C extends Call> {
+  readonly #driver: Driver;
+  readonly #host: Host<C>;
+  /** By the low half of the id, which the core keeps small and dense. */
+  readonly #calls: (C | undefined)[] = [];
+  readonly #lanes = new Map<string, number>();
+  readonly #keys: string[] = [];
+  #draining = false;
+  #dead = false;
+
+  /** @throws RangeError or TypeError when an option is wrong */
+  constructor(make: (wake: () => void) => Driver, host: Host<C>) {
+    this.#host = host;
+    this.#driver = make(() => this.#drain());
+  }
+
+  /** @throws RangeError when the priority is not finite */
+  submit(call: C, key: string, terms: Terms): void {
+    const flags =
+      (terms.emergency ? 1 : 0) | (terms.repeatable ? 2 : 0) | (terms.untilHeaders ? 4 : 0) | (terms.immediate ? 8 : 0);
+    const { priority, total = Number.NaN, attempt = Number.NaN, arrived = Number.NaN } = terms;
+    this.#enter(() => {
+      let lane = this.#lanes.get(key);
+      if (lane === undefined) {
+        lane = this.#driver.openLane();
+        this.#lanes.set(key, lane);
+        this.#keys[lane] = key;
+      }
+      call.id = this.#driver.submit(lane, priority, flags, total, attempt, arrived);
+      this.#calls[call.id >>> 0] = call;
+    });
+    // A trap on the way in: the call never got an id, and nobody else knows of it.
+    if (this.#dead && call.id < 0) this.#host.trapped([call], poison(undefined));
+  }
+
+  /** Whether the call still holds its slot, so that the end of its body must be told. */
+  headers(call: C, length: number): boolean {
+    return this.#enter(() => this.#driver.headers(call.id, length)) ?? false;
+  }
+
+  reading(call: C): void {
+    this.#enter(() => this.#driver.reading(call.id));
+  }
+
+  bodyEnded(call: C): void {
+    this.#enter(() => this.#driver.bodyEnded(call.id));
+  }
+
+  /** The call is over, and the engine forgets it. */
+  settled(call: C, outcome: number): void {
+    const { id } = call;
+    this.forget(call);
+    this.#enter(() => this.#driver.settled(id, outcome));
+  }
+
+  /** The host has no more use for actions on this call. */
+  forget(call: C): void {
+    if (this.#calls[call.id >>> 0] === call) this.#calls[call.id >>> 0] = undefined;
+  }
+
+  /** @throws RangeError when the priority is not finite */
+  reprioritise(call: C, priority: number): boolean {
+    return this.#enter(() => this.#driver.reprioritise(call.id, priority)) ?? false;
+  }
+
+  pause(): void {
+    this.#enter(() => this.#driver.pause());
+  }
+
+  resume(): void {
+    this.#enter(() => this.#driver.resume());
+  }
+
+  /** How many are turned away. */
+  clear(): number {
+    const { queued } = this;
+    this.#enter(() => this.#driver.clear());
+    return queued;
+  }
+
+  get queued(): number {
+    return this.#enter(() => this.#driver.queued) ?? 0;
+  }
+
+  get running(): number {
+    return this.#enter(() => this.#driver.running) ?? 0;
+  }
+
+  get paused(): boolean {
+    return this.#enter(() => this.#driver.paused) ?? false;
+  }
+
+  get concurrency(): number {
+    return this.#enter(() => this.#driver.concurrency) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** @throws RangeError or TypeError when it is not a whole number from 1 up */
+  set concurrency(value: number) {
+    this.#enter(() => this.#driver.setConcurrency(value));
+  }
+
+  /** Figures of the core, lanes under their keys. Undefined after a trap. */
+  status(): CoreStatus | undefined {
+    const status = this.#enter(() => this.#driver.status() as RawStatus);
+    if (!status) return undefined;
+    const { lanes, ...figures } = status;
+    return { ...figures, lanes: lanes.map(({ id, ...lane }) => ({ key: this.#keys[id] ?? '', ...lane })) };
+  }
+
+  /** Every call that is not forgotten. */
+  *calls(): IterableIterator<C> {
+    for (const call of this.#calls) if (call) yield call;
+  }
+
+  /** Ends it all; no event has an effect any more. */
+  free(): void {
+    if (!this.#dead) this.#driver.free();
+    this.#dead = true;
+  }
+
+  /** Runs one call into the module, then does what came of it. Undefined once the module is gone. */
+  #enter<T>(into: () => T): T | undefined {
+    if (this.#dead) return undefined;
+    let result: T | undefined;
+    try {
+      result = into();
+    } catch (error) {
+      if (!isTrap(error)) throw error;
+      this.#trapped(error);
+      return undefined;
+    }
+    this.#drain();
+    return result;
+  }
+
+  /** Actions run page code, which may come back in here: whoever drains already takes what that adds. */
+  #drain(): void {
+    if (this.#draining || this.#dead) return;
+    this.#draining = true;
+    try {
+      for (let word = this.#driver.poll(); word !== 0; word = this.#dead ? 0 : this.#driver.poll()) {
+        this.#perform(Math.floor(word / CODE), word % CODE);
+      }
+    } catch (error) {
+      if (!isTrap(error)) throw error;
+      this.#trapped(error);
+    } finally {
+      this.#draining = false;
+    }
+    this.#host.drained();
+  }
+
+  #perform(code: number, subject: number): void {
+    if (code === 12) {
+      this.#lanes.delete(this.#keys[subject] ?? '');
+      delete this.#keys[subject];
+      return;
+    }
+    const call = this.#calls[subject >>> 0];
+    if (call?.id !== subject) return;
+    if (code <= 5) this.#host.start(call, code - 1);
+    else if (code === 6) this.#host.preempt(call);
+    else if (code <= 9) {
+      this.forget(call);
+      this.#host.refuse(call, REFUSALS[code - 7] as Refusal);
+    } else this.#host.lend(call, code === 10 ? 'unread' : 'streams');
+  }
+
+  #trapped(error: unknown): void {
+    this.#dead = true;
+    this.#host.trapped([...this.calls()], poison(error));
+  }
+}
+
+/** A trap is a RuntimeError of the engine; what the shell throws on purpose is a RangeError or a TypeError. */
+function isTrap(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError;
+}
+
+interface Figures {
+  queued: number;
+  running: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  preempted: number;
+  byPriority: Record<'critical' | 'high' | 'normal' | 'low' | 'background', { queued: number; running: number }>;
+  oldestWait: number;
+}
+interface LaneFigures {
+  limit: number | null;
+  queued: number;
+  running: number;
+}
+interface RawStatus extends Figures {
+  lanes: (LaneFigures & { id: number })[];
+}
+export interface CoreStatus extends Figures {
+  lanes: (LaneFigures & { key: string })[];
+}

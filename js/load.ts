@@ -1,0 +1,54 @@
+import * as bindings from './pkg/sixlane_bg.js';
+import { nativeFetch } from './page.js';
+import type { WasmSource } from './types.js';
+
+export type Bindings = typeof bindings;
+
+let loading: Promise<Bindings> | undefined;
+let running: Bindings | undefined;
+let trap: Error | undefined;
+
+/** The module's functions once it runs; undefined before, and for good after a trap. */
+export function loaded(): Bindings | undefined {
+  return running;
+}
+
+/** Compiles and starts the module once for the page; a failure is not kept, so that it can be tried again. */
+export function load(source?: WasmSource): Promise<Bindings> {
+  if (trap) return Promise.reject(trap);
+  loading ??= start(source).catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+/** The module trapped: its memory is not to be trusted again, so nobody uses it from now on. */
+export function poison(cause: unknown): Error {
+  running = undefined;
+  trap ??= new Error('the WebAssembly module trapped', { cause });
+  return trap;
+}
+
+async function start(source: WasmSource = new URL('./sixlane.wasm', import.meta.url)): Promise<Bindings> {
+  if (typeof WebAssembly === 'undefined') throw new Error('this host has no WebAssembly');
+  const module = await compile(source);
+  const instance = await WebAssembly.instantiate(module, { './sixlane_bg.js': bindings });
+  bindings.__wbg_set_wasm(instance.exports);
+  (instance.exports as { __wbindgen_start(): void }).__wbindgen_start();
+  running = bindings;
+  return bindings;
+}
+
+async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  if (typeof source === 'string' || source instanceof URL) {
+    // The native one: through ourselves it would wait for itself.
+    return compile(await nativeFetch()(source));
+  }
+  if (!(source instanceof Response)) return WebAssembly.compile(source);
+  if (!source.ok) throw new Error(`${source.url} answered ${source.status}`);
+  // A server that does not know the type of .wasm files is common, and compileStreaming insists on it.
+  const streams = source.headers.get('content-type')?.startsWith('application/wasm');
+  return streams ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
+}

@@ -1,0 +1,245 @@
+import { type Call, Engine, type Host, Outcome, type Refusal, type Terms } from './engine.js';
+import { SixlaneError, timeoutError } from './errors.js';
+import { LEVELS, type Priority, priorityValue } from './levels.js';
+import { loaded } from './load.js';
+import type { AddOptions, Queue, QueueStatus, QueueTask, TaskQueueOptions } from './types.js';
+
+/**
+ * The queue by itself, for any promise-returning task. Names follow p-queue. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createQueue(options?: TaskQueueOptions): Queue {
+  return new TaskQueue(options);
+}
+
+/** What a task gets. Most never look at the signal, so it is made when they do. */
+class Context {
+  #controller: AbortController | undefined;
+  #reason: unknown;
+  #aborted = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted = true;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+interface Job extends Call {
+  readonly task: QueueTask<unknown>;
+  readonly name: string | undefined;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly signal: AbortSignal | undefined;
+  onAbort: (() => void) | undefined;
+  context: Context | undefined;
+  settled: boolean;
+}
+
+interface Waiter {
+  readonly until: () => boolean;
+  readonly resolve: () => void;
+}
+
+class TaskQueue implements Queue {
+  readonly #engine: Engine<Job>;
+  /** Waiting jobs that were given a name. */
+  readonly #named = new Map<string, Job>();
+  #waiters: Waiter[] = [];
+  #clearReason: unknown;
+  #trapped = false;
+
+  constructor(options: TaskQueueOptions | undefined) {
+    const bindings = loaded();
+    if (!bindings) throw new Error('sixlane is not loaded: await init() before createQueue()');
+    const host: Host<Job> = {
+      start: (job) => this.#run(job),
+      // Tasks are not known to be repeatable and have no body, so these two never come.
+      preempt: () => {},
+      lend: () => {},
+      refuse: (job, why) => this.#refuse(job, why),
+      drained: () => this.#wakeWaiters(),
+      trapped: (jobs) => this.#failOpen(jobs),
+    };
+    this.#engine = new Engine<Job>((wake) => bindings.Driver.forQueue(options, wake), host);
+  }
+
+  add<T>(task: QueueTask<T>, options?: AddOptions): Promise<T> {
+    return new Promise<unknown>((resolve, reject) => {
+      if (typeof task !== 'function') throw new TypeError(`\`task\` must be a function, got ${typeof task}`);
+      const terms = readTerms(options);
+      const signal = options?.signal;
+      if (signal?.aborted) return reject(signal.reason);
+      const name = options?.id;
+      if (name !== undefined && this.#named.has(name)) {
+        throw new RangeError(`\`id\` must be no waiting task's, got "${name}"`);
+      }
+      const job: Job = { id: -1, task, name, resolve, reject, signal, onAbort: undefined, context: undefined, settled: false };
+      if (signal) {
+        job.onAbort = () => this.#abort(job);
+        signal.addEventListener('abort', job.onAbort, { once: true });
+      }
+      if (name !== undefined) this.#named.set(name, job);
+      if (this.#trapped) this.#run(job);
+      else this.#engine.submit(job, options?.key ?? '', terms);
+    }) as Promise<T>;
+  }
+
+  addAll<T>(tasks: readonly QueueTask<T>[], options?: AddOptions): Promise<T[]> {
+    return Promise.all(tasks.map((task) => this.add(task, options)));
+  }
+
+  setPriority(id: string, priority: Priority): void {
+    const value = priorityValue(priority);
+    // Whatever is no priority goes to the module, which says what one is.
+    if (value === undefined) readAdd({ priority });
+    const job = this.#named.get(id);
+    if (!job) throw new ReferenceError(`\`id\` must be a waiting task's, got "${id}"`);
+    this.#engine.reprioritise(job, value as number);
+  }
+
+  pause(): void {
+    this.#engine.pause();
+  }
+
+  start(): Queue {
+    this.#engine.resume();
+    return this;
+  }
+
+  clear(reason?: unknown): number {
+    this.#clearReason = reason;
+    return this.#engine.clear();
+  }
+
+  onEmpty(): Promise<void> {
+    return this.#when(() => this.size === 0);
+  }
+
+  onIdle(): Promise<void> {
+    return this.#when(() => this.size === 0 && this.pending === 0);
+  }
+
+  onSizeLessThan(limit: number): Promise<void> {
+    return this.#when(() => this.size < limit);
+  }
+
+  status(): QueueStatus {
+    const status = this.#engine.status();
+    if (!status) throw new Error('sixlane has stopped scheduling: its module trapped');
+    const { lanes: _lanes, preempted: _preempted, ...figures } = status;
+    return figures;
+  }
+
+  get size(): number {
+    return this.#engine.queued;
+  }
+
+  get pending(): number {
+    return this.#engine.running;
+  }
+
+  get isPaused(): boolean {
+    return this.#engine.paused;
+  }
+
+  get concurrency(): number {
+    return this.#engine.concurrency;
+  }
+
+  set concurrency(value: number) {
+    this.#engine.concurrency = value;
+  }
+
+  #when(until: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push({ until, resolve });
+      this.#wakeWaiters();
+    });
+  }
+
+  #run(job: Job): void {
+    if (job.name !== undefined) this.#named.delete(job.name);
+    job.context = new Context();
+    let result: unknown;
+    try {
+      result = job.task(job.context);
+    } catch (error) {
+      // Settled a turn later like any other, or a task that throws would overtake those that do not.
+      result = Promise.reject(error);
+    }
+    Promise.resolve(result).then(
+      (value) => this.#settle(job, Outcome.completed, value),
+      (error: unknown) => this.#settle(job, Outcome.failed, error),
+    );
+  }
+
+  #settle(job: Job, outcome: number, value: unknown): void {
+    if (!this.#close(job)) return;
+    if (outcome === Outcome.completed) job.resolve(value);
+    else job.reject(value);
+    this.#engine.settled(job, outcome);
+  }
+
+  #abort(job: Job): void {
+    const reason: unknown = job.signal?.reason;
+    this.#settle(job, Outcome.cancelled, reason);
+    job.context?.abort(reason);
+  }
+
+  /** False when the job was settled before. */
+  #close(job: Job): boolean {
+    if (job.settled) return false;
+    job.settled = true;
+    if (job.onAbort) job.signal?.removeEventListener('abort', job.onAbort);
+    if (job.name !== undefined && this.#named.get(job.name) === job) this.#named.delete(job.name);
+    return true;
+  }
+
+  #refuse(job: Job, why: Refusal): void {
+    if (!this.#close(job)) return;
+    const reason =
+      why === 'timeout'
+        ? timeoutError()
+        : why === 'queue-cleared'
+          ? (this.#clearReason ?? new SixlaneError(why))
+          : new SixlaneError(why);
+    job.reject(reason);
+    job.context?.abort(reason);
+  }
+
+  #wakeWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const met = new Set(this.#waiters.filter((waiter) => waiter.until()));
+    this.#waiters = this.#waiters.filter((waiter) => !met.has(waiter));
+    for (const waiter of met) waiter.resolve();
+  }
+
+  #failOpen(jobs: readonly Job[]): void {
+    this.#trapped = true;
+    for (const job of jobs) if (!job.settled && !job.context) this.#run(job);
+  }
+}
+
+/** Only a priority, or nothing, is what nearly every call says; all else is read, and judged, by the module. */
+function readTerms(options: AddOptions | undefined): Terms {
+  if (options === undefined) return { priority: LEVELS.normal };
+  let plain = typeof options === 'object' && options !== null;
+  for (const name in options) plain &&= name === 'priority';
+  const priority = plain ? priorityValue(options.priority) : undefined;
+  return priority === undefined ? readAdd(options) : { priority };
+}
+
+function readAdd(options: AddOptions): Terms {
+  const words = loaded()?.readAdd(options);
+  const [priority = Number.NaN, emergency, total = Number.NaN] = words ?? [];
+  return { priority: Number.isNaN(priority) ? LEVELS.normal : priority, emergency: emergency === 1, total };
+}

@@ -1,0 +1,241 @@
+import type { Priority, PriorityName } from './levels.js';
+
+/** Where the module may come from. */
+export type WasmSource = URL | string | Response | BufferSource | WebAssembly.Module;
+
+/** A time limit in milliseconds: above 0, `Infinity` for none. */
+export type Timeout =
+  | number
+  | {
+      /** Over waiting, all attempts and pauses, up to the headers. */
+      readonly total?: number;
+      /** For one attempt, up to its headers. */
+      readonly attempt?: number;
+    };
+
+/** What one call may say. Whatever is left out comes from the first route that matches, then from the options. */
+export interface LaneInit {
+  /**
+   * How urgent the call is: a level, or any finite number. Is passed on to the browser as its hint.
+   *
+   * @defaultValue from `init.priority` ("high" is high, "low" is low), else "normal"
+   */
+  readonly priority?: Priority;
+  /**
+   * Goes before everything. When no slot is free, one running GET or HEAD below "high" whose headers are not there yet
+   * gives its slot and waits again at its old place.
+   *
+   * @defaultValue false
+   */
+  readonly emergency?: boolean;
+  /**
+   * The lane that the call counts against.
+   *
+   * @defaultValue the URL's origin
+   */
+  readonly key?: string;
+  /**
+   * Milliseconds above 0. A number is the total. Rejects with a DOMException named "TimeoutError".
+   *
+   * @defaultValue none
+   */
+  readonly timeout?: Timeout;
+  /**
+   * When the slot is given back: at the end of the body, or when the headers are there.
+   *
+   * @defaultValue "body"
+   */
+  readonly slot?: 'body' | 'headers';
+}
+
+/** What a call site would say under `lane`, said once for many. */
+export interface Route extends LaneInit {
+  /** A URLPattern, its pathname as a string ("/api/users/:id"), a RegExp on the whole URL, or a predicate. */
+  readonly match: string | RegExp | URLPattern | ((request: Request) => boolean);
+  /** One method or several, in any case. Default: all. */
+  readonly method?: string | readonly string[];
+}
+
+/** Long waits change a place in the queue, in both directions, and nobody waits for ever. */
+export interface AgingOptions {
+  /**
+   * A "high" or "normal" call that waited this long falls to "low": its moment has passed. Milliseconds from 0 up,
+   * `Infinity` for never.
+   *
+   * @defaultValue 5000
+   */
+  readonly demoteAfter?: number;
+  /**
+   * One start in this many goes to whoever has waited longest, whatever its level. A whole number from 1 up, `Infinity`
+   * for never. So the wait has a bound: a call with `a` older ones waiting for the same origin is among its next
+   * `oldestEvery * (a + 1)` starts.
+   *
+   * @defaultValue 8
+   */
+  readonly oldestEvery?: number;
+}
+
+interface CommonQueueOptions {
+  /**
+   * Under way in all. A whole number from 1 up, or `Infinity`. Keeps the browser from ERR_INSUFFICIENT_RESOURCES.
+   *
+   * @defaultValue 64
+   */
+  readonly concurrency?: number;
+  /**
+   * Waiting calls above which `strategy` applies. A whole number from 0 up, or `Infinity`.
+   *
+   * @defaultValue Infinity
+   */
+  readonly highWater?: number;
+  /**
+   * "reject" the newcomer, or "drop-lowest": the least urgent, youngest one is rejected. Code "queue-full". An emergency is
+   * never rejected so.
+   *
+   * @defaultValue "reject"
+   */
+  readonly strategy?: 'reject' | 'drop-lowest';
+  /** `false`: strictly by priority, and no wait is bounded. */
+  readonly aging?: AgingOptions | false;
+}
+
+export interface QueueOptions extends CommonQueueOptions {
+  /**
+   * Requests under way to one origin: "auto", or a whole number from 1 to 1000. Browsers open six connections to an
+   * HTTP/1.1 origin; more than that only waits where no priority counts.
+   *
+   * @defaultValue "auto": 6
+   */
+  readonly perOrigin?: number | 'auto';
+}
+
+export interface SixlaneOptions {
+  readonly queue?: QueueOptions;
+  /** For every call that says nothing else. */
+  readonly timeout?: Timeout;
+  /** The first match wins. */
+  readonly routes?: readonly Route[];
+  /** Where the module comes from. Default: `sixlane.wasm` beside this file. */
+  readonly wasm?: WasmSource;
+  /** The transport. Default: `globalThis.fetch` as it was, looked up at each call. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface TaskQueueOptions extends CommonQueueOptions {
+  /**
+   * Under way for one `key`. A whole number from 1 up, or `Infinity`.
+   *
+   * @defaultValue Infinity
+   */
+  readonly perKey?: number;
+}
+
+export type QueueTask<T> = (context: { readonly signal: AbortSignal }) => T | PromiseLike<T>;
+
+export interface AddOptions {
+  /** A name for {@link Queue.setPriority}. No two waiting tasks may share one. */
+  readonly id?: string;
+  /** What `perKey` counts. Default: one key for all that name none. */
+  readonly key?: string;
+  /** A level, or any finite number: the higher goes first. Default "normal". */
+  readonly priority?: Priority;
+  /** Settles the task with the signal's reason at once, waiting or running; its slot is free then. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds above 0 over waiting and running. Rejects with a DOMException named "TimeoutError". */
+  readonly timeout?: number;
+  /** Goes before everything. */
+  readonly emergency?: boolean;
+}
+
+export interface QueueStatus {
+  readonly queued: number;
+  readonly running: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Waiting and running, by level as it is now; a raw number counts with the nearest level at or below it. */
+  readonly byPriority: Readonly<Record<PriorityName, { readonly queued: number; readonly running: number }>>;
+  /** Longest wait among those queued now, in milliseconds. */
+  readonly oldestWait: number;
+}
+
+/** A queue of tasks. */
+export interface Queue {
+  /**
+   * Runs `task` when its turn has come. Rejects as the task does; with SixlaneError "queue-full" or "queue-cleared";
+   * with the signal's reason; with RangeError or TypeError for options that cannot be.
+   */
+  add<T>(task: QueueTask<T>, options?: AddOptions): Promise<T>;
+  /** {@link add} for each, all with the same options. */
+  addAll<T>(tasks: readonly QueueTask<T>[], options?: AddOptions): Promise<T[]>;
+  /** @throws ReferenceError when no waiting task has this id */
+  setPriority(id: string, priority: Priority): void;
+  /** Starts no task any more. */
+  pause(): void;
+  /** Starts tasks again. */
+  start(): Queue;
+  /** Rejects what waits, with `reason` or SixlaneError "queue-cleared". Returns how many. */
+  clear(reason?: unknown): number;
+  /** Resolves when nothing waits. */
+  onEmpty(): Promise<void>;
+  /** Resolves when nothing waits or runs. */
+  onIdle(): Promise<void>;
+  /** Resolves when fewer than this many wait. */
+  onSizeLessThan(limit: number): Promise<void>;
+  status(): QueueStatus;
+  /** Tasks waiting. */
+  readonly size: number;
+  /** Tasks running. */
+  readonly pending: number;
+  readonly isPaused: boolean;
+  /** As the option of that name; may be set at any time. */
+  concurrency: number;
+}
+
+export interface OriginStatus {
+  /** The origin, or the `key` that calls named. */
+  readonly key: string;
+  /** Slots it has. */
+  readonly limit: number;
+  readonly running: number;
+  readonly queued: number;
+  /** running / limit */
+  readonly utilization: number;
+}
+
+export interface Status extends QueueStatus {
+  /** "wasm", "starting", or "native": then nothing is scheduled, and `reason` says why. */
+  readonly mode: 'wasm' | 'starting' | 'native';
+  readonly reason: string | null;
+  /** Those in use, and up to 64 that were. */
+  readonly origins: readonly OriginStatus[];
+  /** Attempts stopped for an emergency. */
+  readonly preempted: number;
+}
+
+type FetchArguments = [input: RequestInfo | URL, init?: RequestInit & { lane?: LaneInit }];
+
+export interface SixlaneFetch {
+  /** Same arguments, same `Response`, same rejections as `fetch`. `init.lane` adds what `fetch` has no word for. */
+  (...args: FetchArguments): Promise<Response>;
+  /**
+   * Settles when the module runs, or is known not to: then every call goes to native fetch (`status().mode`). Rejects
+   * only for wrong options.
+   */
+  readonly ready: Promise<void>;
+  status(): Status;
+  /** Rejects everything that waits, with `reason` or SixlaneError "queue-cleared". Running requests go on. Returns how many. */
+  clear(reason?: unknown): number;
+  /** Sends nothing any more. `keepalive` requests are never held back. */
+  pause(): void;
+  resume(): void;
+  /** The same as `init.lane.emergency`. */
+  emergency(...args: FetchArguments): Promise<Response>;
+  /**
+   * "queued", "started", "settled", "preempted", and "lent": a slot was given to others although the body has not ended,
+   * `detail.why` "unread" or "streams". `detail` is plain data with `url`, `key` and `priority`.
+   */
+  readonly events: EventTarget;
+  /** Settles every waiting call with SixlaneError "closed", aborts the running ones, frees the module. */
+  close(): Promise<void>;
+}
