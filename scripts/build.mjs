@@ -1,0 +1,148 @@
+// Makes dist/: the wrapper as one module, the WebAssembly beside it, the declarations.
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { at } from './lib/paths.mjs';
+import { run } from './lib/run.mjs';
+import { whenChanged } from './lib/stamp.mjs';
+import { isMain, main, Plain, step } from './lib/step.mjs';
+
+/**
+ * What the module may use: what rustc turns on by default for this target, all of which the
+ * supported browsers have. Named one by one, since `--all-features` would let in what they lack.
+ */
+const FEATURES = [
+  'bulk-memory',
+  'bulk-memory-opt',
+  'call-indirect-overlong',
+  'multivalue',
+  'mutable-globals',
+  'nontrapping-float-to-int',
+  'reference-types',
+  'sign-ext',
+];
+
+/**
+ * The standard library is compiled with the crate, without the texts of panics: a panic is a trap either way, and the
+ * texts are a tenth of the module. The stable compiler does it when told to take options that may change one day.
+ */
+const SMALL_STD = ['--', '-Z', 'build-std=std,panic_abort'];
+const SMALL_ENV = {
+  RUSTC_BOOTSTRAP: '1',
+  RUSTFLAGS: '-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none',
+};
+
+export async function build() {
+  const made = [await buildWasm(), await optimizeWasm(), await bundle(), await declare()];
+  if (!made.includes(true)) console.log('dist/ is up to date');
+}
+
+/** Cargo and wasm-bindgen: js/pkg/, which the wrapper imports. */
+export function buildWasm() {
+  const files = {
+    inputs: ['Cargo.toml', 'Cargo.lock', 'src', 'scripts/build.mjs'],
+    outputs: ['js/pkg/sixlane_bg.wasm', 'js/pkg/sixlane_bg.js', 'js/pkg/sixlane_bg.d.ts'],
+  };
+  return whenChanged('wasm', files, () =>
+    step('wasm-pack build', async () => {
+      rmSync(at('js/pkg'), { recursive: true, force: true });
+      const output = ['--out-dir', 'js/pkg', '--out-name', 'sixlane', '--no-pack'];
+      // no-install: setup.mjs installed everything, nothing is downloaded behind its back.
+      const how = ['--target', 'bundler', '--profile', 'wasm', '--no-opt', '--mode', 'no-install'];
+      await run('wasm-pack', ['build', '.', ...how, ...output, ...SMALL_STD], { env: SMALL_ENV });
+      // wasm-bindgen declares sixlane.js only, which imports the .wasm file as a module. No browser
+      // does that yet, so the wrapper imports the file behind it and hands it the instance.
+      writeFileSync(
+        at('js/pkg/sixlane_bg.d.ts'),
+        "export * from './sixlane.js';\nexport function __wbg_set_wasm(exports: WebAssembly.Exports): void;\n",
+      );
+    }),
+  );
+}
+
+function optimizeWasm() {
+  const from = 'js/pkg/sixlane_bg.wasm';
+  const to = 'dist/sixlane.wasm';
+  return whenChanged('wasm-opt', { inputs: [from, 'scripts/build.mjs', 'package-lock.json'], outputs: [to] }, () =>
+    step('wasm-opt -Oz', async () => {
+      mkdirSync(at('dist'), { recursive: true });
+      const flags = ['-Oz', '--strip-debug', '--strip-producers', ...FEATURES.map((name) => `--enable-${name}`)];
+      await run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), at(from), '-o', at(to), ...flags]);
+    }),
+  );
+}
+
+const SOURCES = ['js', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
+
+function bundle() {
+  return whenChanged('bundle', { inputs: SOURCES, outputs: ['dist/index.js'] }, () =>
+    step('esbuild', async () => {
+      // Imported here: when this file is loaded, `npm ci` may still have to run.
+      const esbuild = await import('esbuild');
+      await esbuild.build({
+        absWorkingDir: at(),
+        entryPoints: ['js/index.ts'],
+        outfile: 'dist/index.js',
+        bundle: true,
+        format: 'esm',
+        target: 'es2022',
+        minify: true,
+        sourcemap: true,
+        logLevel: 'warning',
+      });
+    }),
+  );
+}
+
+/** Emits the declarations, and publishes those that can be reached from index.d.ts. */
+function declare() {
+  return whenChanged('declarations', { inputs: SOURCES, outputs: ['dist/index.d.ts'] }, () =>
+    step('tsc (declarations)', async () => {
+      const emitted = at('target/declarations');
+      rmSync(emitted, { recursive: true, force: true });
+      const emit = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly'];
+      await run(at('node_modules/.bin/tsc'), ['-p', at(), ...emit, '--rootDir', at('js'), '--outDir', emitted]);
+
+      const reached = new Set(['index.d.ts']);
+      for (const file of reached) {
+        // Those of js/pkg are written by hand and by wasm-bindgen: tsc does not emit them again.
+        const source = [join(emitted, file), at('js', file)].find((path) => existsSync(path));
+        if (!source) throw new Plain(`a declaration refers to ${file}, which does not exist`);
+        const target = at('dist', file);
+        mkdirSync(dirname(target), { recursive: true });
+        copyFileSync(source, target);
+        for (const [, path] of readFileSync(source, 'utf8').matchAll(/(?:from|import\()\s*['"](\..+?)\.js['"]/g)) {
+          reached.add(join(dirname(file), `${path}.d.ts`));
+        }
+      }
+    }),
+  );
+}
+
+/** Prints what a page has to download. */
+export function sizes() {
+  const rows = ['dist/index.js', 'dist/sixlane.wasm'].map((file) => {
+    const bytes = readFileSync(at(file));
+    return {
+      file,
+      raw: bytes.length,
+      gzip: gzipSync(bytes, { level: 9 }).length,
+      brotli: brotliCompressSync(bytes).length,
+    };
+  });
+  const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
+  rows.push({ file: 'together', raw: sum('raw'), gzip: sum('gzip'), brotli: sum('brotli') });
+  const line = (...cells) =>
+    console.log(cells.map((cell, i) => (i ? `${cell}`.padStart(9) : cell.padEnd(18))).join(''));
+  line('bytes', 'raw', 'gzip', 'brotli');
+  for (const { file, raw, gzip, brotli } of rows) line(file, raw, gzip, brotli);
+}
+
+if (isMain(import.meta.url)) {
+  await main(async () => {
+    const { setup } = await import('./setup.mjs');
+    await setup();
+    await build();
+    sizes();
+  });
+}

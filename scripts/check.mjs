@@ -1,0 +1,34 @@
+// Everything that must hold before a change goes in: the quick checks first, then all tests.
+import { existsSync } from 'node:fs';
+import { build, buildWasm, sizes } from './build.mjs';
+import { at } from './lib/paths.mjs';
+import { run } from './lib/run.mjs';
+import { main, step } from './lib/step.mjs';
+import { runTests } from './lib/tests.mjs';
+import { setup } from './setup.mjs';
+
+const npm = (name) => at('node_modules/.bin', name);
+const DENY = ['--', '-D', 'warnings'];
+
+await main(async () => {
+  await setup({ browsers: true });
+  await step('biome', () => run(npm('biome'), ['ci']));
+  await step('cargo fmt', () => run('cargo', ['fmt', '--all', '--check']));
+  await buildWasm(); // The wrapper's types come from it.
+  await step('tsc', () => run(npm('tsc'), ['-p', at()]));
+  await step('clippy', () => run('cargo', ['clippy', '--workspace', '--all-targets', ...DENY]));
+  await step('clippy (wasm)', () =>
+    run('cargo', ['clippy', '-p', 'sixlane', '--target', 'wasm32-unknown-unknown', ...DENY]),
+  );
+  await step('cargo doc', () =>
+    run('cargo', ['doc', '--no-deps', '--workspace'], { env: { RUSTDOCFLAGS: '-Dwarnings' } }),
+  );
+  await build();
+  // The demo imports the package as its users do, so its types need dist/.
+  if (existsSync(at('www/tsconfig.json'))) {
+    await step('tsc (www)', () => run(npm('tsc'), ['-p', at('www'), '--noEmit']));
+  }
+  await step('publint', () => run(npm('publint'), ['--strict']));
+  sizes();
+  await runTests();
+});

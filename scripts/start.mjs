@@ -1,0 +1,19 @@
+// Builds everything and serves the demo. Arguments go on to sixlane-server: `npm start -- --port 9000`.
+import { build } from './build.mjs';
+import { buildServer } from './lib/cargo.mjs';
+import { at } from './lib/paths.mjs';
+import { run } from './lib/run.mjs';
+import { startServer } from './lib/server.mjs';
+import { main, Plain, step } from './lib/step.mjs';
+import { setup } from './setup.mjs';
+
+await main(async () => {
+  await setup();
+  await build();
+  await step('vite build', () => run(at('node_modules/.bin/vite'), ['build', at('www'), '--logLevel', 'warn']));
+  const binary = await buildServer('release');
+  const server = await startServer(binary, ['--site', at('www/dist'), ...process.argv.slice(2)]);
+  console.log(`\nsixlane demo: ${server.url}\nCtrl-C stops it.`);
+  const code = await server.ended;
+  throw new Plain(`the server ended with ${code}`);
+});

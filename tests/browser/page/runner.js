@@ -1,0 +1,63 @@
+// Imports the suites that the address names (?suite=a.test.js&suite=b.test.js&grep=text), runs them,
+// and leaves what happened on window.__results, where tests/browser/run.mjs reads it.
+const results = {
+  done: false,
+  /** The test that runs now: what to look at when it never ends. */
+  current: 'importing the suites',
+  passed: 0,
+  failed: 0,
+  skipped: 0,
+  failures: [],
+  durations: [],
+};
+window.__results = results;
+
+function fail(title, error) {
+  results.failed += 1;
+  results.failures.push({ title, message: `${error?.message ?? error}`, stack: `${error?.stack ?? ''}` });
+}
+
+class Recorder {
+  constructor(runner) {
+    const title = (test) => test.titlePath().join(' › ');
+    runner.on('test', (test) => {
+      results.current = title(test);
+    });
+    runner.on('pass', (test) => {
+      results.passed += 1;
+      results.durations.push({ title: title(test), ms: test.duration });
+    });
+    runner.on('pending', () => {
+      results.skipped += 1;
+    });
+    // Also the failures of hooks.
+    runner.on('fail', (test, error) => fail(title(test), error));
+  }
+}
+
+const query = new URLSearchParams(location.search);
+mocha.setup({
+  ui: 'bdd',
+  reporter: Recorder,
+  // For slow and busy machines; no test waits this long when all is well.
+  timeout: 20_000,
+  forbidOnly: true,
+  ...(query.has('grep') && { grep: query.get('grep') }),
+});
+
+for (const suite of query.getAll('suite')) {
+  try {
+    await import(new URL(suite, new URL('/tests/browser/suite/', location.origin)));
+  } catch (error) {
+    fail(suite, error);
+  }
+}
+
+try {
+  mocha.run(() => {
+    results.done = true;
+  });
+} catch (error) {
+  fail('mocha', error);
+  results.done = true;
+}
