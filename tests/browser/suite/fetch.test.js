@@ -1,0 +1,300 @@
+import { createFetch, init, SixlaneError } from '/dist/index.js';
+import { expect } from 'chai';
+import { otherHost, Run, rejection, turn } from './support/server.js';
+
+describe('createFetch', () => {
+  let run;
+  let fetch;
+  const open = [];
+  const make = (options) => {
+    const made = createFetch(options);
+    open.push(made);
+    return made;
+  };
+
+  before(() => init());
+  beforeEach(() => {
+    run = new Run();
+    fetch = make();
+  });
+  afterEach(() => Promise.all(open.splice(0).map((made) => made.close())));
+
+  const get = (n, lane, orders) => fetch(run.path('/api/data/1', { n, ...orders }), lane && { lane });
+
+  describe('slots', () => {
+    it('never has more than six requests at an origin', async () => {
+      const responses = await Promise.all(Array.from({ length: 100 }, (_, n) => get(n, undefined, { delay: 5 })));
+      await Promise.all(responses.map((response) => response.json()));
+      const { seen, peak } = await run.stats();
+      expect({ seen, peak }).to.deep.equal({ seen: 100, peak: 6 });
+    });
+
+    it('counts each origin for itself, and a key as its caller says', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const other = new Run();
+      const both = [get(1, undefined, { delay: 50 }), get(2), fetch(other.url('/api/data/1', { delay: 50 }, otherHost))];
+      expect(fetch.status().origins.map(({ key, running, queued, limit, utilization }) => ({ key, running, queued, limit, utilization }))).to.deep.equal([
+        { key: location.origin, running: 1, queued: 1, limit: 1, utilization: 1 },
+        { key: `http://${otherHost}`, running: 1, queued: 0, limit: 1, utilization: 1 },
+      ]);
+      both.push(get(3, { key: 'mine' }));
+      expect(fetch.status().running).to.equal(3);
+      await Promise.all(both);
+    });
+
+    it('keeps the slot until the body is read to its end', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const size = 300_000;
+      const first = await get(1, undefined, { size });
+      const second = get(2);
+      await turn();
+      expect(fetch.status()).to.include({ running: 1, queued: 1 });
+      expect((await first.arrayBuffer()).byteLength).to.equal(size);
+      await second;
+    });
+
+    it('gives the slot back with the headers when asked to', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      await get(1, { slot: 'headers' }, { slow: 1000 });
+      expect(fetch.status().running).to.equal(0);
+    });
+
+    for (const [name, use] of Object.entries({
+      'text()': (response) => response.text(),
+      'blob()': (response) => response.blob(),
+      'a reader': async (response) => {
+        const reader = response.body.getReader();
+        while (!(await reader.read()).done);
+      },
+      'a reader after another one': async (response) => {
+        const first = response.body.getReader();
+        await first.read();
+        first.releaseLock();
+        const reader = response.body.getReader();
+        while (!(await reader.read()).done);
+      },
+      'cancel()': (response) => response.body.cancel(),
+      pipeTo: (response) => response.body.pipeTo(new WritableStream()),
+      pipeThrough: async (response) => {
+        const reader = response.body.pipeThrough(new TransformStream()).getReader();
+        while (!(await reader.read()).done);
+      },
+      'a clone': async (response) => {
+        const copy = response.clone();
+        await Promise.all([copy.text(), response.text()]);
+      },
+      'a new Response': (response) => new Response(response.body).text(),
+      'tee()': (response) => Promise.all(response.body.tee().map((branch) => new Response(branch).text())),
+    })) {
+      it(`sees the end of a body through ${name}`, async () => {
+        fetch = make({ queue: { perOrigin: 1 } });
+        const first = await get(1, undefined, { slow: 40, size: 200_000 });
+        const second = get(2);
+        await turn();
+        expect(fetch.status()).to.include({ running: 1, queued: 1 });
+        await use(first);
+        expect((await second).status).to.equal(200);
+      });
+    }
+
+    it('counts endless bodies, two of an origin at most, and tells of those above', async () => {
+      const lent = [];
+      fetch.events.addEventListener('lent', ({ detail }) => lent.push(detail.why));
+      const streams = await Promise.all([1, 2, 3].map((n) => fetch(run.path('/api/events', { n }))));
+      expect(fetch.status().running).to.equal(2);
+      expect(lent).to.deep.equal(['streams']);
+      await Promise.all(streams.map((response) => response.body.cancel()));
+      await turn();
+      expect(fetch.status().running).to.equal(0);
+    });
+  });
+
+  describe('order', () => {
+    const levels = ['background', 'low', 'normal', 'high', 'critical'];
+
+    it('sends the more urgent first, equals in order of arrival', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const first = get('first', undefined, { delay: 30 });
+      const rest = [...levels, ...levels].map((priority, n) => get(`${priority}${n}`, { priority }));
+      await Promise.all([first, ...rest]);
+      expect(await run.order('n')).to.deep.equal([
+        'first', 'critical4', 'critical9', 'high3', 'high8', 'normal2', 'normal7',
+        // The eighth start is the turn of whoever has waited longest.
+        'low1', 'background0', 'low6', 'background5',
+      ]);
+    });
+
+    it('takes a raw number, and the hint that native fetch knows', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const calls = [get('first', undefined, { delay: 30 }), get('50', { priority: 50 }), get('normal')];
+      calls.push(fetch(run.path('/api/data/1', { n: 'hint' }), { priority: 'high' }));
+      await Promise.all(calls);
+      expect(await run.order('n')).to.deep.equal(['first', 'hint', 'normal', '50']);
+    });
+
+    it('lets an emergency take the slot of one that can be sent again, whose caller notices nothing', async () => {
+      fetch = make({ queue: { perOrigin: 2 } });
+      const preempted = [];
+      fetch.events.addEventListener('preempted', ({ detail }) => preempted.push(detail.url));
+      const slow = [1, 2].map((n) => get(n, { priority: 'background' }, { delay: 400 }));
+      await run.until(({ seen }) => seen === 2);
+      const emergency = await fetch.emergency(run.path('/api/data/2', { n: 'emergency' }));
+      expect(emergency.status).to.equal(200);
+      expect(preempted).to.have.length(1);
+      const answers = await Promise.all(slow);
+      expect(answers.map(({ status }) => status)).to.deep.equal([200, 200]);
+      expect(fetch.status()).to.include({ preempted: 1, completed: 3 });
+      expect(await run.order('n')).to.deep.equal(['1', '2', 'emergency', '2']);
+    });
+
+    it('never takes a slot from a request that must not be sent twice', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const post = fetch(run.path('/api/echo', { delay: 50 }), { method: 'POST', body: 'x', lane: { priority: 'background' } });
+      const emergency = fetch.emergency(run.path('/api/data/1'));
+      expect(fetch.status()).to.include({ running: 1, queued: 1 });
+      await Promise.all([post, emergency]);
+      expect(fetch.status().preempted).to.equal(0);
+    });
+  });
+
+  describe('the end of a call', () => {
+    it('rejects with the reason of its signal, untouched, while it waits', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const first = get(1, undefined, { delay: 50 });
+      const controller = new AbortController();
+      const waiting = fetch(run.path('/api/data/1', { n: 2 }), { signal: controller.signal });
+      controller.abort('enough');
+      expect(await rejection(waiting)).to.equal('enough');
+      expect(fetch.status()).to.include({ queued: 0, cancelled: 1 });
+      await first;
+      expect((await run.stats()).seen).to.equal(1);
+    });
+
+    it('rejects with it while it is on the wire, and the server sees the abort', async () => {
+      const controller = new AbortController();
+      const running = fetch(run.path('/api/data/1', { delay: 60_000 }), { signal: controller.signal });
+      await run.until(({ inFlight }) => inFlight === 1);
+      const reason = new Error('mine');
+      controller.abort(reason);
+      expect(await rejection(running)).to.equal(reason);
+      expect(fetch.status()).to.include({ running: 0, cancelled: 1 });
+      await run.until(({ aborted }) => aborted === 1);
+    });
+
+    it('breaks off a body that is aborted, as native fetch does', async () => {
+      const controller = new AbortController();
+      const response = await fetch(run.path('/api/data/1', { slow: 60_000, size: 100_000 }), { signal: controller.signal });
+      const text = response.text();
+      controller.abort();
+      expect((await rejection(text)).name).to.equal('AbortError');
+      await turn();
+      expect(fetch.status().running).to.equal(0);
+    });
+
+    it('times out waiting and on the wire with the name that native has', async () => {
+      fetch = make({ queue: { perOrigin: 1 }, timeout: 30 });
+      const calls = [1, 2].map((n) => get(n, undefined, { delay: 60_000 }));
+      for (const call of calls) {
+        const error = await rejection(call);
+        expect(error).to.be.instanceOf(DOMException);
+        expect(error.name).to.equal('TimeoutError');
+      }
+      await run.until(({ seen, inFlight }) => seen === 1 && inFlight === 0);
+    });
+
+    it('limits an attempt without counting the wait', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const first = get(1, undefined, { delay: 120 });
+      const second = get(2, { timeout: { attempt: 100 } });
+      await Promise.all([first, second]);
+      expect((await rejection(get(3, { timeout: { attempt: 20 } }, { delay: 60_000 }))).name).to.equal('TimeoutError');
+    });
+
+    it('clear() rejects what waits and leaves what runs', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const running = get(1, undefined, { delay: 30 });
+      const waiting = [2, 3].map((n) => rejection(get(n)));
+      expect(fetch.clear()).to.equal(2);
+      for (const error of await Promise.all(waiting)) {
+        expect(error).to.be.instanceOf(SixlaneError);
+        expect(error).to.include({ code: 'queue-cleared', retryAfter: null });
+      }
+      const more = rejection(get(4));
+      expect(fetch.clear('why not')).to.equal(1);
+      expect(await more).to.equal('why not');
+      expect((await running).status).to.equal(200);
+    });
+
+    it('close() settles everything at once, and so is every later call', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const calls = [1, 2].map((n) => rejection(get(n, undefined, { delay: 60_000 })));
+      await run.until(({ seen }) => seen === 1);
+      await fetch.close();
+      const errors = [...(await Promise.all(calls)), await rejection(get(3))];
+      expect(errors.map(({ code }) => code)).to.deep.equal(['closed', 'closed', 'closed']);
+      await run.until(({ aborted }) => aborted === 1);
+    });
+
+    it('turns away above highWater: the newcomer, or the least urgent youngest', async () => {
+      fetch = make({ queue: { perOrigin: 1, highWater: 1 } });
+      const calls = [get(1, undefined, { delay: 20 }), get(2)];
+      expect(await rejection(get(3, { priority: 'critical' }))).to.include({ code: 'queue-full' });
+      await Promise.all(calls);
+      fetch = make({ queue: { perOrigin: 1, highWater: 1, strategy: 'drop-lowest' } });
+      const first = get(4, undefined, { delay: 20 });
+      const dropped = rejection(get(5, { priority: 'low' }));
+      const critical = get(6, { priority: 'critical' });
+      expect(await dropped).to.include({ code: 'queue-full' });
+      await Promise.all([first, critical]);
+    });
+  });
+
+  describe('pause', () => {
+    it('sends nothing until resume, keepalive requests apart', async () => {
+      fetch.pause();
+      const waiting = get(1);
+      const beacon = await fetch(run.path('/api/analytics'), { method: 'POST', body: '{}', keepalive: true });
+      expect(beacon.ok).to.equal(true);
+      expect((await run.stats()).seen).to.equal(1);
+      fetch.resume();
+      expect((await waiting).status).to.equal(200);
+    });
+  });
+
+  describe('routes', () => {
+    it('say for many what a call site would say, which has the last word', async () => {
+      fetch = make({
+        queue: { perOrigin: 1 },
+        routes: [
+          { match: '/api/users/:id', method: 'get', priority: 'critical' },
+          { match: /\/api\/recommendations/g, priority: 'background' },
+          { match: ({ url }) => url.includes('profile'), priority: 'high' },
+          { match: new URLPattern({ pathname: '/api/data/*' }), priority: 'low' },
+        ],
+      });
+      const paths = ['recommendations', 'data/7', 'user/profile', 'users/1'];
+      const calls = ['data/1', ...paths].map((path) => fetch(run.path(`/api/${path}`, { n: path, delay: 20 })));
+      calls.push(fetch(run.path('/api/data/2', { n: 'said' }), { lane: { priority: 'high' } }));
+      await Promise.all(calls);
+      expect(await run.order('n')).to.deep.equal(['data/1', 'users/1', 'user/profile', 'said', 'data/7', 'recommendations']);
+    });
+  });
+
+  describe('status and events', () => {
+    it('tell the truth while it runs and after', async () => {
+      fetch = make({ queue: { perOrigin: 2 } });
+      const seen = [];
+      for (const type of ['queued', 'started', 'settled']) {
+        fetch.events.addEventListener(type, ({ detail }) => seen.push(`${type} ${new URL(detail.url).searchParams.get('n')}`));
+      }
+      const calls = [get(1, undefined, { delay: 20 }), get(2, undefined, { delay: 60 }), get(3, { priority: 'high' })];
+      const { queued, running, mode, reason, byPriority } = fetch.status();
+      expect({ queued, running, mode, reason }).to.deep.equal({ queued: 1, running: 2, mode: 'wasm', reason: null });
+      expect(byPriority.normal).to.deep.equal({ queued: 0, running: 2 });
+      expect(byPriority.high).to.deep.equal({ queued: 1, running: 0 });
+      await Promise.all(calls);
+      expect(fetch.status()).to.include({ queued: 0, running: 0, completed: 3, failed: 0, cancelled: 0, oldestWait: 0 });
+      expect(seen).to.deep.equal(['started 1', 'started 2', 'queued 3', 'settled 1', 'started 3', 'settled 3', 'settled 2']);
+    });
+  });
+});
