@@ -88,8 +88,8 @@ function watchResponse(response: Response, watch: Watched): void {
 
 function watchStream(stream: ReadableStream<Uint8Array>, watch: Watched): void {
   shadow(stream, 'getReader', (...args: [ReadableStreamGetReaderOptions]) => {
-    watch.reading();
     const reader = ReadableStream.prototype.getReader.apply(stream, args);
+    watchFirst(reader, 'read', watch);
     // A reader whose lock is released rejects `closed`, too; then the stream is not at its end.
     reader.closed.then(watch.ended, () => stream.locked && watch.ended());
     return reader;
@@ -115,15 +115,24 @@ function watchStream(stream: ReadableStream<Uint8Array>, watch: Watched): void {
     const iterate = Reflect.get(ReadableStream.prototype, name) as typeof ReadableStream.prototype.values | undefined;
     if (!iterate) continue;
     shadow(stream, name, (...args: [ReadableStreamIteratorOptions?]) => {
-      watch.reading();
       return watchIterator(iterate.apply(stream, args), watch);
     });
   }
 }
 
+/** A lock is no read yet: only who asks for bytes keeps the slot. */
+function watchFirst<T extends object>(owner: T, name: keyof T, watch: Watched): void {
+  shadow(owner, name, (...args: unknown[]) => {
+    Reflect.deleteProperty(owner, name);
+    watch.reading();
+    return Reflect.apply(owner[name] as () => unknown, owner, args);
+  });
+}
+
 function watchIterator<T extends AsyncIterator<Uint8Array>>(iterator: T, watch: Watched): T {
   const { next, return: finish } = iterator;
   shadow(iterator, 'next', () => {
+    watch.reading();
     const result = next.call(iterator);
     result.then(({ done }) => done && watch.ended(), watch.ended);
     return result;

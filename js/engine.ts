@@ -123,19 +123,19 @@ export class Engine<C extends Call> {
   }
 
   get queued(): number {
-    return this.#enter(() => this.#driver.queued) ?? 0;
+    return this.#into(() => this.#driver.queued) ?? 0;
   }
 
   get running(): number {
-    return this.#enter(() => this.#driver.running) ?? 0;
+    return this.#into(() => this.#driver.running) ?? 0;
   }
 
   get paused(): boolean {
-    return this.#enter(() => this.#driver.paused) ?? false;
+    return this.#into(() => this.#driver.paused) ?? false;
   }
 
   get concurrency(): number {
-    return this.#enter(() => this.#driver.concurrency) ?? Number.POSITIVE_INFINITY;
+    return this.#into(() => this.#driver.concurrency) ?? Number.POSITIVE_INFINITY;
   }
 
   /** @throws RangeError or TypeError when it is not a whole number from 1 up */
@@ -145,7 +145,7 @@ export class Engine<C extends Call> {
 
   /** Figures of the core, lanes under their keys. Undefined after a trap. */
   status(): CoreStatus | undefined {
-    const status = this.#enter(() => this.#driver.status() as RawStatus);
+    const status = this.#into(() => this.#driver.status() as RawStatus);
     if (!status) return undefined;
     const { lanes, ...figures } = status;
     return { ...figures, lanes: lanes.map(({ id, ...lane }) => ({ key: this.#keys[id] ?? '', ...lane })) };
@@ -162,19 +162,22 @@ export class Engine<C extends Call> {
     this.#dead = true;
   }
 
-  /** Runs one call into the module, then does what came of it. Undefined once the module is gone. */
-  #enter<T>(into: () => T): T | undefined {
+  /** Tells the core of something, then does what comes of it. Undefined once the module is gone. */
+  #enter<T>(event: () => T): T | undefined {
+    const result = this.#into(event);
+    this.#drain();
+    return result;
+  }
+
+  #into<T>(call: () => T): T | undefined {
     if (this.#dead) return undefined;
-    let result: T | undefined;
     try {
-      result = into();
+      return call();
     } catch (error) {
       if (!isTrap(error)) throw error;
       this.#trapped(error);
       return undefined;
     }
-    this.#drain();
-    return result;
   }
 
   /** Actions run page code, which may come back in here: whoever drains already takes what that adds. */

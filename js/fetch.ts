@@ -26,10 +26,13 @@ const HINTS: readonly (RequestPriority | undefined)[] = ['low', 'low', undefined
  */
 export function createFetch(options: SixlaneOptions = {}): SixlaneFetch {
   const instance = new Instance(options);
-  // `init` has a default so that the function's length is the native one's: code that looks at it is not surprised.
-  const surface = function fetch(input: RequestInfo | URL, init: RequestInit | undefined = undefined): Promise<Response> {
-    return instance.fetch(input, init, false);
+  // One named parameter, as the native function has: code that looks at its length is not surprised.
+  const surface = function (input: RequestInfo | URL): Promise<Response> {
+    // biome-ignore lint/complexity/noArguments: rest parameters would need a copy to tell none from undefined
+    return arguments.length === 0 ? instance.native() : instance.fetch(input, arguments[1], false);
   };
+  // Minifiers drop the names of functions.
+  Object.defineProperty(surface, 'name', { value: 'fetch', configurable: true });
   return Object.assign(surface, {
     ready: instance.ready,
     events: instance.events,
@@ -108,12 +111,17 @@ class Instance {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (this.#closed) return Promise.reject(new SixlaneError('closed'));
     // Without a scheduler in between, the arguments as they came are the best copy of themselves.
-    if (this.#mode === 'native') return this.#native(input, init ?? undefined);
+    if (this.#mode === 'native') return this.native(input, init ?? undefined);
     let request: Request;
-    let lane: LaneInit | undefined;
     try {
       request = new Request(input, init ?? undefined);
-      if (!/^https?:/.test(request.url) || request.mode === 'navigate') return this.#native(request);
+    } catch {
+      // Nothing that a request cannot be made of is ever sent; native fetch says why, in its own words.
+      return this.native(input, init ?? undefined);
+    }
+    let lane: LaneInit | undefined;
+    try {
+      if (!/^https?:/.test(request.url) || request.mode === 'navigate') return this.native(request);
       lane = this.#laneOf(request, init ?? undefined, emergency);
     } catch (error) {
       return Promise.reject(error);
@@ -193,10 +201,10 @@ class Instance {
     this.#engine?.free();
   }
 
-  get #native(): typeof fetch {
+  native(...args: Parameters<typeof fetch> | []): Promise<Response> {
     // Never called as a method: native fetch insists on its own global object.
     const { fetch = nativeFetch() } = this.#options;
-    return (input, init) => fetch(input, init);
+    return fetch(...(args as Parameters<typeof fetch>));
   }
 
   #laneOf(request: Request, init: RequestInit | undefined, emergency: boolean): LaneInit | undefined {
@@ -305,7 +313,7 @@ class Instance {
     const hint = lane?.priority !== undefined || lane?.emergency ? HINTS[level] : undefined;
     if (hint) init.priority = hint;
     this.events.emit('started', () => describe(flight));
-    this.#native(request, init).then(
+    this.native(request, init).then(
       (response) => this.#answered(flight, attempt, response),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#over(flight, Outcome.failed, error);

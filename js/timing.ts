@@ -3,24 +3,27 @@
 interface Watch {
   readonly sent: number;
   readonly ended: () => void;
+  /** Its end was seen in another way. It stays beside those of the same address, so that its entry is not taken for theirs. */
+  over: boolean;
 }
 
-/** An entry's start and our own reading of the clock differ by what the browser rounds them to. */
-const ROUNDING = 2;
+/** The clock that entries are read from is rounded, in Firefox to a millisecond. */
+const ROUNDING = 1;
 
 const watches = new Map<string, Set<Watch>>();
 let observer: PerformanceObserver | undefined;
 
 /** Calls `ended` when the entry of the request comes that was sent to `url` at `sent`. Returns how to stop. */
 export function watchTiming(url: string, sent: number, ended: () => void): () => void {
-  const name = url.split('#', 1)[0] as string;
-  const watch: Watch = { sent, ended };
+  const name = withoutFragment(url);
+  const watch: Watch = { sent, ended, over: false };
   const same = watches.get(name) ?? new Set();
   watches.set(name, same.add(watch));
   observe();
   return () => {
-    same.delete(watch);
-    if (same.size === 0 && watches.get(name) === same) watches.delete(name);
+    watch.over = true;
+    for (const { over } of same) if (!over) return;
+    if (watches.get(name) === same) watches.delete(name);
     if (watches.size === 0) unobserve();
   };
 }
@@ -41,9 +44,18 @@ function unobserve(): void {
   observer = undefined;
 }
 
+/** The entry is that of the last request to its address that was sent before the entry's start. */
 function match(entry: PerformanceResourceTiming): void {
-  const same = watches.get(entry.name.split('#', 1)[0] as string);
+  const same = watches.get(withoutFragment(entry.name));
+  let last: Watch | undefined;
   for (const watch of same ?? []) {
-    if (Math.abs(watch.sent - entry.startTime) <= ROUNDING) return watch.ended();
+    if (watch.sent <= entry.startTime + ROUNDING && watch.sent >= (last?.sent ?? 0)) last = watch;
   }
+  if (!last) return;
+  same?.delete(last);
+  if (!last.over) last.ended();
+}
+
+function withoutFragment(url: string): string {
+  return url.split('#', 1)[0] as string;
 }

@@ -1,5 +1,5 @@
 // Makes dist/: the wrapper as one module, the WebAssembly beside it, the declarations.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { at } from './lib/paths.mjs';
@@ -103,6 +103,10 @@ function declare() {
       const emit = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly'];
       await run(at('node_modules/.bin/tsc'), ['-p', at(), ...emit, '--rootDir', at('js'), '--outDir', emitted]);
 
+      // Also those of a former build that nothing refers to any more.
+      for (const file of readdirSync(at('dist'), { recursive: true })) {
+        if (file.endsWith('.d.ts')) rmSync(at('dist', file));
+      }
       const reached = new Set(['index.d.ts']);
       for (const file of reached) {
         // Those of js/pkg are written by hand and by wasm-bindgen: tsc does not emit them again.

@@ -12,7 +12,7 @@ const DENY = ['--', '-D', 'warnings'];
 
 await main(async () => {
   await setup({ browsers: true });
-  await step('biome', () => run(npm('biome'), ['ci']));
+  await step('biome', () => run(npm('biome'), ['ci', `--colors=${process.stdout.isTTY ? 'force' : 'off'}`]));
   await step('cargo fmt', () => run('cargo', ['fmt', '--all', '--check']));
   await buildWasm(); // The wrapper's types come from it.
   await step('tsc', () => run(npm('tsc'), ['-p', at()]));

@@ -1,9 +1,5 @@
 // Installs what is missing and runs every test. The last line is `N passed, N failed`.
 import { main } from './lib/step.mjs';
 import { runTests } from './lib/tests.mjs';
-import { setup } from './setup.mjs';
 
-await main(async () => {
-  await setup({ browsers: true });
-  await runTests();
-});
+await main(runTests);

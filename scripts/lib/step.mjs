@@ -24,12 +24,17 @@ export function isMain(url) {
   return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(url);
 }
 
+/** Prints what went wrong. */
+export function complain(error) {
+  console.error(error instanceof Plain ? `error: ${error.message}` : error);
+}
+
 /** Runs a program's main function; a failure is printed and becomes the exit code. */
 export async function main(work) {
   try {
     await work();
   } catch (error) {
-    console.error(error instanceof Plain ? `error: ${error.message}` : error);
+    complain(error);
     process.exitCode = 1;
   }
 }

@@ -1,46 +1,43 @@
 // Every test of the project, in the order in which a failure is cheapest to find.
 import { existsSync, readdirSync } from 'node:fs';
 import { build } from '../build.mjs';
+import { setup } from '../setup.mjs';
 import { buildServer } from './cargo.mjs';
 import { at } from './paths.mjs';
 import { tee } from './run.mjs';
-import { step } from './step.mjs';
+import { complain, Plain, step } from './step.mjs';
 
-/** Runs them all, also after a failure, and prints the sums. */
+/** Installs what is missing, runs all tests, also after a failure, and prints the sums. */
 export async function runTests() {
   const sum = { passed: 0, failed: 0 };
-  const suite = async (title, work) => {
+  /** Runs one part; what breaks before it can count its tests counts as one that failed. */
+  const part = async (title, work) => {
+    let counts;
     try {
-      await step(title, async () => {
-        const { passed, failed } = await work();
-        sum.passed += passed;
-        sum.failed += failed;
-        if (failed > 0) throw new Error(`${failed} failed`);
-      });
+      counts = await step(title, async () => successful(await work()));
     } catch (error) {
-      // What broke before it could count its tests counts as one that failed.
-      if (!/^\d+ failed$/.test(error.message)) {
-        sum.failed += 1;
-        console.error(error);
-      }
+      complain(error);
+      process.exitCode = 1;
+      counts = error.counts ?? { passed: 0, failed: 1 };
     }
+    sum.passed += counts?.passed ?? 0;
+    sum.failed += counts?.failed ?? 0;
+    return !counts?.failed;
   };
 
-  await suite('cargo test', cargoTests);
-  await suite('build', async () => {
-    await build();
-    return { passed: 0, failed: 0 };
-  });
-  await suite('node --test', nodeTests);
-  await suite('browsers', async () => {
-    // The same profile as `cargo test`: all that it compiled is used again.
-    const server = await buildServer('test');
-    const { runBrowsers } = await import('../../tests/browser/run.mjs');
-    return runBrowsers({ server });
-  });
-
-  if (sum.failed > 0) process.exitCode = 1;
+  if (await part('setup', () => setup({ browsers: true }))) {
+    await part('cargo test', cargoTests);
+    if (await part('build', build)) {
+      await part('node --test', nodeTests);
+      await part('browsers', browserTests);
+    }
+  }
   console.log(`${sum.passed} passed, ${sum.failed} failed`);
+}
+
+function successful(counts) {
+  if (counts?.failed) throw Object.assign(new Plain(`${counts.failed} failed`), { counts });
+  return counts;
 }
 
 async function cargoTests() {
@@ -55,6 +52,13 @@ async function nodeTests() {
   const paths = files.sort().map((name) => `${folder}/${name}`);
   const { code, output } = await tee(process.execPath, ['--test', '--test-reporter=spec', ...paths]);
   return count(code, output, /^ℹ pass (\d+)\nℹ fail (\d+)$/gm);
+}
+
+async function browserTests() {
+  // The same profile as `cargo test`: all that it compiled is used again.
+  const server = await buildServer('test');
+  const { runBrowsers } = await import('../../tests/browser/run.mjs');
+  return runBrowsers({ server });
 }
 
 /** Adds up what a program printed about its tests. */

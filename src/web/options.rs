@@ -315,20 +315,23 @@ fn shown(value: &JsValue) -> String {
     [if kind == "object" { "an " } else { "a " }, &kind].concat()
 }
 
-/// Letters to insert, remove or change to make one word of the other, whatever their case.
-fn distance(a: &str, b: &str) -> usize {
+/// Letters to insert, remove or change to make one word of the other, whatever their case; letters that both begin
+/// with count for them, so that an abbreviation is near to its word.
+fn distance(a: &str, b: &str) -> isize {
+    let same = |(x, y): &(u8, u8)| x.eq_ignore_ascii_case(y);
+    let prefix = a.bytes().zip(b.bytes()).take_while(same).count();
     let b: Vec<u8> = b.bytes().take(64).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(!x.eq_ignore_ascii_case(y));
+            let change = diagonal + usize::from(!same(&(x, *y)));
             diagonal = row[j + 1];
             row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
         }
     }
-    row[b.len()]
+    row[b.len()].cast_signed() - prefix.cast_signed()
 }
 
 /// A function that JavaScript handed over for later.

@@ -1,5 +1,10 @@
 // Imports the suites that the address names (?suite=a.test.js&suite=b.test.js&grep=text), runs them,
 // and leaves what happened on window.__results, where tests/browser/run.mjs reads it.
+import { config } from 'chai';
+
+// A failure shows all of what was compared.
+config.truncateThreshold = 0;
+
 const results = {
   done: false,
   /** The test that runs now: what to look at when it never ends. */

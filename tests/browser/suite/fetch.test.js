@@ -1,5 +1,5 @@
-import { createFetch, init, SixlaneError } from '/dist/index.js';
 import { expect } from 'chai';
+import { createFetch, init, SixlaneError } from '/dist/index.js';
 import { otherHost, Run, rejection, turn } from './support/server.js';
 
 describe('createFetch', () => {
@@ -32,8 +32,22 @@ describe('createFetch', () => {
     it('counts each origin for itself, and a key as its caller says', async () => {
       fetch = make({ queue: { perOrigin: 1 } });
       const other = new Run();
-      const both = [get(1, undefined, { delay: 50 }), get(2), fetch(other.url('/api/data/1', { delay: 50 }, otherHost))];
-      expect(fetch.status().origins.map(({ key, running, queued, limit, utilization }) => ({ key, running, queued, limit, utilization }))).to.deep.equal([
+      const both = [
+        get(1, undefined, { delay: 50 }),
+        get(2),
+        fetch(other.url('/api/data/1', { delay: 50 }, otherHost)),
+      ];
+      expect(
+        fetch
+          .status()
+          .origins.map(({ key, running, queued, limit, utilization }) => ({
+            key,
+            running,
+            queued,
+            limit,
+            utilization,
+          })),
+      ).to.deep.equal([
         { key: location.origin, running: 1, queued: 1, limit: 1, utilization: 1 },
         { key: `http://${otherHost}`, running: 1, queued: 0, limit: 1, utilization: 1 },
       ]);
@@ -45,7 +59,7 @@ describe('createFetch', () => {
     it('keeps the slot until the body is read to its end', async () => {
       fetch = make({ queue: { perOrigin: 1 } });
       const size = 300_000;
-      const first = await get(1, undefined, { size });
+      const first = await get(1, undefined, { size, slow: 200 });
       const second = get(2);
       await turn();
       expect(fetch.status()).to.include({ running: 1, queued: 1 });
@@ -97,6 +111,36 @@ describe('createFetch', () => {
       });
     }
 
+    it('keeps six slots for six bodies that are read slowly; the seventh starts when one has ended', async () => {
+      const started = [];
+      fetch.events.addEventListener('started', ({ detail }) => started.push(new URL(detail.url).searchParams.get('n')));
+      const bodies = await Promise.all(
+        [1, 2, 3, 4, 5, 6].map(async (n) => {
+          const { body } = await get(n, undefined, { size: 1_000_000, slow: n === 4 ? 300 : 60_000 });
+          return body.getReader();
+        }),
+      );
+      const seventh = get(7);
+      await Promise.all(bodies.map((reader) => reader.read()));
+      expect(fetch.status()).to.include({ running: 6, queued: 1 });
+      expect(started).to.have.length(6);
+      while (!(await bodies[3].read()).done);
+      expect((await seventh).status).to.equal(200);
+      expect(started).to.have.length(7);
+      await Promise.all(bodies.map((reader) => reader.cancel()));
+    });
+
+    it('is not blocked for ever by a body that nobody reads, and tells of it', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      const lent = [];
+      fetch.events.addEventListener('lent', ({ detail }) => lent.push(detail.why));
+      // Slow, because Firefox and WebKit take bodies off the connection that nobody reads.
+      const unread = await get(1, undefined, { size: 8 * 2 ** 20, slow: 60_000 });
+      expect((await get(2)).status).to.equal(200);
+      expect(lent).to.deep.equal(['unread']);
+      await unread.body.cancel();
+    });
+
     it('counts endless bodies, two of an origin at most, and tells of those above', async () => {
       const lent = [];
       fetch.events.addEventListener('lent', ({ detail }) => lent.push(detail.why));
@@ -118,9 +162,18 @@ describe('createFetch', () => {
       const rest = [...levels, ...levels].map((priority, n) => get(`${priority}${n}`, { priority }));
       await Promise.all([first, ...rest]);
       expect(await run.order('n')).to.deep.equal([
-        'first', 'critical4', 'critical9', 'high3', 'high8', 'normal2', 'normal7',
+        'first',
+        'critical4',
+        'critical9',
+        'high3',
+        'high8',
+        'normal2',
+        'normal7',
         // The eighth start is the turn of whoever has waited longest.
-        'low1', 'background0', 'low6', 'background5',
+        'low1',
+        'background0',
+        'low6',
+        'background5',
       ]);
     });
 
@@ -130,6 +183,22 @@ describe('createFetch', () => {
       calls.push(fetch(run.path('/api/data/1', { n: 'hint' }), { priority: 'high' }));
       await Promise.all(calls);
       expect(await run.order('n')).to.deep.equal(['first', 'hint', 'normal', '50']);
+    });
+
+    it('sends a critical call behind a thousand as soon as a slot is free, an emergency at once', async () => {
+      const sent = [];
+      fetch.events.addEventListener('started', ({ detail }) => sent.push(new URL(detail.url).searchParams.get('n')));
+      const calls = Array.from({ length: 1000 }, (_, n) => get(n, { priority: 'background' }));
+      calls.push(get('critical', { priority: 'critical' }));
+      expect(sent.length, 'six are on the wire').to.equal(6);
+      await Promise.race(calls);
+      expect(sent[6]).to.equal('critical');
+      const before = sent.length;
+      calls.push(get('emergency', { emergency: true }));
+      expect(sent[before]).to.equal('emergency');
+      const { length } = await Promise.all(calls.map(async (call) => (await call).text()));
+      expect(length).to.equal(1002);
+      expect((await run.stats()).peak).to.equal(6);
     });
 
     it('lets an emergency take the slot of one that can be sent again, whose caller notices nothing', async () => {
@@ -144,12 +213,16 @@ describe('createFetch', () => {
       const answers = await Promise.all(slow);
       expect(answers.map(({ status }) => status)).to.deep.equal([200, 200]);
       expect(fetch.status()).to.include({ preempted: 1, completed: 3 });
-      expect(await run.order('n')).to.deep.equal(['1', '2', 'emergency', '2']);
+      expect((await run.order('n')).slice(2)).to.deep.equal(['emergency', '2']);
     });
 
     it('never takes a slot from a request that must not be sent twice', async () => {
       fetch = make({ queue: { perOrigin: 1 } });
-      const post = fetch(run.path('/api/echo', { delay: 50 }), { method: 'POST', body: 'x', lane: { priority: 'background' } });
+      const post = fetch(run.path('/api/echo', { delay: 50 }), {
+        method: 'POST',
+        body: 'x',
+        lane: { priority: 'background' },
+      });
       const emergency = fetch.emergency(run.path('/api/data/1'));
       expect(fetch.status()).to.include({ running: 1, queued: 1 });
       await Promise.all([post, emergency]);
@@ -183,7 +256,9 @@ describe('createFetch', () => {
 
     it('breaks off a body that is aborted, as native fetch does', async () => {
       const controller = new AbortController();
-      const response = await fetch(run.path('/api/data/1', { slow: 60_000, size: 100_000 }), { signal: controller.signal });
+      const response = await fetch(run.path('/api/data/1', { slow: 60_000, size: 100_000 }), {
+        signal: controller.signal,
+      });
       const text = response.text();
       controller.abort();
       expect((await rejection(text)).name).to.equal('AbortError');
@@ -199,7 +274,8 @@ describe('createFetch', () => {
         expect(error).to.be.instanceOf(DOMException);
         expect(error.name).to.equal('TimeoutError');
       }
-      await run.until(({ seen, inFlight }) => seen === 1 && inFlight === 0);
+      const { seen } = await run.until(({ inFlight }) => inFlight === 0);
+      expect(seen, 'the waiting one was never sent').to.be.at.most(1);
     });
 
     it('limits an attempt without counting the wait', async () => {
@@ -276,7 +352,14 @@ describe('createFetch', () => {
       const calls = ['data/1', ...paths].map((path) => fetch(run.path(`/api/${path}`, { n: path, delay: 20 })));
       calls.push(fetch(run.path('/api/data/2', { n: 'said' }), { lane: { priority: 'high' } }));
       await Promise.all(calls);
-      expect(await run.order('n')).to.deep.equal(['data/1', 'users/1', 'user/profile', 'said', 'data/7', 'recommendations']);
+      expect(await run.order('n')).to.deep.equal([
+        'data/1',
+        'users/1',
+        'user/profile',
+        'said',
+        'data/7',
+        'recommendations',
+      ]);
     });
   });
 
@@ -285,7 +368,9 @@ describe('createFetch', () => {
       fetch = make({ queue: { perOrigin: 2 } });
       const seen = [];
       for (const type of ['queued', 'started', 'settled']) {
-        fetch.events.addEventListener(type, ({ detail }) => seen.push(`${type} ${new URL(detail.url).searchParams.get('n')}`));
+        fetch.events.addEventListener(type, ({ detail }) =>
+          seen.push(`${type} ${new URL(detail.url).searchParams.get('n')}`),
+        );
       }
       const calls = [get(1, undefined, { delay: 20 }), get(2, undefined, { delay: 60 }), get(3, { priority: 'high' })];
       const { queued, running, mode, reason, byPriority } = fetch.status();
@@ -293,8 +378,23 @@ describe('createFetch', () => {
       expect(byPriority.normal).to.deep.equal({ queued: 0, running: 2 });
       expect(byPriority.high).to.deep.equal({ queued: 1, running: 0 });
       await Promise.all(calls);
-      expect(fetch.status()).to.include({ queued: 0, running: 0, completed: 3, failed: 0, cancelled: 0, oldestWait: 0 });
-      expect(seen).to.deep.equal(['started 1', 'started 2', 'queued 3', 'settled 1', 'started 3', 'settled 3', 'settled 2']);
+      expect(fetch.status()).to.include({
+        queued: 0,
+        running: 0,
+        completed: 3,
+        failed: 0,
+        cancelled: 0,
+        oldestWait: 0,
+      });
+      expect(seen).to.deep.equal([
+        'started 1',
+        'started 2',
+        'queued 3',
+        'settled 1',
+        'started 3',
+        'settled 3',
+        'settled 2',
+      ]);
     });
   });
 });

@@ -1,0 +1,177 @@
+import { createFetch, createQueue, init } from '/dist/index.js';
+import { expect } from 'chai';
+import { rejection } from './support/server.js';
+
+const TIME = 'a number of milliseconds above 0, or Infinity';
+const WHOLE = 'a whole number from 1 up, or Infinity';
+const LEVEL = 'a finite number or one of "background" "low" "normal" "high" "critical"';
+
+// Each wrong value of each option, with the error it brings: the kind, then the message.
+const COMMON = [
+  ['concurrency', 0, RangeError, WHOLE],
+  ['concurrency', 1.5, RangeError, WHOLE],
+  ['concurrency', Number.NaN, RangeError, WHOLE],
+  ['concurrency', -1, RangeError, WHOLE],
+  ['concurrency', '6', TypeError, WHOLE],
+  ['concurrency', null, TypeError, WHOLE],
+  ['highWater', -1, RangeError, 'a whole number from 0 up, or Infinity'],
+  ['highWater', 0.5, RangeError, 'a whole number from 0 up, or Infinity'],
+  ['highWater', true, TypeError, 'a whole number from 0 up, or Infinity'],
+  ['strategy', 'drop', RangeError, 'one of "reject" "drop-lowest"'],
+  ['strategy', 1, TypeError, 'one of "reject" "drop-lowest"'],
+  ['aging', true, TypeError, 'an object or false'],
+  ['aging', 5, TypeError, 'an object or false'],
+  ['aging.demoteAfter', -1, RangeError, 'a number of milliseconds from 0 up, or Infinity'],
+  ['aging.demoteAfter', Number.NaN, RangeError, 'a number of milliseconds from 0 up, or Infinity'],
+  ['aging.demoteAfter', '5', TypeError, 'a number of milliseconds from 0 up, or Infinity'],
+  ['aging.oldestEvery', 0, RangeError, WHOLE],
+  ['aging.oldestEvery', [8], TypeError, WHOLE],
+];
+const PER_ORIGIN = '"auto" or a whole number from 1 to 1000';
+const FETCH = [
+  ...COMMON.map(([path, ...rest]) => [`queue.${path}`, ...rest]),
+  ['queue', 6, TypeError, 'an object'],
+  ['queue', [], TypeError, 'an object'],
+  ['queue.perOrigin', 0, RangeError, PER_ORIGIN],
+  ['queue.perOrigin', 1001, RangeError, PER_ORIGIN],
+  ['queue.perOrigin', Number.POSITIVE_INFINITY, RangeError, PER_ORIGIN],
+  ['queue.perOrigin', 'six', TypeError, PER_ORIGIN],
+  ['timeout', 0, RangeError, TIME],
+  ['timeout', '1s', TypeError, TIME],
+  ['timeout.total', -5, RangeError, TIME],
+  ['timeout.attempt', {}, TypeError, TIME],
+  ['fetch', 'fetch', TypeError, 'a function'],
+  ['routes', {}, TypeError, 'an array'],
+];
+const LANE = [
+  ['priority', 'urgent', RangeError, LEVEL],
+  ['priority', Number.NaN, RangeError, `a finite number or a level's name`],
+  ['priority', Number.POSITIVE_INFINITY, RangeError, `a finite number or a level's name`],
+  ['priority', true, TypeError, `a finite number or a level's name`],
+  ['emergency', 1, TypeError, 'true or false'],
+  ['key', 7, TypeError, 'a string'],
+  ['timeout', 0, RangeError, TIME],
+];
+const CALL = [
+  ...LANE,
+  ['timeout.total', 0, RangeError, TIME],
+  ['timeout.attempt', Number.NaN, RangeError, TIME],
+  ['slot', 'none', RangeError, 'one of "body" "headers"'],
+  ['slot', true, TypeError, 'one of "body" "headers"'],
+];
+const ADD = [...LANE, ['id', 5, TypeError, 'a string'], ['signal', {}, TypeError, 'an AbortSignal'], ['timeout', {}, TypeError, TIME]];
+
+const MISSPELT = [
+  ['queue', { concurency: 1 }, 'queue.concurency', 'concurrency'],
+  ['aging', { queue: { aging: { demoteafter: 1 } } }, 'queue.aging.demoteafter', 'demoteAfter'],
+];
+
+function nested(path, value) {
+  return path.split('.').reduceRight((inner, name) => ({ [name]: inner }), value);
+}
+
+function shown(value) {
+  if (typeof value === 'string') return `"${value}"`;
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+function check(error, path, value, Kind, range) {
+  expect(error, path).to.be.instanceOf(Kind);
+  expect(error.name).to.equal(Kind.name);
+  expect(error.message).to.equal(`\`${path}\` must be ${range}, got ${shown(value)}`);
+}
+
+function thrown(run) {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('wrong options', () => {
+  before(() => init());
+
+  for (const [path, value, Kind, range] of COMMON) {
+    it(`createQueue refuses ${path} = ${shown(value)}`, () => {
+      check(thrown(() => createQueue(nested(path, value))), path, value, Kind, range);
+    });
+  }
+
+  it('createQueue refuses perKey out of range and options that are none', () => {
+    check(thrown(() => createQueue({ perKey: 0 })), 'perKey', 0, RangeError, WHOLE);
+    check(thrown(() => createQueue('fast')), 'options', 'fast', TypeError, 'an object');
+    expect(thrown(() => createQueue({ perOrigin: 6 })).message).to.equal('unknown option `perOrigin`; did you mean `perKey`?');
+  });
+
+  for (const [path, value, Kind, range] of FETCH) {
+    it(`createFetch refuses ${path} = ${shown(value)}`, () => {
+      check(thrown(() => createFetch(nested(path, value))), path, value, Kind, range);
+    });
+  }
+
+  it('createFetch refuses what a route says, by its place', () => {
+    const refused = (route) => thrown(() => createFetch({ routes: [{ match: '/a' }, route] }));
+    check(refused({ match: '/b', slot: 'x' }), 'routes[1].slot', 'x', RangeError, 'one of "body" "headers"');
+    check(refused({}), 'routes[1].match', undefined, TypeError, 'a pathname pattern, a RegExp, a URLPattern or a function');
+    check(refused({ match: '/b', method: 1 }), 'routes[1].method', 1, TypeError, 'a string or an array of strings');
+    check(refused(null), 'routes[1]', null, TypeError, 'an object');
+    expect(refused({ match: '/b', prority: 1 }).message).to.equal('unknown option `routes[1].prority`; did you mean `priority`?');
+    expect(refused({ match: '/(' })).to.be.instanceOf(TypeError);
+  });
+
+  for (const [, options, path, nearest] of MISSPELT) {
+    it(`createFetch refuses ${path} and names the nearest`, () => {
+      const error = thrown(() => createFetch(path.startsWith('queue.aging') ? options : { queue: options }));
+      expect(error).to.be.instanceOf(TypeError);
+      expect(error.message).to.equal(`unknown option \`${path}\`; did you mean \`${nearest}\`?`);
+    });
+  }
+
+  for (const [path, value, Kind, range] of CALL) {
+    it(`a call refuses lane.${path} = ${shown(value)}, and nothing is sent`, async () => {
+      let sent = 0;
+      const fetch = createFetch({ fetch: () => Promise.resolve(new Response(`${++sent}`)) });
+      check(await rejection(fetch('/api/data/1', { lane: nested(path, value) })), `lane.${path}`, value, Kind, range);
+      expect(sent).to.equal(0);
+      expect(await (await fetch('/api/data/1')).text()).to.equal('1');
+      await fetch.close();
+    });
+  }
+
+  it('a call refuses a misspelt word, and a lane that is none', async () => {
+    const fetch = createFetch();
+    const misspelt = await rejection(fetch('/api/data/1', { lane: { Priority: 'high' } }));
+    expect(misspelt).to.be.instanceOf(TypeError);
+    expect(misspelt.message).to.equal('unknown option `lane.Priority`; did you mean `priority`?');
+    check(await rejection(fetch('/api/data/1', { lane: 'high' })), 'lane', 'high', TypeError, 'an object');
+    check(await rejection(fetch('/api/data/1', { lane: null })), 'lane', null, TypeError, 'an object');
+    await fetch.close();
+  });
+
+  for (const [path, value, Kind, range] of ADD) {
+    it(`add() refuses ${path} = ${shown(value)}, and the task does not run`, async () => {
+      const queue = createQueue();
+      const error = await rejection(queue.add(() => expect.fail('ran'), nested(path, value)));
+      check(error, path, value, Kind, range);
+      expect(await queue.add(() => 'fine')).to.equal('fine');
+    });
+  }
+
+  it('add() refuses what is no task, a misspelt word, and an id that is taken', async () => {
+    const queue = createQueue({ concurrency: 1 });
+    expect((await rejection(queue.add('task'))).message).to.equal('`task` must be a function, got string');
+    expect((await rejection(queue.add(() => {}, { prio: 1 }))).message).to.equal('unknown option `prio`; did you mean `priority`?');
+    queue.pause();
+    queue.add(() => {}, { id: 'a' });
+    expect((await rejection(queue.add(() => {}, { id: 'a' }))).message).to.equal('`id` must be no waiting task\'s, got "a"');
+    expect(() => queue.setPriority('a', 'urgent')).to.throw(RangeError, '`priority` must be');
+  });
+
+  it('an option that is undefined is an option left out', () => {
+    const names = ['concurrency', 'perKey', 'highWater', 'strategy', 'aging'];
+    createQueue(Object.fromEntries(names.map((name) => [name, undefined])));
+  });
+});

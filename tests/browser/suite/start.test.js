@@ -1,0 +1,218 @@
+import { expect } from 'chai';
+import { Run, rejection, turn } from './support/server.js';
+
+let copies = 0;
+
+/** A copy of the package of its own, whose module is not loaded yet. */
+function freshCopy() {
+  return import(`/dist/index.js?copy=${++copies}`);
+}
+
+function moduleBytes() {
+  return fetch('/dist/sixlane.wasm').then((response) => response.arrayBuffer());
+}
+
+/** A response with the module, whose body comes when `give` is called. */
+async function slowModule() {
+  // Had before it is wanted: later, all connections may be in use.
+  const bytes = new Uint8Array(await moduleBytes());
+  let give;
+  const body = new ReadableStream({
+    start(controller) {
+      give = () => {
+        controller.enqueue(bytes);
+        controller.close();
+      };
+    },
+  });
+  return { wasm: new Response(body, { headers: { 'content-type': 'application/wasm' } }), give };
+}
+
+/** The order in which requests are sent: that in which they arrive is the network's. */
+function sentOrder(fetch) {
+  const sent = [];
+  fetch.events.addEventListener('started', ({ detail }) => sent.push(new URL(detail.url).searchParams.get('n')));
+  return sent;
+}
+
+/** Collects what is logged as a warning while `during` runs. */
+async function warnings(during) {
+  const { warn } = console;
+  const seen = [];
+  console.warn = (message) => seen.push(message);
+  try {
+    await during();
+  } finally {
+    console.warn = warn;
+  }
+  return seen;
+}
+
+describe('starting', () => {
+  let run;
+  beforeEach(() => {
+    run = new Run();
+  });
+
+  it('importing touches no global', async () => {
+    const before = Reflect.ownKeys(globalThis);
+    await freshCopy();
+    expect(Reflect.ownKeys(globalThis)).to.deep.equal(before);
+  });
+
+  it('sends up to six calls before the module runs and the others in order of priority after', async () => {
+    const { createFetch } = await freshCopy();
+    const { wasm, give } = await slowModule();
+    const fetch = createFetch({ wasm });
+    const sent = sentOrder(fetch);
+    const calls = Array.from({ length: 6 }, (_, n) => fetch(run.path('/api/data/1', { n, delay: 300 })));
+    const late = ['low', 'critical'].map((priority) => fetch(run.path('/api/data/1', { n: priority }), { lane: { priority } }));
+    expect(fetch.status()).to.include({ mode: 'starting', running: 6, queued: 2 });
+    await run.until(({ seen }) => seen === 6);
+    give();
+    await fetch.ready;
+    expect(fetch.status()).to.include({ mode: 'wasm', running: 6, queued: 2 });
+    await Promise.all([...calls, ...late]);
+    expect(sent.slice(6)).to.deep.equal(['critical', 'low']);
+    expect((await run.stats()).peak).to.equal(6);
+    expect(fetch.status()).to.include({ completed: 8, running: 0 });
+    await fetch.close();
+  });
+
+  it('goes on while the module is long in coming, the more urgent first', async () => {
+    const { createFetch } = await freshCopy();
+    const fetch = createFetch({ wasm: (await slowModule()).wasm });
+    const sent = sentOrder(fetch);
+    const calls = Array.from({ length: 6 }, (_, n) => fetch(run.path('/api/data/1', { n, delay: 20 * (n + 1) })));
+    for (const priority of ['low', 'critical']) {
+      calls.push(fetch(run.path('/api/data/1', { n: priority }), { lane: { priority } }));
+    }
+    const responses = await Promise.all(calls.map(async (call) => (await call).text()));
+    expect(responses).to.have.length(8);
+    expect(sent.slice(6)).to.deep.equal(['critical', 'low']);
+    expect((await run.stats()).peak).to.equal(6);
+    await fetch.close();
+  });
+
+  it('rejects every call and `ready` for wrong options that only the module can judge', async () => {
+    const { createFetch } = await freshCopy();
+    const fetch = createFetch({ queue: { concurency: 1 } });
+    const call = rejection(fetch(run.path('/api/data/1', { delay: 60_000 })));
+    const message = 'unknown option `queue.concurency`; did you mean `concurrency`?';
+    expect((await rejection(fetch.ready)).message).to.equal(message);
+    expect((await call).message).to.equal(message);
+    expect((await rejection(fetch('/api/data/1'))).message).to.equal(message);
+  });
+
+  it('rejects a call whose lane is wrong, although it was on the wire already', async () => {
+    const { createFetch } = await freshCopy();
+    const fetch = createFetch();
+    const call = rejection(fetch(run.path('/api/data/1', { delay: 60_000 }), { lane: { priority: 'urgent' } }));
+    const fine = fetch(run.path('/api/data/1'));
+    await fetch.ready;
+    expect(await call).to.be.instanceOf(RangeError);
+    expect((await fine).status).to.equal(200);
+    await fetch.close();
+  });
+
+  it('needs init() before createQueue(), and says so', async () => {
+    const { createQueue, init } = await freshCopy();
+    expect(() => createQueue()).to.throw('await init() before createQueue()');
+    await init();
+    expect(await createQueue().add(() => 1)).to.equal(1);
+  });
+
+  it('takes the module as address, response, bytes or module', async () => {
+    const bytes = await moduleBytes();
+    for (const source of ['/dist/sixlane.wasm', new URL('/dist/sixlane.wasm', location), new Response(bytes), bytes, await WebAssembly.compile(bytes)]) {
+      const { init, createQueue } = await freshCopy();
+      await init(source);
+      expect(await createQueue().add(() => 1)).to.equal(1);
+    }
+  });
+});
+
+describe('failing open', () => {
+  let run;
+  beforeEach(() => {
+    run = new Run();
+  });
+
+  it('sends natively what waits, and all that comes later, when there is no module', async () => {
+    const { createFetch } = await freshCopy();
+    let fetch;
+    const seen = await warnings(async () => {
+      fetch = createFetch({ wasm: '/dist/nothing.wasm' });
+      const calls = Array.from({ length: 20 }, () => fetch(run.path('/api/data/1')));
+      await fetch.ready;
+      const responses = await Promise.all(calls);
+      expect(responses.every(({ ok }) => ok)).to.equal(true);
+      const again = createFetch({ wasm: '/dist/nothing.wasm' });
+      await again.ready;
+    });
+    expect(seen).to.have.length(1);
+    expect(seen[0]).to.include('nothing.wasm answered 404');
+    expect((await run.stats()).seen).to.equal(20);
+    const { mode, reason } = fetch.status();
+    expect(mode).to.equal('native');
+    expect(reason).to.include('nothing.wasm answered 404');
+    expect((await fetch(run.path('/api/data/1'))).status).to.equal(200);
+    expect(await rejection(fetch('http://[')).then(({ name }) => name)).to.equal('TypeError');
+  });
+
+  it('answers every call natively, with one warning, under a policy that forbids WebAssembly', async () => {
+    const frame = document.createElement('iframe');
+    const told = new Promise((resolve) => {
+      addEventListener('message', ({ data }) => resolve(data), { once: true });
+    });
+    frame.src = '/csp.html';
+    document.body.append(frame);
+    const { statuses, mode, reason, warnings: seen } = await told;
+    frame.remove();
+    expect(statuses).to.deep.equal(Array(22).fill(200));
+    expect(mode).to.equal('native');
+    expect(reason).to.match(/CSP|Content Security Policy|unsafe-eval|call to WebAssembly/i);
+    expect(seen).to.have.length(1);
+  });
+
+  for (const entry of ['driver_submit', 'driver_poll', 'driver_headers']) {
+    it(`loses nothing and sends nothing twice when the module traps in ${entry}`, async () => {
+      const { createFetch, createQueue, init } = await freshCopy();
+      const bytes = await moduleBytes();
+      const { instantiate } = WebAssembly;
+      let armed = false;
+      // A real trap: `unreachable`, reached where the module's own function would run.
+      const code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 0x66, 0, 0, 10, 5, 1, 3, 0, 0, 11];
+      const { exports: trap } = (await instantiate(Uint8Array.from(code))).instance;
+      WebAssembly.instantiate = async (...args) => {
+        const { exports } = await instantiate.apply(WebAssembly, args);
+        const whole = exports[entry];
+        return { exports: { ...exports, [entry]: (...values) => (armed ? trap.f() : whole(...values)) } };
+      };
+      try {
+        await init(bytes);
+      } finally {
+        WebAssembly.instantiate = instantiate;
+      }
+      const fetch = createFetch();
+      const queue = createQueue({ concurrency: 1 });
+      const ran = [];
+      await warnings(async () => {
+        const calls = Array.from({ length: 20 }, (_, n) => fetch(run.path('/api/data/1', { n, delay: 50 })));
+        const tasks = [1, 2, 3].map((n) => queue.add(async () => { await turn(); ran.push(n); }));
+        await run.until(({ seen }) => seen === 6);
+        armed = true;
+        calls.push(fetch(run.path('/api/data/1', { n: 20 })));
+        tasks.push(queue.add(() => ran.push(4)));
+        const responses = await Promise.all(calls);
+        expect(responses.every(({ ok }) => ok)).to.equal(true);
+        await Promise.all(tasks);
+        expect(await queue.add(() => 'later')).to.equal('later');
+      });
+      expect((await run.order('n')).map(Number).sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 21 }, (_, n) => n));
+      expect(ran.sort()).to.deep.equal([1, 2, 3, 4]);
+      expect(fetch.status()).to.include({ mode: 'native', reason: 'Error: the WebAssembly module trapped' });
+      expect((await createFetch()(run.path('/api/data/1'))).status).to.equal(200);
+    });
+  }
+});
