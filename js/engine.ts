@@ -63,16 +63,22 @@ export class Engine<C extends Call> {
     const flags =
       (terms.emergency ? 1 : 0) | (terms.repeatable ? 2 : 0) | (terms.untilHeaders ? 4 : 0) | (terms.immediate ? 8 : 0);
     const { priority, total = Number.NaN, attempt = Number.NaN, arrived = Number.NaN } = terms;
-    this.#enter(() => {
-      let lane = this.#lanes.get(key);
-      if (lane === undefined) {
-        lane = this.#driver.openLane();
-        this.#lanes.set(key, lane);
-        this.#keys[lane] = key;
+    // Written out, and not through `#enter`: this and `settled` are what every task of a queue pays for.
+    if (!this.#dead) {
+      try {
+        let lane = this.#lanes.get(key);
+        if (lane === undefined) {
+          lane = this.#driver.openLane();
+          this.#lanes.set(key, lane);
+          this.#keys[lane] = key;
+        }
+        call.id = this.#driver.submit(lane, priority, flags, total, attempt, arrived);
+        this.#calls[call.id >>> 0] = call;
+      } catch (error) {
+        this.#failed(error);
       }
-      call.id = this.#driver.submit(lane, priority, flags, total, attempt, arrived);
-      this.#calls[call.id >>> 0] = call;
-    });
+      this.#drain();
+    }
     // A trap on the way in: the call never got an id, and nobody else knows of it.
     if (this.#dead && call.id < 0) this.#host.trapped([call], poison(undefined));
   }
@@ -94,7 +100,13 @@ export class Engine<C extends Call> {
   settled(call: C, outcome: number): void {
     const { id } = call;
     this.forget(call);
-    this.#enter(() => this.#driver.settled(id, outcome));
+    if (this.#dead) return;
+    try {
+      this.#driver.settled(id, outcome);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#drain();
   }
 
   /** The host has no more use for actions on this call. */
@@ -174,8 +186,7 @@ export class Engine<C extends Call> {
     try {
       return call();
     } catch (error) {
-      if (!isTrap(error)) throw error;
-      this.#trapped(error);
+      this.#failed(error);
       return undefined;
     }
   }
@@ -186,11 +197,11 @@ export class Engine<C extends Call> {
     this.#draining = true;
     try {
       for (let word = this.#driver.poll(); word !== 0; word = this.#dead ? 0 : this.#driver.poll()) {
-        this.#perform(Math.floor(word / CODE), word % CODE);
+        const code = Math.floor(word / CODE);
+        this.#perform(code, word - code * CODE);
       }
     } catch (error) {
-      if (!isTrap(error)) throw error;
-      this.#trapped(error);
+      this.#failed(error);
     } finally {
       this.#draining = false;
     }
@@ -213,15 +224,12 @@ export class Engine<C extends Call> {
     } else this.#host.lend(call, code === 10 ? 'unread' : 'streams');
   }
 
-  #trapped(error: unknown): void {
+  /** A trap is a RuntimeError of WebAssembly; what the shell throws on purpose is a RangeError or a TypeError. */
+  #failed(error: unknown): void {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     this.#dead = true;
     this.#host.trapped([...this.calls()], poison(error));
   }
-}
-
-/** A trap is a RuntimeError of the engine; what the shell throws on purpose is a RangeError or a TypeError. */
-function isTrap(error: unknown): boolean {
-  return error instanceof WebAssembly.RuntimeError;
 }
 
 interface Figures {

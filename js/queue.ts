@@ -54,6 +54,8 @@ class TaskQueue implements Queue {
   /** Waiting jobs that were given a name. */
   readonly #named = new Map<string, Job>();
   #waiters: Waiter[] = [];
+  /** Jobs whose tasks returned a plain value, each followed by it. */
+  #returned: unknown[] = [];
   #clearReason: unknown;
   #trapped = false;
 
@@ -176,10 +178,25 @@ class TaskQueue implements Queue {
       // Settled a turn later like any other, or a task that throws would overtake those that do not.
       result = Promise.reject(error);
     }
-    Promise.resolve(result).then(
-      (value) => this.#settle(job, Outcome.completed, value),
-      (error: unknown) => this.#settle(job, Outcome.failed, error),
-    );
+    if (isThenable(result)) {
+      Promise.resolve(result).then(
+        (value) => this.#settle(job, Outcome.completed, value),
+        (error: unknown) => this.#settle(job, Outcome.failed, error),
+      );
+    } else {
+      this.#settleSoon(job, result);
+    }
+  }
+
+  /** A turn later, as if the task had returned a promise, but without the price of one. */
+  #settleSoon(job: Job, value: unknown): void {
+    this.#returned.push(job, value);
+    if (this.#returned.length > 2) return;
+    queueMicrotask(() => {
+      const returned = this.#returned;
+      this.#returned = [];
+      for (let i = 0; i < returned.length; i += 2) this.#settle(returned[i] as Job, Outcome.completed, returned[i + 1]);
+    });
   }
 
   #settle(job: Job, outcome: number, value: unknown): void {
@@ -227,6 +244,10 @@ class TaskQueue implements Queue {
     this.#trapped = true;
     for (const job of jobs) if (!job.settled && !job.context) this.#run(job);
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' ? value !== null && 'then' in value : typeof value === 'function' && 'then' in value;
 }
 
 /** Only a priority, or nothing, is what nearly every call says; all else is read, and judged, by the module. */

@@ -64,9 +64,9 @@ function optimizeWasm() {
   const from = 'js/pkg/sixlane_bg.wasm';
   const to = 'dist/sixlane.wasm';
   return whenChanged('wasm-opt', { inputs: [from, 'scripts/build.mjs', 'package-lock.json'], outputs: [to] }, () =>
-    step('wasm-opt -Oz', async () => {
+    step('wasm-opt -Os', async () => {
       mkdirSync(at('dist'), { recursive: true });
-      const flags = ['-Oz', '--strip-debug', '--strip-producers', ...FEATURES.map((name) => `--enable-${name}`)];
+      const flags = ['-Os', '--strip-debug', '--strip-producers', ...FEATURES.map((name) => `--enable-${name}`)];
       await run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), at(from), '-o', at(to), ...flags]);
     }),
   );

@@ -248,7 +248,7 @@ impl Scheduler {
             self.begin(id, now);
         }
         self.work_off(now);
-        self.turn_away_overflow(id, call.priority);
+        self.turn_away_overflow(id);
         id
     }
 
@@ -274,7 +274,12 @@ impl Scheduler {
     /// The next thing to do outside, in order.
     #[must_use]
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        // A million refused at once need not be remembered for ever by the room they took.
+        if action.is_none() && self.actions.capacity() > 1024 {
+            self.actions = VecDeque::new();
+        }
+        action
     }
 
     /// When to hand in [`Event::Woke`] if nothing happens before.
@@ -407,16 +412,16 @@ impl Scheduler {
     }
 
     /// Emergencies are not turned away for want of room: at most slots keep them waiting.
-    fn turn_away_overflow(&mut self, newcomer: CallId, priority: Priority) {
+    fn turn_away_overflow(&mut self, newcomer: CallId) {
         if self.high_water.is_none_or(|most| self.queue.waiting() <= most) || !self.queue.waits(newcomer) {
             return;
         }
         let victim = match self.strategy {
-            Strategy::Reject => Some(newcomer).filter(|_| priority != Priority::EMERGENCY),
+            Strategy::Reject => Some(newcomer),
             Strategy::DropLowest => self.queue.worst(),
         };
-        if let Some(victim) = victim {
-            self.refuse(victim, Refusal::QueueFull);
+        if let Some(id) = victim.filter(|&id| self.queue.priority_of(id) != Some(Priority::EMERGENCY)) {
+            self.refuse(id, Refusal::QueueFull);
         }
     }
 
@@ -428,6 +433,8 @@ impl Scheduler {
             }
             self.time_is_up(id);
         }
+        // Also where nothing may start: who is dropped, and what is counted, goes by priorities as they are now.
+        self.queue.fade(now);
         if !self.paused {
             while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency()) {
                 self.begin(id, now);
@@ -691,6 +698,30 @@ mod tests {
     }
 
     #[test]
+    fn drop_lowest_turns_no_emergency_away_even_where_nothing_else_waits() {
+        let mut rig = Rig::new(|config| {
+            config.per_lane = Some(1);
+            config.high_water = Some(0);
+            config.strategy = Strategy::DropLowest;
+        });
+        rig.get(Level::High);
+        let emergency = rig.emergency();
+        assert!(rig.core.waits(emergency));
+    }
+
+    #[test]
+    fn what_waits_too_long_in_a_pause_sinks_and_is_dropped_before_the_younger() {
+        let mut rig = Rig::new(|config| {
+            config.high_water = Some(1);
+            config.strategy = Strategy::DropLowest;
+        });
+        rig.core.handle(Event::Paused, at(0));
+        let high = rig.get(Level::High);
+        rig.core.submit(Submission::new(rig.lane, Level::Normal.into()), at(5_000));
+        assert_eq!(rig.actions(), [Action::Reject(high, Refusal::QueueFull)]);
+    }
+
+    #[test]
     fn a_pause_starts_nothing_and_clear_works_in_it() {
         let mut rig = Rig::new(|_| {});
         rig.core.handle(Event::Paused, at(0));
@@ -715,6 +746,15 @@ mod tests {
         assert!(rig.core.waits(waiting), "the lane is still full");
         rig.core.handle(Event::Settled(beacon, Outcome::Completed), at(2));
         assert!(!rig.core.waits(waiting));
+    }
+
+    #[test]
+    fn the_room_of_many_actions_is_given_back() {
+        let mut rig = Rig::new(|_| {});
+        (0..5_000).for_each(|_| drop(rig.get(Level::Normal)));
+        rig.core.handle(Event::Cleared, at(1));
+        assert_eq!(rig.actions().len(), 5_000, "six starts, the others are turned away");
+        assert_eq!(rig.core.actions.capacity(), 0);
     }
 
     #[test]

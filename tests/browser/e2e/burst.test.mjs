@@ -15,11 +15,9 @@ export default async function ({ launch, server, test }) {
           return results.filter(({ status }) => status === 'fulfilled').length;
         };
         const sixlane = createFetch();
-        const t0 = performance.now();
         const answered = await burst(sixlane, 'burst');
         const { queued, running, completed, failed } = sixlane.status();
         const stats = await (await fetch('/control/stats?run=burst')).json();
-        console.log('ours ms', performance.now() - t0);
         return {
           ours: { answered, queued, running, completed, failed, seen: stats.seen, peak: stats.peak },
           native: await burst(fetch, 'native'),
