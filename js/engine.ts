@@ -1,4 +1,5 @@
 import { poison } from './load.js';
+import type { Sharer, Want } from './page.js';
 import type { Driver } from './pkg/sixlane.js';
 
 /** A call as the engine knows it: an id while the core has it. */
@@ -14,6 +15,8 @@ export interface Host<C extends Call> {
   preempt(call: C): void;
   refuse(call: C, why: Refusal): void;
   lend(call: C, why: 'unread' | 'streams'): void;
+  /** A key is used that was not known. */
+  opened(): void;
   /** After each event, when all actions are done. */
   drained(): void;
   /** The module trapped; these calls are the host's now. */
@@ -42,7 +45,7 @@ const CODE = 2 ** 48;
 const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout'];
 
 /** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
-export class Engine<C extends Call> {
+export class Engine<C extends Call> implements Sharer {
   readonly #driver: Driver;
   readonly #host: Host<C>;
   /** By the low half of the id, which the core keeps small and dense. */
@@ -71,6 +74,8 @@ export class Engine<C extends Call> {
           lane = this.#driver.openLane();
           this.#lanes.set(key, lane);
           this.#keys[lane] = key;
+          // Before the first call is in: it may not be this one's turn.
+          this.#host.opened();
         }
         call.id = this.#driver.submit(lane, priority, flags, total, attempt, arrived);
         this.#calls[call.id >>> 0] = call;
@@ -138,7 +143,7 @@ export class Engine<C extends Call> {
     return this.#into(() => this.#driver.queued) ?? 0;
   }
 
-  get running(): number {
+  get pending(): number {
     return this.#into(() => this.#driver.running) ?? 0;
   }
 
@@ -161,6 +166,31 @@ export class Engine<C extends Call> {
     if (!status) return undefined;
     const { lanes, ...figures } = status;
     return { ...figures, lanes: lanes.map(({ id, ...lane }) => ({ key: this.#keys[id] ?? '', ...lane })) };
+  }
+
+  keys(): Iterable<string> {
+    return this.#lanes.keys();
+  }
+
+  get perLane(): number {
+    return this.#into(() => this.#driver.perLane) ?? 0;
+  }
+
+  running(key: string): number {
+    const lane = this.#lanes.get(key);
+    return lane === undefined ? 0 : (this.#into(() => this.#driver.runningIn(lane)) ?? 0);
+  }
+
+  wants(key: string): Want | undefined {
+    const lane = this.#lanes.get(key);
+    if (lane === undefined) return undefined;
+    const priority = this.#into(() => this.#driver.wantedPriority(lane)) ?? Number.NaN;
+    return Number.isNaN(priority) ? undefined : { priority, since: this.#into(() => this.#driver.wantedSince(lane)) ?? 0 };
+  }
+
+  elsewhere(key: string, held: number, shared: number): void {
+    const lane = this.#lanes.get(key);
+    if (lane !== undefined) this.#enter(() => this.#driver.elsewhere(lane, held, shared));
   }
 
   /** Every call that is not forgotten. */

@@ -6,6 +6,7 @@ import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
 import { nativeFetch } from './page.js';
 import { compileRoutes, type Routing } from './routes.js';
+import { balance, join, leave } from './share.js';
 import type { LaneInit, SixlaneFetch, SixlaneOptions, Status } from './types.js';
 
 /** Calls to one origin that go out at once while the module is on its way; the core takes over from there. */
@@ -198,6 +199,7 @@ class Instance {
       this.#over(flight, Outcome.cancelled, reason);
       flight.controller?.abort(reason);
     }
+    if (this.#engine) leave(this.#engine);
     this.#engine?.free();
   }
 
@@ -231,14 +233,20 @@ class Instance {
         this.#engine?.forget(flight);
         this.events.emit('lent', () => ({ ...describe(flight), why }));
       },
-      drained: () => {},
+      opened: () => this.#balance(),
+      drained: () => this.#balance(),
       trapped: (flights, error) => this.#failOpen(error, flights),
     };
     const engine = new Engine<Flight>((wake) => bindings.Driver.forFetch(this.#options, wake), host);
     this.#routing = compileRoutes(this.#options.routes);
     this.#engine = engine;
+    join(engine);
     this.#mode = 'wasm';
     return engine;
+  }
+
+  #balance(): void {
+    if (this.#engine) balance(this.#engine);
   }
 
   #submit(engine: Engine<Flight>, flight: Flight): void {
@@ -474,6 +482,7 @@ class Instance {
     if (this.#closed) return;
     this.#mode = 'native';
     this.#reason = String(error);
+    if (this.#engine) leave(this.#engine);
     this.#engine = undefined;
     this.#early.clear();
     warnOnce(`sixlane: scheduling is off, every request goes to native fetch. ${this.#reason}`);

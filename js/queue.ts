@@ -64,9 +64,10 @@ class TaskQueue implements Queue {
     if (!bindings) throw new Error('sixlane is not loaded: await init() before createQueue()');
     const host: Host<Job> = {
       start: (job) => this.#run(job),
-      // Tasks are not known to be repeatable and have no body, so these two never come.
+      // Tasks are not known to be repeatable and have no body, so the first two never come; no other queue shares their keys.
       preempt: () => {},
       lend: () => {},
+      opened: () => {},
       refuse: (job, why) => this.#refuse(job, why),
       drained: () => this.#wakeWaiters(),
       trapped: (jobs) => this.#failOpen(jobs),
@@ -146,7 +147,7 @@ class TaskQueue implements Queue {
   }
 
   get pending(): number {
-    return this.#engine.running;
+    return this.#engine.pending;
   }
 
   get isPaused(): boolean {

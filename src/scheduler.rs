@@ -97,6 +97,9 @@ pub enum Event {
     Reprioritised(CallId, Priority),
     /// How many may run in all has changed. `None`: no bound.
     Concurrency(Option<u32>),
+    /// Others outside hold this many slots of a lane's origin, of the second number for all together. `None`:
+    /// nobody shares it.
+    Elsewhere(LaneId, u32, Option<u32>),
     /// Nothing starts any more, until [`Event::Resumed`].
     Paused,
     /// The end of [`Event::Paused`].
@@ -263,6 +266,7 @@ impl Scheduler {
                 self.queue.set_priority(id, priority);
             }
             Event::Concurrency(limit) => self.queue.set_concurrency(limit),
+            Event::Elsewhere(lane, held, shared) => self.queue.set_elsewhere(lane, held, shared),
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::Cleared => self.clear(),
@@ -293,9 +297,24 @@ impl Scheduler {
         self.queue.concurrency()
     }
 
+    /// Slots of one lane. `None`: only the common limit counts.
+    pub const fn per_lane(&self) -> Option<u32> {
+        self.queue.per_lane()
+    }
+
     /// Whether [`Event::Paused`] was the last word.
     pub const fn is_paused(&self) -> bool {
         self.paused
+    }
+
+    /// The first call that would start in this lane if only others outside left it a slot: priority and arrival.
+    pub fn wants(&self, lane: LaneId) -> Option<(Priority, Time)> {
+        self.queue.wants(lane).filter(|_| !self.paused)
+    }
+
+    /// Slots held in this lane.
+    pub fn running_in(&self, lane: LaneId) -> u32 {
+        self.queue.running_in(lane)
     }
 
     /// Whether this call waits.
@@ -717,7 +736,7 @@ mod tests {
         });
         rig.core.handle(Event::Paused, at(0));
         let high = rig.get(Level::High);
-        rig.core.submit(Submission::new(rig.lane, Level::Normal.into()), at(5_000));
+        rig.core.submit(Submission::new(rig.lane, Level::Normal.into()), at(5_001));
         assert_eq!(rig.actions(), [Action::Reject(high, Refusal::QueueFull)]);
     }
 
@@ -751,7 +770,9 @@ mod tests {
     #[test]
     fn the_room_of_many_actions_is_given_back() {
         let mut rig = Rig::new(|_| {});
-        (0..5_000).for_each(|_| drop(rig.get(Level::Normal)));
+        for _ in 0..5_000 {
+            rig.get(Level::Normal);
+        }
         rig.core.handle(Event::Cleared, at(1));
         assert_eq!(rig.actions().len(), 5_000, "six starts, the others are turned away");
         assert_eq!(rig.core.actions.capacity(), 0);

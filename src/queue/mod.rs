@@ -156,6 +156,9 @@ struct Lane {
     best: Heap<Best>,
     oldest: Heap<Oldest>,
     running: u32,
+    /// Slots that others outside hold of the same origin, and how many there are for all together.
+    elsewhere: u32,
+    shared: Option<u32>,
     /// Starts since the last turn of the lane's oldest.
     starts: u32,
     open: bool,
@@ -270,6 +273,8 @@ impl Queue {
             best: Heap::default(),
             oldest: Heap::default(),
             running: 0,
+            elsewhere: 0,
+            shared: None,
             starts: 0,
             open: true,
             first: (Priority::EMERGENCY, std::cmp::Reverse(Time::ZERO)),
@@ -454,9 +459,37 @@ impl Queue {
         self.concurrency
     }
 
+    /// Slots of one lane. `None`: only the common limit counts.
+    pub const fn per_lane(&self) -> Option<u32> {
+        self.per_lane
+    }
+
     /// Changes how many may run in all.
     pub fn set_concurrency(&mut self, limit: Option<u32>) {
         self.concurrency = limit;
+    }
+
+    /// Tells of slots of this lane's origin that others hold, of `shared` for all together. `None`: nobody shares.
+    pub fn set_elsewhere(&mut self, lane: LaneId, elsewhere: u32, shared: Option<u32>) {
+        if self.is_open(lane) {
+            let entry = &mut self.lanes[lane.0 as usize];
+            (entry.elsewhere, entry.shared) = (elsewhere, shared);
+            self.refresh(lane.0);
+        }
+    }
+
+    /// The first call that would start in this lane if only the others outside gave it a slot: priority and arrival.
+    pub fn wants(&self, lane: LaneId) -> Option<(Priority, Time)> {
+        let room = self.is_open(lane) && self.has_slot(lane.0);
+        let common = self.concurrency.is_none_or(|limit| self.running < limit);
+        let first = self.lane(lane)?.best.first().filter(|_| room && common)?;
+        let Entry { priority, arrived, .. } = self.entries[first as usize];
+        Some((priority, arrived))
+    }
+
+    /// Slots held in this lane.
+    pub fn running_in(&self, lane: LaneId) -> u32 {
+        self.lane(lane).map_or(0, |lane| lane.running)
     }
 
     /// Sinks those to low whose moment has passed. The work is paid once a call: O(log n) for each.
@@ -573,6 +606,12 @@ impl Queue {
     }
 
     fn has_room(&self, lane: u32) -> bool {
+        let Lane { running, elsewhere, shared, .. } = self.lanes[lane as usize];
+        self.has_slot(lane) && shared.is_none_or(|limit| running.saturating_add(elsewhere) < limit)
+    }
+
+    /// Whether the lane's own limit has room.
+    fn has_slot(&self, lane: u32) -> bool {
         self.per_lane.is_none_or(|limit| self.lanes[lane as usize].running < limit)
     }
 
@@ -695,7 +734,7 @@ mod tests {
     #[test]
     fn places_of_ended_calls_are_used_again_before_new_ones() {
         let (mut queue, lane) = queue(|_| {});
-        let mut add = |queue: &mut Queue| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        let add = |queue: &mut Queue| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
         let [a, b, c] = [0, 1, 2].map(|_| add(&mut queue));
         assert!(queue.remove(a) && queue.remove(c));
         let indices = [0, 1, 2].map(|_| add(&mut queue).index);
@@ -711,6 +750,20 @@ mod tests {
         let [a, _b] = [0, 1].map(|_| queue.insert(lane, Level::Critical.into(), PLAIN, Time::ZERO));
         let c = queue.insert(other, Level::Background.into(), PLAIN, Time::ZERO);
         assert_eq!(drain(&mut queue), [a, c]);
+    }
+
+    #[test]
+    fn slots_that_others_hold_count_and_so_does_what_they_leave() {
+        let (mut queue, lane) = queue(|config| config.per_lane = Some(2));
+        let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO));
+        queue.set_elsewhere(lane, 6, Some(6));
+        assert_eq!(drain(&mut queue), []);
+        assert_eq!(queue.wants(lane).map(|(priority, _)| priority), Some(Level::Normal.into()));
+        queue.set_elsewhere(lane, 5, Some(6));
+        assert_eq!(drain(&mut queue), [a]);
+        queue.set_elsewhere(lane, 0, None);
+        assert_eq!(drain(&mut queue), [b]);
+        assert_eq!(queue.wants(lane), None);
     }
 
     #[test]

@@ -154,6 +154,36 @@ impl Driver {
         self.on(Event::Cleared);
     }
 
+    /// Tells that other instances on the page hold this many slots of a lane's origin, of `shared` for all together.
+    pub fn elsewhere(&self, lane: u32, held: u32, shared: u32) {
+        self.on(Event::Elsewhere(LaneId(lane), held, Some(shared)));
+    }
+
+    /// Slots held in a lane.
+    #[wasm_bindgen(js_name = runningIn)]
+    pub fn running_in(&self, lane: u32) -> u32 {
+        self.0.borrow().core.running_in(LaneId(lane))
+    }
+
+    /// Priority of the first call that would start in a lane if other instances left it a slot; NaN for none.
+    #[wasm_bindgen(js_name = wantedPriority)]
+    pub fn wanted_priority(&self, lane: u32) -> f64 {
+        self.0.borrow().core.wants(LaneId(lane)).map_or(f64::NAN, |(priority, _)| priority.value())
+    }
+
+    /// When that call arrived, in milliseconds.
+    #[wasm_bindgen(js_name = wantedSince)]
+    pub fn wanted_since(&self, lane: u32) -> f64 {
+        let wants = self.0.borrow().core.wants(LaneId(lane));
+        wants.map_or(f64::NAN, |(_, arrived)| arrived.since(Time::ZERO).as_secs_f64() * 1000.0)
+    }
+
+    /// Slots of one lane. Infinite where only the common limit counts.
+    #[wasm_bindgen(getter, js_name = perLane)]
+    pub fn per_lane(&self) -> f64 {
+        self.0.borrow().core.per_lane().map_or(f64::INFINITY, f64::from)
+    }
+
     /// Calls waiting.
     #[wasm_bindgen(getter)]
     pub fn queued(&self) -> u32 {

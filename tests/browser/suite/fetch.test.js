@@ -267,8 +267,8 @@ describe('createFetch', () => {
     });
 
     it('times out waiting and on the wire with the name that native has', async () => {
-      fetch = make({ queue: { perOrigin: 1 }, timeout: 30 });
-      const calls = [1, 2].map((n) => get(n, undefined, { delay: 60_000 }));
+      fetch = make({ queue: { perOrigin: 1 }, timeout: 60 });
+      const calls = [get(1, undefined, { delay: 60_000 }), get(2, { timeout: 30 })];
       for (const call of calls) {
         const error = await rejection(call);
         expect(error).to.be.instanceOf(DOMException);
@@ -322,6 +322,52 @@ describe('createFetch', () => {
       const critical = get(6, { priority: 'critical' });
       expect(await dropped).to.include({ code: 'queue-full' });
       await Promise.all([first, critical]);
+    });
+  });
+
+  describe('several instances on a page', () => {
+    it('share the slots of an origin, also of two copies of the package, and the more urgent call goes first', async () => {
+      const copy = await import('/dist/index.js?copy=shared');
+      await copy.init();
+      const others = [make(), copy.createFetch()];
+      open.push(others[1]);
+      const sent = [];
+      for (const instance of [fetch, ...others]) {
+        instance.events.addEventListener('started', ({ detail }) => sent.push(new URL(detail.url).searchParams.get('n')));
+      }
+      const calls = Array.from({ length: 50 }, (_, n) => get(n, { priority: 'low' }, { delay: 5 }));
+      const call = (instance, n, priority) => instance(run.path('/api/data/1', { n, delay: 5 }), { lane: { priority } });
+      calls.push(call(others[0], 'low', 'low'), call(others[1], 'critical', 'critical'), call(others[0], 'high', 'high'));
+      expect(sent).to.have.length(6);
+      expect([fetch, ...others].map((instance) => instance.status().running)).to.deep.equal([6, 0, 0]);
+      await Promise.all(calls);
+      expect(sent.slice(6, 8)).to.deep.equal(['critical', 'high']);
+      expect(sent.indexOf('low'), 'in order of arrival among equals').to.be.greaterThan(40);
+      expect((await run.stats()).peak).to.equal(6);
+      expect(sent).to.have.length(53);
+    });
+
+    it('leave their share when they close', async () => {
+      const other = make();
+      const held = Array.from({ length: 6 }, (_, n) => rejection(other(run.path('/api/data/1', { n, delay: 60_000 }))));
+      const call = get('after');
+      expect(fetch.status()).to.include({ running: 0, queued: 1 });
+      await other.close();
+      expect((await call).status).to.equal(200);
+      await Promise.all(held);
+    });
+
+    it('keep limits of their own below that', async () => {
+      const narrow = make({ queue: { perOrigin: 1 } });
+      const wide = Array.from({ length: 20 }, (_, n) => get(n, undefined, { delay: 5 }));
+      const calls = [1, 2, 3].map((n) => narrow(run.path('/api/data/1', { n: `narrow${n}`, delay: 5 })));
+      let most = 0;
+      narrow.events.addEventListener('started', () => { most = Math.max(most, narrow.status().running); });
+      await Promise.all([...wide, ...calls]);
+      expect(most).to.equal(1);
+      const { seen, peak } = await run.stats();
+      expect(seen).to.equal(23);
+      expect(peak).to.be.at.most(6);
     });
   });
 
