@@ -181,11 +181,14 @@ export class Engine<C extends Call> implements Sharer {
     return lane === undefined ? 0 : (this.#into(() => this.#driver.runningIn(lane)) ?? 0);
   }
 
-  wants(key: string): Want | undefined {
+  first(key: string): Want | undefined {
     const lane = this.#lanes.get(key);
     if (lane === undefined) return undefined;
-    const priority = this.#into(() => this.#driver.wantedPriority(lane)) ?? Number.NaN;
-    return Number.isNaN(priority) ? undefined : { priority, since: this.#into(() => this.#driver.wantedSince(lane)) ?? 0 };
+    return this.#into(() => {
+      const priority = this.#driver.firstPriority(lane);
+      if (Number.isNaN(priority)) return undefined;
+      return { priority, since: this.#driver.firstSince(lane), ready: this.#driver.firstReady(lane) };
+    });
   }
 
   elsewhere(key: string, held: number, shared: number): void {

@@ -54,6 +54,8 @@ interface Flight extends Call {
   readonly lane: LaneInit | undefined;
   readonly key: string;
   readonly arrived: number;
+  /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
+  readonly source: AbortSignal | null | undefined;
   priority: number;
   stage: Stage;
   /** Which attempt is on the wire: answers of an earlier one, pre-empted since, are not heard. */
@@ -135,6 +137,7 @@ class Instance {
         lane,
         key: typeof lane?.key === 'string' ? lane.key : new URL(request.url).origin,
         arrived: performance.now(),
+        source: init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
         priority: priorityValue(lane?.priority) ?? LEVELS.normal,
         stage: 'waiting',
         attempt: 0,
@@ -270,13 +273,15 @@ class Instance {
   #terms({ lane, request, stage, arrived }: Flight): Terms {
     const [priority = Number.NaN, emergency, total, attempt, headers] = lane === undefined ? [] : (loaded()?.readLane(lane) ?? []);
     const { method, keepalive } = request;
+    // Of a page that is left, what waits would never be sent.
+    const hurried = keepalive || this.#leaving;
     return {
       priority: Number.isNaN(priority) ? LEVELS.normal : priority,
       emergency: emergency === 1,
-      repeatable: method === 'GET' || method === 'HEAD',
+      // What must never wait is not put back into the queue, either.
+      repeatable: (method === 'GET' || method === 'HEAD') && !hurried,
       untilHeaders: headers === 1,
-      // Of a page that is left, what waits would never be sent.
-      immediate: stage !== 'waiting' || keepalive || this.#leaving,
+      immediate: stage !== 'waiting' || hurried,
       total: total ?? Number.NaN,
       attempt: attempt ?? Number.NaN,
       arrived,
@@ -306,7 +311,9 @@ class Instance {
   // ── one attempt
 
   #send(flight: Flight, level: number): void {
-    const { request, lane } = flight;
+    const { request, lane, source } = flight;
+    // One signal may abort many calls, one after the other: the slot of the first is not for the next of them.
+    if (source?.aborted) return this.#over(flight, Outcome.cancelled, source.reason);
     const attempt = ++flight.attempt;
     const controller = new AbortController();
     flight.stage = 'sent';

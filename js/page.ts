@@ -18,8 +18,8 @@ export interface Sharer {
   readonly perLane: number;
   /** Slots of that origin that it holds now. */
   running(key: string): number;
-  /** The call that it would start there if only the others left it a slot. */
-  wants(key: string): Want | undefined;
+  /** The first call that waits there. */
+  first(key: string): Want | undefined;
   /** Tells it how many the others hold, of how many for all. */
   elsewhere(key: string, held: number, shared: number): void;
 }
@@ -28,6 +28,8 @@ export interface Want {
   readonly priority: number;
   /** When it arrived, on the clock of the page. */
   readonly since: number;
+  /** It would start now if only the others left it a slot. */
+  readonly ready: boolean;
 }
 
 const SYMBOL = Symbol.for('sixlane.page.0');

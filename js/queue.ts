@@ -170,6 +170,8 @@ class TaskQueue implements Queue {
   }
 
   #run(job: Job): void {
+    // One signal may abort many tasks, one after the other: the slot of the first is not for the next of them.
+    if (job.signal?.aborted) return this.#abort(job);
     if (job.name !== undefined) this.#named.delete(job.name);
     job.context = new Context();
     let result: unknown;

@@ -29,14 +29,15 @@ export function balance(sharer: Sharer): void {
 
 /** A start changes what the others are told, so it goes round until nothing changes; each round but the last starts a call. */
 function balanceKey(sharers: readonly Sharer[], key: string): void {
+  const shared = Math.max(...sharers.map(({ perLane }) => perLane));
   for (let before = Number.NaN, now = total(sharers, key); now !== before; before = now, now = total(sharers, key)) {
-    const shared = Math.max(...sharers.map(({ perLane }) => perLane));
-    const wants = sharers.map((sharer) => ({ sharer, want: sharer.wants(key) }));
-    const first = wants.reduce((best, next) => (isBefore(next.want, best.want) ? next : best)).sharer;
-    // The first one last: by then the others know that a slot is kept from them.
-    for (const sharer of [...sharers.filter((other) => other !== first), first]) {
-      const kept = sharer !== first && first.wants(key) ? 1 : 0;
-      sharer.elsewhere(key, total(sharers, key) - sharer.running(key) + kept, shared);
+    const firsts = new Map(sharers.map((sharer) => [sharer, sharer.first(key)]));
+    // Who is left the next slot is told last: by then the others know that it is kept from them.
+    const order = sharers.toSorted((a, b) => Number(isBefore(firsts.get(a), firsts.get(b))) - Number(isBefore(firsts.get(b), firsts.get(a))));
+    for (const sharer of order) {
+      const mine = firsts.get(sharer);
+      const kept = sharers.some((other) => other !== sharer && firsts.get(other)?.ready && isBefore(firsts.get(other), mine));
+      sharer.elsewhere(key, total(sharers, key) - sharer.running(key) + Number(kept), shared);
     }
   }
 }

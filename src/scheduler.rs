@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Strategy};
 use crate::priority::{Level, Priority};
-use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue};
+use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue, Want};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -307,9 +307,9 @@ impl Scheduler {
         self.paused
     }
 
-    /// The first call that would start in this lane if only others outside left it a slot: priority and arrival.
-    pub fn wants(&self, lane: LaneId) -> Option<(Priority, Time)> {
-        self.queue.wants(lane).filter(|_| !self.paused)
+    /// The first call that waits in a lane.
+    pub fn first(&self, lane: LaneId) -> Option<Want> {
+        self.queue.first(lane).map(|want| Want { ready: want.ready && !self.paused, ..want })
     }
 
     /// Slots held in this lane.

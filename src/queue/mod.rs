@@ -213,6 +213,17 @@ pub struct LaneStatus {
     pub count: Count,
 }
 
+/// The call that a lane would start next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Want {
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it arrived.
+    pub arrived: Time,
+    /// It would start now if only the others outside left it a slot.
+    pub ready: bool,
+}
+
 /// See the [module's page](self).
 #[derive(Debug)]
 pub struct Queue {
@@ -478,13 +489,12 @@ impl Queue {
         }
     }
 
-    /// The first call that would start in this lane if only the others outside gave it a slot: priority and arrival.
-    pub fn wants(&self, lane: LaneId) -> Option<(Priority, Time)> {
-        let room = self.is_open(lane) && self.has_slot(lane.0);
-        let common = self.concurrency.is_none_or(|limit| self.running < limit);
-        let first = self.lane(lane)?.best.first().filter(|_| room && common)?;
+    /// The first call that waits in a lane.
+    pub fn first(&self, lane: LaneId) -> Option<Want> {
+        let first = self.lane(lane).filter(|lane| lane.open)?.best.first()?;
         let Entry { priority, arrived, .. } = self.entries[first as usize];
-        Some((priority, arrived))
+        let ready = self.has_slot(lane.0) && self.concurrency.is_none_or(|limit| self.running < limit);
+        Some(Want { priority, arrived, ready })
     }
 
     /// Slots held in this lane.
@@ -758,12 +768,13 @@ mod tests {
         let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO));
         queue.set_elsewhere(lane, 6, Some(6));
         assert_eq!(drain(&mut queue), []);
-        assert_eq!(queue.wants(lane).map(|(priority, _)| priority), Some(Level::Normal.into()));
+        assert!(queue.first(lane).is_some_and(|want| want.ready && want.priority == Level::Normal.into()));
         queue.set_elsewhere(lane, 5, Some(6));
         assert_eq!(drain(&mut queue), [a]);
+        queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
         queue.set_elsewhere(lane, 0, None);
         assert_eq!(drain(&mut queue), [b]);
-        assert_eq!(queue.wants(lane), None);
+        assert!(queue.first(lane).is_some_and(|want| !want.ready), "its own limit is reached");
     }
 
     #[test]

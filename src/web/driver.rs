@@ -3,7 +3,7 @@
 use super::{clock, convert, options};
 use crate::config::{Config, time_limit};
 use crate::priority::Priority;
-use crate::queue::LaneId;
+use crate::queue::{LaneId, Want};
 use crate::scheduler::{Event, Scheduler, Submission};
 use crate::time::Time;
 use gloo_timers::callback::Timeout;
@@ -165,17 +165,26 @@ impl Driver {
         self.0.borrow().core.running_in(LaneId(lane))
     }
 
-    /// Priority of the first call that would start in a lane if other instances left it a slot; NaN for none.
-    #[wasm_bindgen(js_name = wantedPriority)]
-    pub fn wanted_priority(&self, lane: u32) -> f64 {
-        self.0.borrow().core.wants(LaneId(lane)).map_or(f64::NAN, |(priority, _)| priority.value())
+    /// Priority of the first call that waits in a lane; NaN for none.
+    #[wasm_bindgen(js_name = firstPriority)]
+    pub fn first_priority(&self, lane: u32) -> f64 {
+        self.first(lane).map_or(f64::NAN, |want| want.priority.value())
     }
 
     /// When that call arrived, in milliseconds.
-    #[wasm_bindgen(js_name = wantedSince)]
-    pub fn wanted_since(&self, lane: u32) -> f64 {
-        let wants = self.0.borrow().core.wants(LaneId(lane));
-        wants.map_or(f64::NAN, |(_, arrived)| arrived.since(Time::ZERO).as_secs_f64() * 1000.0)
+    #[wasm_bindgen(js_name = firstSince)]
+    pub fn first_since(&self, lane: u32) -> f64 {
+        self.first(lane).map_or(f64::NAN, |want| want.arrived.since(Time::ZERO).as_secs_f64() * 1000.0)
+    }
+
+    /// Whether that call would start now if only other instances left it a slot.
+    #[wasm_bindgen(js_name = firstReady)]
+    pub fn first_ready(&self, lane: u32) -> bool {
+        self.first(lane).is_some_and(|want| want.ready)
+    }
+
+    fn first(&self, lane: u32) -> Option<Want> {
+        self.0.borrow().core.first(LaneId(lane))
     }
 
     /// Slots of one lane. Infinite where only the common limit counts.

@@ -38,7 +38,10 @@ const lanes = [
 ];
 byId('panels').append(...lanes.map(({ panel }) => panel.root));
 
+/** The controller of the run, while there is one. */
 let running;
+/** Where the keyboard was when it began. */
+let cameFrom;
 
 /** Draws once a frame until the burst is over; a hidden page has no frames, so the end is drawn by whoever waits. */
 function animate(panel, progress) {
@@ -51,10 +54,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function warmUp(signal) {
   const requests = Array.from({ length: WARM_UP }, () => nativeFetch('/api/user/profile?run=warm-up', { signal }));
-  for (const response of await Promise.all(requests)) {
-    if (!response.ok) throw new Error(`the server answered with status ${response.status}`);
-    await response.arrayBuffer();
-  }
+  for (const response of await Promise.all(requests)) await response.arrayBuffer();
 }
 
 /** The most requests that the server had at once, asked when it has none any more. */
@@ -101,14 +101,18 @@ async function run(signal) {
 }
 
 function setRunning(controller) {
+  // What is disabled under the keyboard loses its place: it waits at "Cancel", and comes back afterwards.
+  const { activeElement } = document;
+  if (controller) cameFrom = form.contains(activeElement) ? activeElement : undefined;
+  const back = activeElement === cancelButton ? (cameFrom ?? runButton) : undefined;
   running = controller;
-  const [on, off] = controller ? [cancelButton, runButton] : [runButton, cancelButton];
-  const focused = document.activeElement === off;
-  byId('settings').disabled = controller !== undefined;
-  on.disabled = false;
-  // A button that is disabled under the keyboard would lose its place.
-  if (focused) on.focus();
-  off.disabled = true;
+  byId('settings').disabled = runButton.disabled = controller !== undefined;
+  cancelButton.disabled = controller === undefined;
+  if (controller) {
+    if (cameFrom) cancelButton.focus();
+  } else {
+    back?.focus();
+  }
 }
 
 function showMode() {

@@ -57,7 +57,7 @@ export function createPanel(template, { title, kind, queue }) {
     return `${number(running)} / ${number(queued)}`;
   }
 
-  show({ title, underWayLabel: queue ? 'Under way / waiting now' : 'Called, not answered now' });
+  show({ title, underWayLabel: queue ? 'Under way / waiting now' : 'Under way or waiting now' });
   mark('idle');
 
   return {
@@ -70,6 +70,7 @@ export function createPanel(template, { title, kind, queue }) {
         state,
         critical: '–',
         caption: CAPTIONS.answered,
+        calls: '–',
         finished: '–',
         failed: '–',
         total: '–',
@@ -82,7 +83,7 @@ export function createPanel(template, { title, kind, queue }) {
     },
 
     draw(progress) {
-      const { critical, finished, failed, cancelled, startedAt, totalMs, over } = progress;
+      const { critical, callsMs, finished, failed, cancelled, startedAt, totalMs, over } = progress;
       mark(over ? 'over' : 'running');
       root.dataset.critical = critical;
       root.toggleAttribute('data-failed', failed > 0);
@@ -92,6 +93,7 @@ export function createPanel(template, { title, kind, queue }) {
         state: over ? end : 'running',
         critical: headline(progress),
         caption: CAPTIONS[critical],
+        calls: duration(callsMs),
         finished: number(finished),
         failed: number(failed),
         total: duration(over ? totalMs : performance.now() - startedAt),

@@ -4,10 +4,11 @@ const whole = new Intl.NumberFormat('en');
 
 export const number = (value) => whole.format(value);
 
-/** 31 ms, 4.2 s, 58 s */
+/** 4.2 ms, 31 ms, 4.21 s, 58.3 s, 110 s: three digits at most, so that a ratio of two can be checked by eye. */
 export function duration(ms) {
-  if (ms < 10) return `${Math.max(ms, 0.1).toFixed(1)} ms`;
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 9995) return `${(ms / 1000).toFixed(2)} s`;
   return ms < 99_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }
 

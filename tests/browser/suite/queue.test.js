@@ -108,6 +108,17 @@ describe('createQueue', () => {
     expect(await rejection(queue.add(task(), { signal: AbortSignal.abort('before') }))).to.equal('before');
   });
 
+  it('runs none of the tasks that one signal aborts together', async () => {
+    const queue = createQueue({ concurrency: 1 });
+    const controller = new AbortController();
+    let ran = 0;
+    const work = () => { ran += 1; return new Promise(() => {}); };
+    const calls = Array.from({ length: 10 }, () => rejection(queue.add(work, { signal: controller.signal })));
+    controller.abort('all');
+    expect(new Set(await Promise.all(calls))).to.deep.equal(new Set(['all']));
+    expect(ran).to.equal(1);
+  });
+
   it('times out, waiting and running', async () => {
     const queue = createQueue({ concurrency: 1 });
     const running = task();

@@ -1,0 +1,837 @@
+//! A virtual world around the scheduler: origins, callers and a clock, all drawn from one seed.
+//!
+//! The world keeps books of its own and holds the scheduler to them after every single step.
+
+mod origin;
+
+pub(crate) use origin::Origin;
+
+use fastrand::Rng;
+use sixlane::queue::Count;
+use sixlane::scheduler::{SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
+use sixlane::{
+    Action, Aging, Body, CallId, Config, Event, LaneId, Lent, Level, Outcome, Priority, Refusal, Scheduler,
+    Strategy, Submission, Time,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What happens in the world at some time, unless the call has gone on by then.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Submitted,
+    /// The origin's answer to one attempt; `None` is a failure without one.
+    Answered(usize, u32, Option<Body>),
+    ReadingBegan(usize),
+    BodyEnded(usize),
+    CallerAborted(usize),
+    CallerChangedPriority(usize, Priority),
+    Paused,
+    Resumed,
+    Cleared,
+    ConcurrencyChanged(Option<u32>),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Waiting,
+    Sent,
+    /// The caller has the headers; the slot is held.
+    Unread(Time),
+    Reading,
+    Streaming,
+    /// It holds no slot: nothing the shell says of it may change anything.
+    Over,
+}
+
+impl Stage {
+    const fn runs(self) -> bool {
+        matches!(self, Self::Sent | Self::Unread(_) | Self::Reading | Self::Streaming)
+    }
+}
+
+#[derive(Debug)]
+struct Call {
+    id: CallId,
+    lane: LaneId,
+    origin: usize,
+    priority: Priority,
+    arrived: Time,
+    stage: Stage,
+    attempt: u32,
+    settled: u32,
+    repeatable: bool,
+    until_headers: bool,
+    keepalive: bool,
+    total_until: Option<Time>,
+    attempt_limit: Option<Duration>,
+    attempt_until: Option<Time>,
+}
+
+/// How often the rarer things happened, so that a test can tell that they do happen.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Seen {
+    pub aborted_waiting: u32,
+    pub aborted_sent: u32,
+    pub aborted_in_body: u32,
+    pub preempted: u32,
+    pub lent_unread: u32,
+    pub lent_streams: u32,
+    pub timed_out_waiting: u32,
+    pub timed_out_sent: u32,
+    pub queue_full: u32,
+    pub cleared: u32,
+    pub forgotten_lanes: u32,
+    pub late_events: u32,
+    pub faded: u32,
+    pub above_lowered_concurrency: u32,
+    pub immediate: u32,
+}
+
+impl Seen {
+    /// Each by name.
+    pub(crate) const fn all(&self) -> [(&'static str, u32); 15] {
+        [
+            ("aborted while waiting", self.aborted_waiting),
+            ("aborted when sent", self.aborted_sent),
+            ("aborted in the body", self.aborted_in_body),
+            ("pre-empted", self.preempted),
+            ("lent, unread", self.lent_unread),
+            ("lent, too many streams", self.lent_streams),
+            ("timed out while waiting", self.timed_out_waiting),
+            ("timed out when sent", self.timed_out_sent),
+            ("turned away", self.queue_full),
+            ("cleared", self.cleared),
+            ("lane forgotten", self.forgotten_lanes),
+            ("late event", self.late_events),
+            ("faded", self.faded),
+            ("ran above a lowered concurrency", self.above_lowered_concurrency),
+            ("immediate", self.immediate),
+        ]
+    }
+
+    /// Adds what was seen elsewhere.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.aborted_waiting += other.aborted_waiting;
+        self.aborted_sent += other.aborted_sent;
+        self.aborted_in_body += other.aborted_in_body;
+        self.preempted += other.preempted;
+        self.lent_unread += other.lent_unread;
+        self.lent_streams += other.lent_streams;
+        self.timed_out_waiting += other.timed_out_waiting;
+        self.timed_out_sent += other.timed_out_sent;
+        self.queue_full += other.queue_full;
+        self.cleared += other.cleared;
+        self.forgotten_lanes += other.forgotten_lanes;
+        self.late_events += other.late_events;
+        self.faded += other.faded;
+        self.above_lowered_concurrency += other.above_lowered_concurrency;
+        self.immediate += other.immediate;
+    }
+}
+
+/// What running counts were before a call was pre-empted: the start that follows may only swap.
+#[derive(Clone, Copy, Debug)]
+struct Swap {
+    running: u32,
+    lane: LaneId,
+    in_lane: u32,
+}
+
+/// See the [module's page](self).
+pub(crate) struct World {
+    seed: u64,
+    rng: Rng,
+    now: Time,
+    core: Scheduler,
+    config: Config,
+    concurrency: Option<u32>,
+    paused: bool,
+    origins: Vec<Origin>,
+    /// The shell's table: which lane an origin has, while it has one.
+    lane_of: Vec<Option<LaneId>>,
+    open_lanes: BTreeSet<LaneId>,
+    /// Ties break by sequence number.
+    future: BTreeMap<(Time, u64), Happening>,
+    sequence: u64,
+    calls: Vec<Call>,
+    by_id: BTreeMap<CallId, usize>,
+    alive: BTreeSet<usize>,
+    last_arrival: Time,
+    totals: Totals,
+    swap: Option<Swap>,
+    log: Vec<(Time, Action)>,
+    seen: Seen,
+    restless: bool,
+}
+
+impl World {
+    /// A world with everything drawn from `seed`: options, origins, load.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let config = any_config(&mut rng);
+        // Now and then more origins than the scheduler remembers lanes.
+        let many = if rng.u8(..10) == 0 { 90 } else { 5 };
+        let origins = (0..rng.usize(1..=many)).map(|_| Origin::any(&mut rng)).collect();
+        let mut world = Self::with(seed, rng, config, origins);
+        world.schedule_load();
+        world.schedule_operator();
+        world
+    }
+
+    /// One origin as told and as many calls at once: for tests about that origin.
+    pub(crate) fn of_one_origin(seed: u64, config: Config, origin: Origin, calls: u32) -> Self {
+        let mut world = Self::with(seed, Rng::with_seed(seed), config, vec![origin]);
+        for _ in 0..calls {
+            world.later(Duration::ZERO, Happening::Submitted);
+        }
+        world
+    }
+
+    /// A world that never rests: after each call there is another.
+    pub(crate) fn restless(seed: u64) -> Self {
+        let mut world = Self::of_one_origin(seed, Config::default(), Origin::healthy(), 1);
+        world.restless = true;
+        world
+    }
+
+    fn with(seed: u64, rng: Rng, config: Config, origins: Vec<Origin>) -> Self {
+        Self {
+            seed,
+            rng,
+            now: Time::ZERO,
+            core: Scheduler::new(&config),
+            config,
+            concurrency: config.concurrency,
+            paused: false,
+            lane_of: vec![None; origins.len()],
+            origins,
+            open_lanes: BTreeSet::new(),
+            future: BTreeMap::new(),
+            sequence: 0,
+            calls: Vec::new(),
+            by_id: BTreeMap::new(),
+            alive: BTreeSet::new(),
+            last_arrival: Time::ZERO,
+            totals: Totals::default(),
+            swap: None,
+            log: Vec::new(),
+            seen: Seen::default(),
+            restless: false,
+        }
+    }
+
+    /// Steps until nothing will happen any more. False when that takes more than `most` steps.
+    pub(crate) fn comes_to_rest(&mut self, most: u32) -> bool {
+        (0..most).any(|_| !self.step())
+    }
+
+    /// Checks what must be true when nothing will happen any more.
+    pub(crate) fn check_rest(&self) {
+        self.check(self.alive.is_empty(), || format!("lost: {:?}", self.alive));
+        self.check(self.core.count() == Count::default(), || format!("{:?}", self.core.count()));
+        self.check(self.core.poll_timeout().is_none(), || "a deadline is left".to_owned());
+        for (number, call) in self.calls.iter().enumerate() {
+            self.check(call.settled == 1, || format!("call {number} settled {} times", call.settled));
+        }
+    }
+
+    /// Every action so far, with its time.
+    pub(crate) fn log(&self) -> &[(Time, Action)] {
+        &self.log
+    }
+
+    /// What happened so far.
+    pub(crate) const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Calls made so far.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    #[track_caller]
+    fn check(&self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(what());
+        }
+    }
+
+    #[track_caller]
+    fn fail(&self, what: impl Display) -> ! {
+        let last: Vec<_> = self.log.iter().rev().take(12).rev().collect();
+        panic!(
+            "seed {}: {what}\nat {:?}, after call {}, paused: {}, under {:?}\nthe last actions: {last:?}",
+            self.seed,
+            self.now,
+            self.calls.len(),
+            self.paused,
+            self.config
+        );
+    }
+
+    // ── what will happen
+
+    fn later(&mut self, wait: Duration, happening: Happening) {
+        self.sequence += 1;
+        self.future.insert((self.now.after(wait), self.sequence), happening);
+    }
+
+    fn millis(&mut self, range: (u64, u64)) -> Duration {
+        Duration::from_millis(self.rng.u64(range.0..=range.1))
+    }
+
+    fn schedule_load(&mut self) {
+        let calls = self.rng.u32(1..=150);
+        // From all at once to a trickle.
+        let span = [0, 100, 5_000, 60_000][self.rng.usize(..4)];
+        for _ in 0..calls {
+            let wait = self.millis((0, span));
+            self.later(wait, Happening::Submitted);
+        }
+    }
+
+    /// Somebody who pauses, clears and turns knobs. A pause ends, and some concurrency stays, or nothing
+    /// could come to rest.
+    fn schedule_operator(&mut self) {
+        for _ in 0..self.rng.u32(0..4) {
+            let wait = self.millis((0, 20_000));
+            let happening = match self.rng.u8(..6) {
+                0 => Happening::Cleared,
+                1 | 2 => {
+                    let pause = self.millis((0, 8_000));
+                    self.later(wait + pause, Happening::Resumed);
+                    Happening::Paused
+                }
+                3 => Happening::ConcurrencyChanged(None),
+                _ => Happening::ConcurrencyChanged(Some(self.rng.u32(1..12))),
+            };
+            self.later(wait, happening);
+        }
+    }
+
+    /// Jumps to the next thing that happens; false when nothing will.
+    fn step(&mut self) -> bool {
+        let arrival = self.future.keys().next().copied();
+        let mut wake = self.core.poll_timeout();
+        if let Some(at) = &mut wake {
+            // Timers of background tabs come late.
+            if self.rng.u8(..8) == 0 {
+                *at = at.after(MS * self.rng.u32(1..3_000));
+            }
+        }
+        match (arrival, wake) {
+            (Some(key), wake) if wake.is_none_or(|at| key.0 <= at) => {
+                self.now = key.0;
+                let happening = self.future.remove(&key).expect("the key was just read");
+                self.happen(happening);
+            }
+            (_, Some(at)) => {
+                self.now = at;
+                self.tell(Event::Woke);
+            }
+            _ => return false,
+        }
+        self.perform();
+        self.check_books();
+        true
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Submitted => self.submit(),
+            Happening::Answered(call, attempt, body) => self.answered(call, attempt, body),
+            Happening::ReadingBegan(call) => {
+                if matches!(self.calls[call].stage, Stage::Unread(_)) {
+                    self.calls[call].stage = Stage::Reading;
+                }
+                self.tell_of(call, Event::Reading(self.calls[call].id));
+            }
+            Happening::BodyEnded(call) => {
+                self.over(call);
+                self.tell_of(call, Event::BodyEnded(self.calls[call].id));
+            }
+            Happening::CallerAborted(call) => self.caller_aborted(call),
+            Happening::CallerChangedPriority(call, priority) => {
+                if self.calls[call].stage == Stage::Waiting {
+                    self.calls[call].priority = priority;
+                }
+                self.tell_of(call, Event::Reprioritised(self.calls[call].id, priority));
+            }
+            Happening::Paused => {
+                self.paused = true;
+                self.tell(Event::Paused);
+            }
+            Happening::Resumed => {
+                self.paused = false;
+                self.tell(Event::Resumed);
+            }
+            Happening::Cleared => self.tell(Event::Cleared),
+            Happening::ConcurrencyChanged(limit) => {
+                self.concurrency = limit;
+                if limit.is_some_and(|limit| self.running(|_| true) > limit) {
+                    self.seen.above_lowered_concurrency += 1;
+                }
+                self.tell(Event::Concurrency(limit));
+            }
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.core.handle(event, self.now);
+    }
+
+    /// An event about a call; about one that is over it is said again, for it must not matter.
+    fn tell_of(&mut self, call: usize, event: Event) {
+        if self.calls[call].stage == Stage::Over && self.rng.bool() {
+            self.seen.late_events += 1;
+            self.tell(event);
+        }
+        self.tell(event);
+    }
+
+    // ── what callers and origins do
+
+    fn submit(&mut self) {
+        if self.restless {
+            self.later(MS * 20, Happening::Submitted);
+        }
+        let number = self.calls.len();
+        let origin = self.rng.usize(..self.origins.len());
+        let lane = self.lane_of[origin].unwrap_or_else(|| self.open_lane(origin));
+        let call = self.any_submission(lane);
+        let id = self.core.submit(call, self.now);
+        let arrived = call.arrived.unwrap_or(self.now).min(self.now).max(self.last_arrival.next());
+        self.last_arrival = arrived;
+        let keepalive = call.immediate && !call.repeatable;
+        self.calls.push(Call {
+            id,
+            lane,
+            origin,
+            priority: call.priority,
+            arrived,
+            stage: Stage::Waiting,
+            attempt: 0,
+            settled: 0,
+            repeatable: call.repeatable,
+            until_headers: call.until_headers,
+            keepalive,
+            total_until: call.total.map(|total| call.arrived.unwrap_or(self.now).after(total)),
+            attempt_limit: call.attempt,
+            attempt_until: None,
+        });
+        let new = self.by_id.insert(id, number).is_none();
+        self.check(new, || format!("{id:?} was given twice"));
+        self.alive.insert(number);
+        if call.immediate {
+            self.seen.immediate += 1;
+            self.send(number);
+        }
+        let patience = match (call.total, call.attempt) {
+            (None, None) => Some((0, 90_000)),
+            _ => self.rng.bool().then_some((0, 3_000)),
+        };
+        if let Some(range) = patience {
+            let wait = self.millis(range);
+            self.later(wait, Happening::CallerAborted(number));
+        }
+        if self.rng.u8(..5) == 0 {
+            let wait = self.millis((0, 4_000));
+            let priority = any_priority(&mut self.rng);
+            self.later(wait, Happening::CallerChangedPriority(number, priority));
+        }
+    }
+
+    fn open_lane(&mut self, origin: usize) -> LaneId {
+        let lane = self.core.open_lane();
+        self.lane_of[origin] = Some(lane);
+        let new = self.open_lanes.insert(lane);
+        self.check(new, || format!("{lane:?} was open already"));
+        // A lane may have to be forgotten for it, and the shell must know before it asks again.
+        self.perform();
+        lane
+    }
+
+    fn any_submission(&mut self, lane: LaneId) -> Submission {
+        let priority = any_priority(&mut self.rng);
+        let mut call = Submission::new(lane, priority);
+        call.repeatable = self.rng.u8(..4) != 0;
+        call.until_headers = self.rng.u8(..8) == 0;
+        if self.rng.u8(..3) == 0 {
+            call.total = Some(self.millis((1, 30_000)));
+        }
+        if self.rng.u8(..3) == 0 {
+            call.attempt = Some(self.millis((1, 10_000)));
+            // Both limits at one moment, where a call starts at once.
+            if self.rng.u8(..3) == 0 {
+                call.total = call.attempt;
+            }
+        }
+        match self.rng.u8(..16) {
+            // What a page sends as it is left must not wait, ever.
+            0 => (call.immediate, call.repeatable) = (true, false),
+            // Sent before the scheduler was there.
+            1 => {
+                call.immediate = true;
+                call.arrived = Some(Time::from_nanos(self.now.as_nanos().saturating_sub(5_000_000)));
+            }
+            _ => {}
+        }
+        call
+    }
+
+    fn send(&mut self, number: usize) {
+        let call = &mut self.calls[number];
+        call.stage = Stage::Sent;
+        call.attempt += 1;
+        call.attempt_until = call.attempt_limit.map(|limit| self.now.after(limit));
+        let (attempt, at) = (call.attempt, call.origin);
+        let busy = self.running(|call| call.origin == at);
+        if let Some((wait, body)) = self.origins[at].answer(self.now, busy, &mut self.rng) {
+            self.later(wait, Happening::Answered(number, attempt, body));
+        }
+        // Nobody waits for ever: where no limit was set, the caller goes.
+        if self.calls[number].total_until.is_none() && self.calls[number].attempt_limit.is_none() {
+            let wait = self.millis((10_000, 60_000));
+            self.later(wait, Happening::CallerAborted(number));
+        }
+    }
+
+    fn answered(&mut self, number: usize, attempt: u32, body: Option<Body>) {
+        let (id, stage) = (self.calls[number].id, self.calls[number].stage);
+        // Of an attempt that was stopped the shell hears nothing more. Waking for nothing is harmless.
+        if self.calls[number].attempt != attempt || stage == Stage::Waiting {
+            return self.tell(Event::Woke);
+        }
+        let event = body.map_or(Event::Settled(id, Outcome::Failed), |body| Event::Headers(id, body));
+        if stage != Stage::Sent {
+            // Its caller has gone, or its time was up.
+            return self.tell_of(number, event);
+        }
+        self.calls[number].settled += 1;
+        match body {
+            None => {
+                self.totals.failed += 1;
+                self.over(number);
+            }
+            Some(body) => {
+                self.totals.completed += 1;
+                self.calls[number].stage = self.stage_of(number, body);
+                if self.calls[number].stage == Stage::Over {
+                    self.over(number);
+                }
+                self.schedule_body(number, body);
+            }
+        }
+        self.tell(event);
+    }
+
+    /// What the rules make of a call whose headers are there.
+    fn stage_of(&self, number: usize, body: Body) -> Stage {
+        let lane = self.calls[number].lane;
+        match body {
+            Body::None => Stage::Over,
+            Body::Sized(bytes) if bytes <= SMALL_BODY => Stage::Over,
+            _ if self.calls[number].until_headers => Stage::Over,
+            Body::Endless => {
+                let beside = self.running(|call| call.lane == lane && call.stage == Stage::Streaming);
+                // The third is lent out at once; the action that says so is checked as it comes.
+                if beside as usize >= STREAMS_PER_LANE { Stage::Sent } else { Stage::Streaming }
+            }
+            Body::Sized(_) | Body::Unknown => Stage::Unread(self.now.after(UNREAD_LIMIT)),
+        }
+    }
+
+    /// The body's fate goes on whether or not it holds a slot, so some of what follows comes late.
+    fn schedule_body(&mut self, number: usize, body: Body) {
+        if body == Body::None {
+            return;
+        }
+        let origin = &self.origins[self.calls[number].origin];
+        let (reads, takes) = (origin.callers_that_read, origin.body_takes);
+        let end = self.millis(takes);
+        if self.rng.f64() < reads {
+            let read = self.millis((0, 200));
+            self.later(read, Happening::ReadingBegan(number));
+            self.later(read + end, Happening::BodyEnded(number));
+        } else if self.rng.bool() {
+            // Dropped at last, and noticed late.
+            self.later(end * 3, Happening::BodyEnded(number));
+        }
+        if body == Body::Endless {
+            let closed = self.millis((1_000, 40_000));
+            self.later(closed, Happening::BodyEnded(number));
+        }
+    }
+
+    fn caller_aborted(&mut self, number: usize) {
+        let id = self.calls[number].id;
+        let stage = self.calls[number].stage;
+        let mut event = Event::Settled(id, Outcome::Cancelled);
+        match stage {
+            Stage::Waiting | Stage::Sent => {
+                self.calls[number].settled += 1;
+                self.totals.cancelled += 1;
+                if stage == Stage::Waiting {
+                    self.seen.aborted_waiting += 1;
+                } else {
+                    self.seen.aborted_sent += 1;
+                }
+                self.over(number);
+            }
+            Stage::Unread(_) | Stage::Reading | Stage::Streaming => {
+                self.seen.aborted_in_body += 1;
+                // Whatever a shell calls it, the call was settled before.
+                if self.rng.bool() {
+                    event = Event::BodyEnded(id);
+                }
+                self.over(number);
+            }
+            Stage::Over => {}
+        }
+        self.tell_of(number, event);
+    }
+
+    fn over(&mut self, number: usize) {
+        self.calls[number].stage = Stage::Over;
+        self.alive.remove(&number);
+    }
+
+    // ── what the scheduler says
+
+    fn perform(&mut self) {
+        while let Some(action) = self.core.poll_action() {
+            self.log.push((self.now, action));
+            match action {
+                Action::Start(id, level) => self.start(id, level),
+                Action::Preempt(id) => self.preempt(id),
+                Action::Reject(id, why) => self.reject(id, why),
+                Action::Lend(id, why) => self.lend(id, why),
+                Action::Forget(lane) => self.forget(lane),
+            }
+        }
+        self.check(self.swap.is_none(), || "pre-empted for nobody".to_owned());
+    }
+
+    fn number(&self, id: CallId) -> usize {
+        self.by_id.get(&id).copied().unwrap_or_else(|| self.fail(format!("{id:?} was never given")))
+    }
+
+    fn start(&mut self, id: CallId, level: Level) {
+        self.fade();
+        let number = self.number(id);
+        let Call { stage, lane, priority, .. } = self.calls[number];
+        self.check(stage == Stage::Waiting, || format!("started {number} that is {stage:?}"));
+        self.check(!self.paused, || format!("started {number} in a pause"));
+        self.check(level == priority.level(), || format!("{number} started as {level:?}, is {priority:?}"));
+        let (running, in_lane) = (self.running(|_| true), self.running(|call| call.lane == lane));
+        if let Some(swap) = self.swap.take() {
+            self.check(priority == Priority::EMERGENCY, || format!("pre-empted for {number}"));
+            self.check(running < swap.running, || "pre-empted, yet one more runs".to_owned());
+            let before = if lane == swap.lane { swap.in_lane } else { 0 };
+            let fits = self.config.per_lane.is_none_or(|limit| in_lane < limit.max(before));
+            self.check(fits, || format!("pre-empted in another lane than the full one of {number}"));
+        } else {
+            let fits = self.concurrency.is_none_or(|limit| running < limit);
+            self.check(fits, || format!("started {number} beside {running}"));
+            let fits = self.config.per_lane.is_none_or(|limit| in_lane < limit);
+            self.check(fits, || format!("started {number} beside {in_lane} of its lane"));
+        }
+        self.send(number);
+    }
+
+    fn preempt(&mut self, id: CallId) {
+        self.fade();
+        let number = self.number(id);
+        let call = &self.calls[number];
+        self.check(call.stage == Stage::Sent, || format!("pre-empted {number} that is {:?}", call.stage));
+        self.check(call.repeatable, || format!("pre-empted {number} that cannot be repeated"));
+        self.check(!call.keepalive, || format!("pre-empted {number} that must not wait"));
+        self.check(call.priority.level() < Level::High, || format!("pre-empted {number}, urgent itself"));
+        self.check(!self.paused, || format!("pre-empted {number} in a pause"));
+        let emergency = |other: &Call| other.stage == Stage::Waiting && other.priority == Priority::EMERGENCY;
+        let waits = self.alive.iter().any(|&other| emergency(&self.calls[other]));
+        self.check(waits, || format!("pre-empted {number}, but no emergency waits"));
+        let lane = call.lane;
+        self.swap = Some(Swap {
+            running: self.running(|_| true),
+            lane,
+            in_lane: self.running(|call| call.lane == lane),
+        });
+        self.calls[number].stage = Stage::Waiting;
+        self.calls[number].attempt_until = None;
+        self.totals.preempted += 1;
+        self.seen.preempted += 1;
+    }
+
+    fn reject(&mut self, id: CallId, why: Refusal) {
+        let number = self.number(id);
+        let Call { stage, total_until, attempt_until, priority, .. } = self.calls[number];
+        self.check(stage == Stage::Waiting || stage == Stage::Sent, || {
+            format!("turned {number} away that is {stage:?}")
+        });
+        match why {
+            Refusal::Cleared => {
+                self.check(stage == Stage::Waiting, || format!("cleared {number} that runs"));
+                self.totals.cancelled += 1;
+                self.seen.cleared += 1;
+            }
+            Refusal::QueueFull => {
+                self.check(stage == Stage::Waiting, || format!("turned {number} away that runs"));
+                self.check(priority != Priority::EMERGENCY, || format!("turned emergency {number} away"));
+                let waiting =
+                    self.alive.iter().filter(|&&one| self.calls[one].stage == Stage::Waiting).count();
+                let full = self.config.high_water.is_some_and(|most| waiting > most as usize);
+                self.check(full, || format!("turned {number} away with {waiting} waiting"));
+                self.totals.failed += 1;
+                self.seen.queue_full += 1;
+            }
+            Refusal::TimedOut => {
+                let due = total_until.into_iter().chain(attempt_until).min();
+                self.check(due.is_some_and(|at| at <= self.now), || format!("timed {number} out too soon"));
+                self.totals.failed += 1;
+                if stage == Stage::Waiting {
+                    self.seen.timed_out_waiting += 1;
+                } else {
+                    self.seen.timed_out_sent += 1;
+                }
+            }
+        }
+        self.calls[number].settled += 1;
+        self.over(number);
+    }
+
+    fn lend(&mut self, id: CallId, why: Lent) {
+        let number = self.number(id);
+        let Call { stage, settled, .. } = self.calls[number];
+        let fits = match why {
+            Lent::Unread => {
+                self.seen.lent_unread += 1;
+                matches!(stage, Stage::Unread(until) if until <= self.now)
+            }
+            Lent::Streams => {
+                self.seen.lent_streams += 1;
+                // See `stage_of`.
+                stage == Stage::Sent && settled == 1
+            }
+        };
+        self.check(fits, || format!("lent the slot of {number} that is {stage:?}: {why:?}"));
+        self.over(number);
+    }
+
+    fn forget(&mut self, lane: LaneId) {
+        self.seen.forgotten_lanes += 1;
+        let known = self.open_lanes.remove(&lane);
+        self.check(known, || format!("forgot {lane:?} that was not open"));
+        let used = self.alive.iter().any(|&number| self.calls[number].lane == lane);
+        self.check(!used, || format!("forgot {lane:?} that is in use"));
+        for known in &mut self.lane_of {
+            known.take_if(|known| *known == lane);
+        }
+    }
+
+    // ── the books
+
+    fn running(&self, which: impl Fn(&Call) -> bool) -> u32 {
+        let calls = self.alive.iter().map(|&number| &self.calls[number]);
+        calls.filter(|call| call.stage.runs() && which(call)).count() as u32
+    }
+
+    fn fade(&mut self) {
+        let Some(after) = self.config.aging.demote_after else { return };
+        for &number in &self.alive {
+            let call = &mut self.calls[number];
+            let due = self.now.since(call.arrived) >= after;
+            if call.stage == Stage::Waiting && call.priority.fades() && due {
+                call.priority = Level::Low.into();
+                self.seen.faded += 1;
+            }
+        }
+    }
+
+    fn check_books(&mut self) {
+        self.fade();
+        let mut all = Count::default();
+        let mut by_level = [Count::default(); 5];
+        let mut by_lane: BTreeMap<LaneId, Count> =
+            self.open_lanes.iter().map(|&lane| (lane, Count::default())).collect();
+        for call in self.alive.iter().map(|&number| &self.calls[number]) {
+            let lane = by_lane.entry(call.lane).or_default();
+            for count in [&mut all, &mut by_level[call.priority.level() as usize], lane] {
+                if call.stage == Stage::Waiting {
+                    count.queued += 1;
+                } else {
+                    count.running += 1;
+                }
+            }
+            self.check(self.core.contains(call.id), || format!("{:?} is lost", call.id));
+            self.check(self.core.waits(call.id) == (call.stage == Stage::Waiting), || {
+                format!("{:?} waits: {}, books: {:?}", call.id, self.core.waits(call.id), call.stage)
+            });
+        }
+        self.check(self.core.count() == all, || format!("{:?}, books: {all:?}", self.core.count()));
+        self.check(self.core.by_level() == by_level, || {
+            format!("{:?}, books: {by_level:?}", self.core.by_level())
+        });
+        let lanes: BTreeMap<_, _> = self.core.lanes().map(|status| (status.lane, status.count)).collect();
+        self.check(lanes == by_lane, || format!("{lanes:?}, books: {by_lane:?}"));
+        self.check(self.core.totals() == self.totals, || {
+            format!("{:?}, books: {:?}", self.core.totals(), self.totals)
+        });
+        self.check(self.core.is_paused() == self.paused, || "who paused?".to_owned());
+        self.check_nobody_waits_for_nothing(all, &by_lane);
+        self.check_time();
+    }
+
+    fn check_nobody_waits_for_nothing(&self, all: Count, by_lane: &BTreeMap<LaneId, Count>) {
+        if self.paused || self.concurrency.is_some_and(|limit| all.running >= limit) {
+            return;
+        }
+        for (lane, count) in by_lane {
+            let room = self.config.per_lane.is_none_or(|limit| count.running < limit);
+            self.check(!room || count.queued == 0, || format!("{lane:?} waits with slots free: {count:?}"));
+        }
+    }
+
+    fn check_time(&self) {
+        let calls = || self.alive.iter().map(|&number| &self.calls[number]);
+        let waiting = calls().filter(|call| call.stage == Stage::Waiting);
+        let oldest = waiting.map(|call| self.now.since(call.arrived)).max().unwrap_or_default();
+        self.check(self.core.oldest_wait(self.now) == oldest, || format!("the oldest waits {oldest:?}"));
+        let due = calls().filter_map(|call| match call.stage {
+            Stage::Waiting => call.total_until,
+            Stage::Sent => call.total_until.into_iter().chain(call.attempt_until).min(),
+            Stage::Unread(until) => Some(until),
+            Stage::Reading | Stage::Streaming | Stage::Over => None,
+        });
+        let (due, told) = (due.min(), self.core.poll_timeout());
+        self.check(told == due, || format!("wants to wake at {told:?}, books: {due:?}"));
+        self.check(told.is_none_or(|at| at > self.now), || format!("wants to wake in the past: {told:?}"));
+    }
+}
+
+fn any_priority(rng: &mut Rng) -> Priority {
+    match rng.u8(..12) {
+        0 => Priority::EMERGENCY,
+        1 => Priority::new(f64::from(rng.i32(-50..150)) / 1.5).expect("it is finite"),
+        _ => Level::ALL[rng.usize(..5)].into(),
+    }
+}
+
+fn any_config(rng: &mut Rng) -> Config {
+    let demote_after = [None, Some(MS * 50), Some(MS * 2_000), Some(MS * 5_000)];
+    Config {
+        per_lane: [None, Some(1), Some(2), Some(6)][rng.usize(..4)],
+        concurrency: [None, Some(1), Some(4), Some(10), Some(64)][rng.usize(..5)],
+        high_water: [None, None, Some(0), Some(5), Some(40)][rng.usize(..5)],
+        strategy: if rng.bool() { Strategy::Reject } else { Strategy::DropLowest },
+        aging: Aging {
+            demote_after: demote_after[rng.usize(..4)],
+            oldest_every: [None, Some(1), Some(2), Some(8)][rng.usize(..4)],
+        },
+    }
+}
