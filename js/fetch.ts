@@ -87,8 +87,9 @@ class Instance {
   #clearReason: unknown;
   #leaving = false;
   #closed = false;
-  readonly #onPageHide = (): void => void (this.#leaving = true);
-  readonly #onPageShow = (): void => void (this.#leaving = false);
+  readonly #onPage = ({ type }: Event): void => {
+    this.#leaving = type === 'pagehide';
+  };
 
   constructor(options: SixlaneOptions) {
     this.#options = { ...options };
@@ -106,8 +107,8 @@ class Instance {
       // Whoever does not look at `ready` hears of wrong options from every call.
       this.ready.catch(() => {});
     }
-    globalThis.addEventListener?.('pagehide', this.#onPageHide);
-    globalThis.addEventListener?.('pageshow', this.#onPageShow);
+    globalThis.addEventListener?.('pagehide', this.#onPage);
+    globalThis.addEventListener?.('pageshow', this.#onPage);
   }
 
   fetch(input: RequestInfo | URL, init: RequestInit | null | undefined, emergency: boolean): Promise<Response> {
@@ -192,8 +193,8 @@ class Instance {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    globalThis.removeEventListener?.('pagehide', this.#onPageHide);
-    globalThis.removeEventListener?.('pageshow', this.#onPageShow);
+    globalThis.removeEventListener?.('pagehide', this.#onPage);
+    globalThis.removeEventListener?.('pageshow', this.#onPage);
     const reason = new SixlaneError('closed');
     const flights = [...(this.#engine?.calls() ?? []), ...this.#early];
     // Waiting ones first: none is to start in a slot that another one leaves.
@@ -258,7 +259,8 @@ class Instance {
       terms = this.#terms(flight);
     } catch (error) {
       flight.controller?.abort(error);
-      return this.#over(flight, Outcome.failed, error);
+      this.#over(flight, Outcome.failed, error);
+      return;
     }
     engine.submit(flight, flight.key, terms);
     if (flight.stage === 'waiting') {
@@ -271,7 +273,8 @@ class Instance {
 
   /** @throws RangeError or TypeError for what a call says under `lane` */
   #terms({ lane, request, stage, arrived }: Flight): Terms {
-    const [priority = Number.NaN, emergency, total, attempt, headers] = lane === undefined ? [] : (loaded()?.readLane(lane) ?? []);
+    const [priority = Number.NaN, emergency, total, attempt, headers] =
+      lane === undefined ? [] : (loaded()?.readLane(lane) ?? []);
     const { method, keepalive } = request;
     // Of a page that is left, what waits would never be sent.
     const hurried = keepalive || this.#leaving;
@@ -313,7 +316,10 @@ class Instance {
   #send(flight: Flight, level: number): void {
     const { request, lane, source } = flight;
     // One signal may abort many calls, one after the other: the slot of the first is not for the next of them.
-    if (source?.aborted) return this.#over(flight, Outcome.cancelled, source.reason);
+    if (source?.aborted) {
+      this.#over(flight, Outcome.cancelled, source.reason);
+      return;
+    }
     const attempt = ++flight.attempt;
     const controller = new AbortController();
     flight.stage = 'sent';
@@ -342,7 +348,12 @@ class Instance {
     flight.stage = 'body';
     flight.length = bodyLength(flight.request.method, response);
     this.#release(flight);
-    this.events.emit('settled', () => ({ ...describe(flight), ok: response.ok, status: response.status, ...times(flight) }));
+    this.events.emit('settled', () => ({
+      ...describe(flight),
+      ok: response.ok,
+      status: response.status,
+      ...times(flight),
+    }));
     const engine = this.#engine;
     if (engine ? this.#hold(engine, flight) : this.#early.has(flight) && flight.length !== -1) {
       watchBody(response, flight.request.url, flight.sent, {
@@ -400,7 +411,8 @@ class Instance {
     try {
       bindings = await Promise.race([load(this.#options.wasm), late]);
     } catch (error) {
-      return this.#failOpen(error, [...this.#early]);
+      this.#failOpen(error, [...this.#early]);
+      return;
     } finally {
       clearTimeout(timer);
     }
@@ -463,9 +475,12 @@ class Instance {
       const queued = those.filter(({ stage }) => stage === 'waiting').length;
       return { queued, running: those.length - queued };
     };
-    const level = (name: (typeof LEVEL_NAMES)[number]) => count(flights.filter(({ priority }) => levelOf(priority) === name));
+    const level = (name: (typeof LEVEL_NAMES)[number]) =>
+      count(flights.filter(({ priority }) => levelOf(priority) === name));
     const keys = [...new Set(flights.map(({ key }) => key))];
-    const waiting = flights.filter(({ stage }) => stage === 'waiting').map(({ arrived }) => performance.now() - arrived);
+    const waiting = flights
+      .filter(({ stage }) => stage === 'waiting')
+      .map(({ arrived }) => performance.now() - arrived);
     return {
       ...count(flights),
       completed: 0,
@@ -480,7 +495,11 @@ class Instance {
         background: level('background'),
       },
       oldestWait: Math.max(0, ...waiting),
-      lanes: keys.map((key) => ({ key, limit: STARTING_PER_ORIGIN, ...count(flights.filter((flight) => flight.key === key)) })),
+      lanes: keys.map((key) => ({
+        key,
+        limit: STARTING_PER_ORIGIN,
+        ...count(flights.filter((flight) => flight.key === key)),
+      })),
     };
   }
 
@@ -521,7 +540,14 @@ function bodyLength(method: string, { status, type, headers }: Response): number
 }
 
 function describe({ id, request, key, priority, lane }: Flight): object {
-  return { id, url: request.url, method: request.method, key, priority: levelOf(priority), emergency: lane?.emergency === true };
+  return {
+    id,
+    url: request.url,
+    method: request.method,
+    key,
+    priority: levelOf(priority),
+    emergency: lane?.emergency === true,
+  };
 }
 
 function times({ arrived, sent }: Flight): object {

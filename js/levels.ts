@@ -17,7 +17,8 @@ export const LEVELS: Readonly<Record<PriorityName, number>> = {
 
 /** The number of a priority, or undefined for what is none. */
 export function priorityValue(priority: unknown): number | undefined {
-  if (typeof priority === 'string') return Object.hasOwn(LEVELS, priority) ? LEVELS[priority as PriorityName] : undefined;
+  if (typeof priority === 'string')
+    return Object.hasOwn(LEVELS, priority) ? LEVELS[priority as PriorityName] : undefined;
   return typeof priority === 'number' && Number.isFinite(priority) ? priority : undefined;
 }
 

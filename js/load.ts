@@ -1,5 +1,5 @@
-import * as bindings from './pkg/sixlane_bg.js';
 import { nativeFetch } from './page.js';
+import * as bindings from './pkg/sixlane_bg.js';
 import type { WasmSource } from './types.js';
 
 export type Bindings = typeof bindings;

@@ -37,7 +37,11 @@ const SYMBOL = Symbol.for('sixlane.page.0');
 /** Made at first use, so that importing the package touches nothing. */
 export function page(): Page {
   const host = globalThis as { [SYMBOL]?: Page };
-  if (!host[SYMBOL]) Object.defineProperty(host, SYMBOL, { value: { sharers: new Set(), balancing: false } satisfies Page, configurable: true });
+  if (!host[SYMBOL])
+    Object.defineProperty(host, SYMBOL, {
+      value: { sharers: new Set(), balancing: false } satisfies Page,
+      configurable: true,
+    });
   return host[SYMBOL] as Page;
 }
 

@@ -85,7 +85,17 @@ class TaskQueue implements Queue {
       if (name !== undefined && this.#named.has(name)) {
         throw new RangeError(`\`id\` must be no waiting task's, got "${name}"`);
       }
-      const job: Job = { id: -1, task, name, resolve, reject, signal, onAbort: undefined, context: undefined, settled: false };
+      const job: Job = {
+        id: -1,
+        task,
+        name,
+        resolve,
+        reject,
+        signal,
+        onAbort: undefined,
+        context: undefined,
+        settled: false,
+      };
       if (signal) {
         job.onAbort = () => this.#abort(job);
         signal.addEventListener('abort', job.onAbort, { once: true });
@@ -171,7 +181,10 @@ class TaskQueue implements Queue {
 
   #run(job: Job): void {
     // One signal may abort many tasks, one after the other: the slot of the first is not for the next of them.
-    if (job.signal?.aborted) return this.#abort(job);
+    if (job.signal?.aborted) {
+      this.#abort(job);
+      return;
+    }
     if (job.name !== undefined) this.#named.delete(job.name);
     job.context = new Context();
     let result: unknown;

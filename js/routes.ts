@@ -11,8 +11,9 @@ export function compileRoutes(routes: readonly Route[] | undefined): Routing | u
     return { matches: compileMatch(match), methods, lane };
   });
   return (request) =>
-    compiled.find(({ matches, methods }) => (!methods || methods.includes(request.method.toUpperCase())) && matches(request))
-      ?.lane;
+    compiled.find(
+      ({ matches, methods }) => (!methods || methods.includes(request.method.toUpperCase())) && matches(request),
+    )?.lane;
 }
 
 function compileMatch(match: Route['match']): (request: Request) => boolean {

@@ -33,10 +33,14 @@ function balanceKey(sharers: readonly Sharer[], key: string): void {
   for (let before = Number.NaN, now = total(sharers, key); now !== before; before = now, now = total(sharers, key)) {
     const firsts = new Map(sharers.map((sharer) => [sharer, sharer.first(key)]));
     // Who is left the next slot is told last: by then the others know that it is kept from them.
-    const order = sharers.toSorted((a, b) => Number(isBefore(firsts.get(a), firsts.get(b))) - Number(isBefore(firsts.get(b), firsts.get(a))));
+    const order = sharers.toSorted(
+      (a, b) => Number(isBefore(firsts.get(a), firsts.get(b))) - Number(isBefore(firsts.get(b), firsts.get(a))),
+    );
     for (const sharer of order) {
       const mine = firsts.get(sharer);
-      const kept = sharers.some((other) => other !== sharer && firsts.get(other)?.ready && isBefore(firsts.get(other), mine));
+      const kept = sharers.some(
+        (other) => other !== sharer && firsts.get(other)?.ready && isBefore(firsts.get(other), mine),
+      );
       sharer.elsewhere(key, total(sharers, key) - sharer.running(key) + Number(kept), shared);
     }
   }

@@ -34,7 +34,9 @@ async function behindThousand(runs, service) {
     const controller = new AbortController();
     const { signal } = controller;
     const crowd = Array.from({ length: 1000 }, (_, n) =>
-      fetch(`/api/data/${n + 1}?delay=${service}`, { signal, ...lane('background') }).then((response) => response.text()),
+      fetch(`/api/data/${n + 1}?delay=${service}`, { signal, ...lane('background') }).then((response) =>
+        response.text(),
+      ),
     );
     const start = performance.now();
     await (await fetch(`/api/user/profile?delay=${service}`, lane('critical'))).text();
@@ -59,7 +61,9 @@ async function behindSlow(runs, service) {
   const sample = async (fetch, emergency) => {
     const controller = new AbortController();
     const { signal } = controller;
-    const crowd = Array.from({ length: 6 }, (_, n) => fetch(`/api/data/${n + 1}?delay=2000`, { signal, lane: { priority: 'background' } }));
+    const crowd = Array.from({ length: 6 }, (_, n) =>
+      fetch(`/api/data/${n + 1}?delay=2000`, { signal, lane: { priority: 'background' } }),
+    );
     // Until they are really on the wire.
     await new Promise((resolve) => setTimeout(resolve, 100));
     const start = performance.now();

@@ -2,12 +2,14 @@
 import { interval, median } from './support/statistics.mjs';
 
 const SIZES = [1_000, 10_000, 100_000];
-const SAMPLES = { 1000: 50, 10_000: 30, 100_000: 15 };
+const SAMPLES = { 1000: 50, 10000: 30, 100000: 15 };
 
 export async function run({ launch, server }) {
   const browser = await launch('chromium');
   try {
-    console.log(`Chromium ${browser.version}: microseconds a task, median, and sixlane as a share of p-queue with its 95 % interval`);
+    console.log(
+      `Chromium ${browser.version}: microseconds a task, median, and sixlane as a share of p-queue with its 95 % interval`,
+    );
     console.log('      n   sixlane   p-queue   ratio');
     for (const n of SIZES) {
       // The page imports packages by their names, through its import map.

@@ -1,6 +1,7 @@
 // What native fetch does, sixlane does: each case runs through both, and what comes out must be the same.
-import { createFetch, init, install, uninstall } from '/dist/index.js';
+
 import { expect } from 'chai';
+import { createFetch, init, install, uninstall } from '/dist/index.js';
 import { otherHost, turn } from './support/server.js';
 
 const other = `http://${otherHost}`;
@@ -41,24 +42,31 @@ const CASES = {
   'a path': (fetch) => fetch('/api/data/1').then(seen),
   'a URL object': (fetch) => fetch(new URL('/api/data/2?x=1#fragment', location)).then(seen),
   'a Request': (fetch) => fetch(new Request('/api/data/3')).then(seen),
-  'a Request with init over it': (fetch) => fetch(new Request('/api/echo', { headers: { a: '1' } }), { method: 'PUT', headers: { b: '2' }, body: 'x' }).then(echo),
+  'a Request with init over it': (fetch) =>
+    fetch(new Request('/api/echo', { headers: { a: '1' } }), { method: 'PUT', headers: { b: '2' }, body: 'x' }).then(
+      echo,
+    ),
   'an init that is null': (fetch) => fetch('/api/data/1', null).then(seen),
   'a missing page': (fetch) => fetch('/api/status/404').then(seen),
   'an error of the server': (fetch) => fetch('/api/status/503').then(seen),
   'no content': (fetch) => fetch('/api/status/204').then(seen),
   HEAD: (fetch) => fetch('/api/data/1', { method: 'HEAD' }).then(seen),
-  'a lower-case method': (fetch) => fetch('/api/echo', { method: 'patch', body: 'x' }).then(seen).then(({ status }) => status),
+  'a lower-case method': (fetch) =>
+    fetch('/api/echo', { method: 'patch', body: 'x' })
+      .then(seen)
+      .then(({ status }) => status),
   'a text body': post('text'),
   'a form': post(form()),
   'URL parameters': post(new URLSearchParams({ a: '1' })),
   'a blob with a type': post(new Blob(['{}'], { type: 'application/json' })),
-  'bytes': post(new Uint8Array([104, 105])),
+  bytes: post(new Uint8Array([104, 105])),
   'own headers': post('x', { headers: { 'x-own': 'yes', accept: 'text/plain' } }),
   'the referrer': (fetch) => fetch('/api/echo', { referrer: '/some/page' }).then(echo),
-  'a referrer in a Request': (fetch) => fetch(new Request('/api/echo', { referrer: '/other/page', referrerPolicy: 'unsafe-url' })).then(echo),
+  'a referrer in a Request': (fetch) =>
+    fetch(new Request('/api/echo', { referrer: '/other/page', referrerPolicy: 'unsafe-url' })).then(echo),
   'no referrer': (fetch) => fetch('/api/echo', { referrerPolicy: 'no-referrer' }).then(echo),
   'an empty referrer': (fetch) => fetch('/api/echo', { referrer: '' }).then(echo),
-  'keepalive': post('x', { keepalive: true }),
+  keepalive: post('x', { keepalive: true }),
   'another origin': (fetch) => fetch(`${other}/api/data/1`).then(seen),
   'another origin without CORS': (fetch) => fetch(`${other}/api/data/1?cors=0`).then(seen),
   'no-cors': (fetch) => fetch(`${other}/api/data/1?cors=0`, { mode: 'no-cors' }).then(seen),
@@ -67,7 +75,8 @@ const CASES = {
   'a redirect': (fetch) => fetch('/api/redirect?to=/api/data/1').then(seen),
   'a redirect that must be an error': (fetch) => fetch('/api/redirect?to=/api/data/1', { redirect: 'error' }),
   'a redirect to be seen': (fetch) => fetch('/api/redirect?to=/api/data/1', { redirect: 'manual' }).then(seen),
-  'a redirect with a body': (fetch) => fetch('/api/redirect?to=/api/echo&status=307', { method: 'POST', body: 'again' }).then(echo),
+  'a redirect with a body': (fetch) =>
+    fetch('/api/redirect?to=/api/echo&status=307', { method: 'POST', body: 'again' }).then(echo),
   'a connection that breaks': (fetch) => fetch('/api/data/1?drop=1'),
   'a host that is not there': (fetch) => fetch('http://127.0.0.1:1/'),
   'right integrity': async (fetch) => {
@@ -75,8 +84,12 @@ const CASES = {
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
     return fetch('/api/data/1', { integrity: `sha256-${btoa(String.fromCharCode(...digest))}` }).then(seen);
   },
-  'wrong integrity': (fetch) => fetch('/api/data/1', { integrity: 'sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' }),
-  'a data URL': (fetch) => fetch('data:text/plain,hello').then(seen).then(({ body, status }) => ({ body, status })),
+  'wrong integrity': (fetch) =>
+    fetch('/api/data/1', { integrity: 'sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' }),
+  'a data URL': (fetch) =>
+    fetch('data:text/plain,hello')
+      .then(seen)
+      .then(({ body, status }) => ({ body, status })),
   'a blob URL': (fetch) => fetch(URL.createObjectURL(new Blob(['blob']))).then((response) => response.text()),
   'a scheme that is none': (fetch) => fetch('nonsense:thing'),
   'no argument at all': (fetch) => fetch(),
@@ -101,15 +114,22 @@ const CASES = {
     return call;
   },
   'a signal in a Request': (fetch) => fetch(new Request('/api/data/1', { signal: aborted('in the request') })),
-  'a signal taken out of a Request': (fetch) => fetch(new Request('/api/data/1', { signal: aborted() }), { signal: null }).then(seen),
+  'a signal taken out of a Request': (fetch) =>
+    fetch(new Request('/api/data/1', { signal: aborted() }), { signal: null }).then(seen),
   'a time-out of the platform': (fetch) => fetch('/api/data/1?delay=60000', { signal: AbortSignal.timeout(10) }),
   'aborted after the headers': async (fetch) => {
     const controller = new AbortController();
     const response = await fetch('/api/data/1', { signal: controller.signal });
     controller.abort();
-    return response.text().then(() => 'read', (error) => error.name);
+    return response.text().then(
+      () => 'read',
+      (error) => error.name,
+    );
   },
-  'the cache mode only-if-cached': (fetch) => fetch('/api/data/1?never', { cache: 'only-if-cached', mode: 'same-origin' }).then(seen).then(({ status }) => status),
+  'the cache mode only-if-cached': (fetch) =>
+    fetch('/api/data/1?never', { cache: 'only-if-cached', mode: 'same-origin' })
+      .then(seen)
+      .then(({ status }) => status),
   'init changed after the call': (fetch) => {
     const init = { method: 'POST', headers: new Headers({ 'x-own': 'before' }), body: 'before' };
     const call = fetch('/api/echo', init).then(echo);
@@ -118,7 +138,17 @@ const CASES = {
     init.headers.set('x-own', 'after');
     return call;
   },
-  'init with getters and a prototype': (fetch) => fetch('/api/echo', Object.create({ get method() { return 'POST'; }, headers: { a: '1' }, body: 'x' })).then(echo),
+  'init with getters and a prototype': (fetch) =>
+    fetch(
+      '/api/echo',
+      Object.create({
+        get method() {
+          return 'POST';
+        },
+        headers: { a: '1' },
+        body: 'x',
+      }),
+    ).then(echo),
   'a body read twice': async (fetch) => {
     const response = await fetch('/api/data/1?size=100000');
     await response.text();
@@ -141,7 +171,12 @@ const CASES = {
   },
   'what the response is': async (fetch) => {
     const response = await fetch('/api/data/1?size=100000');
-    const shown = [response instanceof Response, Object.keys(response), Object.prototype.toString.call(response), JSON.stringify(response)];
+    const shown = [
+      response instanceof Response,
+      Object.keys(response),
+      Object.prototype.toString.call(response),
+      JSON.stringify(response),
+    ];
     await response.body.cancel();
     return shown;
   },
@@ -244,7 +279,11 @@ describe('install', () => {
   it('serves the page, and does not go through itself', async () => {
     const installed = install({ queue: { perOrigin: 1 } });
     const other = createFetch();
-    expect((await Promise.all([fetch('/api/data/1'), fetch('/api/data/2'), other('/api/data/3')])).map(({ status }) => status)).to.deep.equal([200, 200, 200]);
+    expect(
+      (await Promise.all([fetch('/api/data/1'), fetch('/api/data/2'), other('/api/data/3')])).map(
+        ({ status }) => status,
+      ),
+    ).to.deep.equal([200, 200, 200]);
     expect(installed.status().completed).to.equal(2);
     await other.close();
   });

@@ -1,5 +1,5 @@
-import { createFetch, createQueue, init } from '/dist/index.js';
 import { expect } from 'chai';
+import { createFetch, createQueue, init } from '/dist/index.js';
 import { rejection } from './support/server.js';
 
 const TIME = 'a number of milliseconds above 0, or Infinity';
@@ -59,7 +59,12 @@ const CALL = [
   ['slot', 'none', RangeError, 'one of "body" "headers"'],
   ['slot', true, TypeError, 'one of "body" "headers"'],
 ];
-const ADD = [...LANE, ['id', 5, TypeError, 'a string'], ['signal', {}, TypeError, 'an AbortSignal'], ['timeout', {}, TypeError, TIME]];
+const ADD = [
+  ...LANE,
+  ['id', 5, TypeError, 'a string'],
+  ['signal', {}, TypeError, 'an AbortSignal'],
+  ['timeout', {}, TypeError, TIME],
+];
 
 const MISSPELT = [
   ['queue', { concurency: 1 }, 'queue.concurency', 'concurrency'],
@@ -96,29 +101,63 @@ describe('wrong options', () => {
 
   for (const [path, value, Kind, range] of COMMON) {
     it(`createQueue refuses ${path} = ${shown(value)}`, () => {
-      check(thrown(() => createQueue(nested(path, value))), path, value, Kind, range);
+      check(
+        thrown(() => createQueue(nested(path, value))),
+        path,
+        value,
+        Kind,
+        range,
+      );
     });
   }
 
   it('createQueue refuses perKey out of range and options that are none', () => {
-    check(thrown(() => createQueue({ perKey: 0 })), 'perKey', 0, RangeError, WHOLE);
-    check(thrown(() => createQueue('fast')), 'options', 'fast', TypeError, 'an object');
-    expect(thrown(() => createQueue({ perOrigin: 6 })).message).to.equal('unknown option `perOrigin`; did you mean `perKey`?');
+    check(
+      thrown(() => createQueue({ perKey: 0 })),
+      'perKey',
+      0,
+      RangeError,
+      WHOLE,
+    );
+    check(
+      thrown(() => createQueue('fast')),
+      'options',
+      'fast',
+      TypeError,
+      'an object',
+    );
+    expect(thrown(() => createQueue({ perOrigin: 6 })).message).to.equal(
+      'unknown option `perOrigin`; did you mean `perKey`?',
+    );
   });
 
   for (const [path, value, Kind, range] of FETCH) {
     it(`createFetch refuses ${path} = ${shown(value)}`, () => {
-      check(thrown(() => createFetch(nested(path, value))), path, value, Kind, range);
+      check(
+        thrown(() => createFetch(nested(path, value))),
+        path,
+        value,
+        Kind,
+        range,
+      );
     });
   }
 
   it('createFetch refuses what a route says, by its place', () => {
     const refused = (route) => thrown(() => createFetch({ routes: [{ match: '/a' }, route] }));
     check(refused({ match: '/b', slot: 'x' }), 'routes[1].slot', 'x', RangeError, 'one of "body" "headers"');
-    check(refused({}), 'routes[1].match', undefined, TypeError, 'a pathname pattern, a RegExp, a URLPattern or a function');
+    check(
+      refused({}),
+      'routes[1].match',
+      undefined,
+      TypeError,
+      'a pathname pattern, a RegExp, a URLPattern or a function',
+    );
     check(refused({ match: '/b', method: 1 }), 'routes[1].method', 1, TypeError, 'a string or an array of strings');
     check(refused(null), 'routes[1]', null, TypeError, 'an object');
-    expect(refused({ match: '/b', prority: 1 }).message).to.equal('unknown option `routes[1].prority`; did you mean `priority`?');
+    expect(refused({ match: '/b', prority: 1 }).message).to.equal(
+      'unknown option `routes[1].prority`; did you mean `priority`?',
+    );
     expect(refused({ match: '/(' })).to.be.instanceOf(TypeError);
   });
 
@@ -163,10 +202,14 @@ describe('wrong options', () => {
   it('add() refuses what is no task, a misspelt word, and an id that is taken', async () => {
     const queue = createQueue({ concurrency: 1 });
     expect((await rejection(queue.add('task'))).message).to.equal('`task` must be a function, got string');
-    expect((await rejection(queue.add(() => {}, { prio: 1 }))).message).to.equal('unknown option `prio`; did you mean `priority`?');
+    expect((await rejection(queue.add(() => {}, { prio: 1 }))).message).to.equal(
+      'unknown option `prio`; did you mean `priority`?',
+    );
     queue.pause();
     queue.add(() => {}, { id: 'a' });
-    expect((await rejection(queue.add(() => {}, { id: 'a' }))).message).to.equal('`id` must be no waiting task\'s, got "a"');
+    expect((await rejection(queue.add(() => {}, { id: 'a' }))).message).to.equal(
+      '`id` must be no waiting task\'s, got "a"',
+    );
     expect(() => queue.setPriority('a', 'urgent')).to.throw(RangeError, '`priority` must be');
   });
 

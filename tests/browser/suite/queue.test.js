@@ -1,5 +1,5 @@
-import { createQueue, init, isSixlaneError } from '/dist/index.js';
 import { expect } from 'chai';
+import { createQueue, init, isSixlaneError } from '/dist/index.js';
 import { rejection, turn } from './support/server.js';
 
 /** A task that ends when told to. */
@@ -43,7 +43,13 @@ describe('createQueue', () => {
     expect(await queue.add(() => 1)).to.equal(1);
     expect(await queue.add(async () => 2)).to.equal(2);
     const error = new Error('mine');
-    expect(await rejection(queue.add(() => { throw error; }))).to.equal(error);
+    expect(
+      await rejection(
+        queue.add(() => {
+          throw error;
+        }),
+      ),
+    ).to.equal(error);
     expect(await rejection(queue.add(() => Promise.reject(error)))).to.equal(error);
     expect(await queue.addAll([() => 1, () => 2])).to.deep.equal([1, 2]);
     expect(queue.status()).to.include({ completed: 4, failed: 2, queued: 0, running: 0 });
@@ -112,7 +118,10 @@ describe('createQueue', () => {
     const queue = createQueue({ concurrency: 1 });
     const controller = new AbortController();
     let ran = 0;
-    const work = () => { ran += 1; return new Promise(() => {}); };
+    const work = () => {
+      ran += 1;
+      return new Promise(() => {});
+    };
     const calls = Array.from({ length: 10 }, () => rejection(queue.add(work, { signal: controller.signal })));
     controller.abort('all');
     expect(new Set(await Promise.all(calls))).to.deep.equal(new Set(['all']));
@@ -169,14 +178,18 @@ describe('createQueue', () => {
     expect([queue.concurrency, queue.pending]).to.deep.equal([2, 2]);
     queue.concurrency = Number.POSITIVE_INFINITY;
     expect([queue.concurrency, queue.pending]).to.deep.equal([Number.POSITIVE_INFINITY, 3]);
-    expect(() => { queue.concurrency = 0; }).to.throw(RangeError, '`concurrency` must be');
+    expect(() => {
+      queue.concurrency = 0;
+    }).to.throw(RangeError, '`concurrency` must be');
     expect(createQueue().concurrency).to.equal(64);
   });
 
   it('takes tasks that add tasks, without growing the stack', async () => {
     const queue = createQueue({ concurrency: 1 });
     let left = 20_000;
-    const again = () => { if (--left > 0) queue.add(again); };
+    const again = () => {
+      if (--left > 0) queue.add(again);
+    };
     queue.add(again);
     await queue.onIdle();
     expect(left).to.equal(0);

@@ -66,7 +66,9 @@ describe('starting', () => {
     const fetch = createFetch({ wasm });
     const sent = sentOrder(fetch);
     const calls = Array.from({ length: 6 }, (_, n) => fetch(run.path('/api/data/1', { n, delay: 300 })));
-    const late = ['low', 'critical'].map((priority) => fetch(run.path('/api/data/1', { n: priority }), { lane: { priority } }));
+    const late = ['low', 'critical'].map((priority) =>
+      fetch(run.path('/api/data/1', { n: priority }), { lane: { priority } }),
+    );
     expect(fetch.status()).to.include({ mode: 'starting', running: 6, queued: 2 });
     await run.until(({ seen }) => seen === 6);
     give();
@@ -124,7 +126,13 @@ describe('starting', () => {
 
   it('takes the module as address, response, bytes or module', async () => {
     const bytes = await moduleBytes();
-    for (const source of ['/dist/sixlane.wasm', new URL('/dist/sixlane.wasm', location), new Response(bytes), bytes, await WebAssembly.compile(bytes)]) {
+    for (const source of [
+      '/dist/sixlane.wasm',
+      new URL('/dist/sixlane.wasm', location),
+      new Response(bytes),
+      bytes,
+      await WebAssembly.compile(bytes),
+    ]) {
       const { init, createQueue } = await freshCopy();
       await init(source);
       expect(await createQueue().add(() => 1)).to.equal(1);
@@ -182,7 +190,9 @@ describe('failing open', () => {
       const { instantiate } = WebAssembly;
       let armed = false;
       // A real trap: `unreachable`, reached where the module's own function would run.
-      const code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 0x66, 0, 0, 10, 5, 1, 3, 0, 0, 11];
+      const code = [
+        0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 0x66, 0, 0, 10, 5, 1, 3, 0, 0, 11,
+      ];
       const { exports: trap } = (await instantiate(Uint8Array.from(code))).instance;
       WebAssembly.instantiate = async (...args) => {
         const { exports } = await instantiate.apply(WebAssembly, args);
@@ -199,7 +209,12 @@ describe('failing open', () => {
       const ran = [];
       await warnings(async () => {
         const calls = Array.from({ length: 20 }, (_, n) => fetch(run.path('/api/data/1', { n, delay: 50 })));
-        const tasks = [1, 2, 3].map((n) => queue.add(async () => { await turn(); ran.push(n); }));
+        const tasks = [1, 2, 3].map((n) =>
+          queue.add(async () => {
+            await turn();
+            ran.push(n);
+          }),
+        );
         await run.until(({ seen }) => seen === 6);
         armed = true;
         calls.push(fetch(run.path('/api/data/1', { n: 20 })));
@@ -209,7 +224,9 @@ describe('failing open', () => {
         await Promise.all(tasks);
         expect(await queue.add(() => 'later')).to.equal('later');
       });
-      expect((await run.order('n')).map(Number).sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 21 }, (_, n) => n));
+      expect((await run.order('n')).map(Number).sort((a, b) => a - b)).to.deep.equal(
+        Array.from({ length: 21 }, (_, n) => n),
+      );
       expect(ran.sort()).to.deep.equal([1, 2, 3, 4]);
       expect(fetch.status()).to.include({ mode: 'native', reason: 'Error: the WebAssembly module trapped' });
       expect((await createFetch()(run.path('/api/data/1'))).status).to.equal(200);
