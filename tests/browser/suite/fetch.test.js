@@ -368,7 +368,7 @@ describe('createFetch', () => {
       await Promise.all(calls);
       expect(sent.slice(6, 8)).to.deep.equal(['critical', 'high']);
       expect(sent.indexOf('low'), 'in order of arrival among equals').to.be.greaterThan(40);
-      expect((await run.stats()).peak).to.equal(6);
+      expect((await run.stats()).peak).to.be.at.most(6);
       expect(sent).to.have.length(53);
     });
 
