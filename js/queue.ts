@@ -16,20 +16,21 @@ export function createQueue(options?: TaskQueueOptions): Queue {
 
 /** What a task gets. Most never look at the signal, so it is made when they do. */
 class Context {
-  #controller: AbortController | undefined;
-  #reason: unknown;
-  #aborted = false;
+  /** Once asked for; or why the task was aborted before anybody asked. */
+  #state: AbortController | { readonly reason: unknown } | undefined;
 
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#aborted) this.#controller.abort(this.#reason);
-    return this.#controller.signal;
+    if (!(this.#state instanceof AbortController)) {
+      const aborted = this.#state;
+      this.#state = new AbortController();
+      if (aborted) this.#state.abort(aborted.reason);
+    }
+    return this.#state.signal;
   }
 
   abort(reason: unknown): void {
-    this.#aborted = true;
-    this.#reason = reason;
-    this.#controller?.abort(reason);
+    if (this.#state instanceof AbortController) this.#state.abort(reason);
+    else this.#state ??= { reason };
   }
 }
 

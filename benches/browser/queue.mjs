@@ -35,11 +35,11 @@ async function measure(n, samples) {
   const runs = {
     ours: () => {
       const queue = createQueue({ concurrency: 6 });
-      return (i) => queue.add(() => {}, { priority: levels[i % 5] });
+      return (i) => queue.add(async () => {}, { priority: levels[i % 5] });
     },
     theirs: () => {
       const queue = new PQueue({ concurrency: 6 });
-      return (i) => queue.add(() => {}, { priority: i % 5 });
+      return (i) => queue.add(async () => {}, { priority: i % 5 });
     },
   };
   const time = async (name) => {
