@@ -1,3 +1,5 @@
+import type { Refusal } from './engine.js';
+
 /** Why sixlane turned a call away. */
 export type SixlaneErrorCode = 'queue-full' | 'queue-cleared' | 'closed';
 
@@ -29,7 +31,8 @@ export function isSixlaneError(value: unknown): value is SixlaneError {
   return value instanceof Error && value.name === 'SixlaneError' && 'code' in value;
 }
 
-/** What a call rejects with when its own `timeout` is up: the name is the one that native time-outs have. */
-export function timeoutError(): DOMException {
-  return new DOMException('The call took longer than its `timeout`.', 'TimeoutError');
+/** What a call rejects with that the core turned away. A time-out has the name that native ones have. */
+export function refusalReason(why: Refusal, clearReason: unknown): unknown {
+  if (why === 'timeout') return new DOMException('The call took longer than its `timeout`.', 'TimeoutError');
+  return (why === 'queue-cleared' ? clearReason : undefined) ?? new SixlaneError(why);
 }

@@ -1,6 +1,6 @@
 import { watchBody } from './body.js';
 import { type Call, type CoreStatus, Engine, type Host, Outcome, type Refusal, type Terms } from './engine.js';
-import { SixlaneError, timeoutError } from './errors.js';
+import { refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
@@ -299,12 +299,7 @@ class Instance {
   }
 
   #refuse(flight: Flight, why: Refusal): void {
-    const reason =
-      why === 'timeout'
-        ? timeoutError()
-        : why === 'queue-cleared'
-          ? (this.#clearReason ?? new SixlaneError(why))
-          : new SixlaneError(why);
+    const reason = refusalReason(why, this.#clearReason);
     // The core knows already.
     flight.id = -1;
     this.#over(flight, Outcome.failed, reason);
@@ -327,14 +322,14 @@ class Instance {
     flight.sent = performance.now();
     // A second argument makes fetch forget the referrer of the first, so it is said again.
     const init: RequestInit = {
-      signal: AbortSignal.any([request.signal, controller.signal]),
+      signal: either(request.signal, controller),
       referrer: request.referrer,
       referrerPolicy: request.referrerPolicy,
     };
     const hint = lane?.priority !== undefined || lane?.emergency ? HINTS[level] : undefined;
     if (hint) init.priority = hint;
     this.events.emit('started', () => describe(flight));
-    this.native(request, init).then(
+    this.#attempt(request, init).then(
       (response) => this.#answered(flight, attempt, response),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#over(flight, Outcome.failed, error);
@@ -342,11 +337,17 @@ class Instance {
     );
   }
 
+  /** Never throws, whatever somebody put in the place of fetch. */
+  async #attempt(request: Request, init: RequestInit): Promise<Response> {
+    return this.native(request, init);
+  }
+
   #answered(flight: Flight, attempt: number, response: Response): void {
     const { settle } = flight;
     if (attempt !== flight.attempt || flight.stage !== 'sent' || !settle) return;
     flight.stage = 'body';
-    flight.length = bodyLength(flight.request.method, response);
+    // A mock may answer with anything; there is nothing to watch then.
+    flight.length = response instanceof Response ? bodyLength(flight.request.method, response) : -1;
     this.#release(flight);
     this.events.emit('settled', () => ({
       ...describe(flight),
@@ -517,6 +518,14 @@ class Instance {
       if (flight.stage === 'waiting') this.#send(flight, LEVEL_NAMES.indexOf('normal'));
     }
   }
+}
+
+/** A signal that aborts with the caller's or with ours. */
+function either(signal: AbortSignal, controller: AbortController): AbortSignal {
+  if (AbortSignal.any) return AbortSignal.any([signal, controller.signal]);
+  // Before Safari 17.4. Our request's own signal: the listener goes with it.
+  signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+  return controller.signal;
 }
 
 let warned = false;

@@ -1,5 +1,5 @@
 import { type Call, Engine, type Host, Outcome, type Refusal, type Terms } from './engine.js';
-import { SixlaneError, timeoutError } from './errors.js';
+import { refusalReason } from './errors.js';
 import { LEVELS, type Priority, priorityValue } from './levels.js';
 import { loaded } from './load.js';
 import type { AddOptions, Queue, QueueStatus, QueueTask, TaskQueueOptions } from './types.js';
@@ -240,12 +240,7 @@ class TaskQueue implements Queue {
 
   #refuse(job: Job, why: Refusal): void {
     if (!this.#close(job)) return;
-    const reason =
-      why === 'timeout'
-        ? timeoutError()
-        : why === 'queue-cleared'
-          ? (this.#clearReason ?? new SixlaneError(why))
-          : new SixlaneError(why);
+    const reason = refusalReason(why, this.#clearReason);
     job.reject(reason);
     job.context?.abort(reason);
   }

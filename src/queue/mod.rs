@@ -20,7 +20,7 @@
 //! # Cost
 //!
 //! Adding, taking, removing and changing priority are O(log n). A waiting call takes at most 64 bytes: an
-//! [`Entry`] of 40, and a place in up to four heaps of 4 bytes, with an eighth of slack.
+//! entry of 40, and a place in up to four heaps of 4 bytes, with an eighth of slack.
 
 mod heap;
 

@@ -398,6 +398,28 @@ describe('createFetch', () => {
     });
   });
 
+  describe('the transport', () => {
+    it('may throw, or answer with something odd: that call fails, and the others go on', async () => {
+      const odd = [
+        () => {
+          throw new Error('thrown');
+        },
+        () => Promise.reject('rejected'),
+        () => new Response('no promise'),
+        () => ({ mock: true }),
+        () => undefined,
+      ];
+      fetch = make({ queue: { perOrigin: 1 }, fetch: () => odd.shift()() });
+      const calls = [1, 2, 3, 4, 5].map(() => fetch('/api/data/1'));
+      expect((await rejection(calls[0])).message).to.equal('thrown');
+      expect(await rejection(calls[1])).to.equal('rejected');
+      expect(await (await calls[2]).text()).to.equal('no promise');
+      expect(await calls[3]).to.deep.equal({ mock: true });
+      expect(await calls[4]).to.equal(undefined);
+      expect(fetch.status()).to.include({ running: 0, completed: 3, failed: 2 });
+    });
+  });
+
   describe('pause', () => {
     it('sends nothing until resume, keepalive requests apart', async () => {
       fetch.pause();
