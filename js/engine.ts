@@ -1,3 +1,4 @@
+import type { Refusal } from './errors.js';
 import { poison } from './load.js';
 import type { Sharer, Want } from './page.js';
 import type { Driver } from './pkg/sixlane.js';
@@ -22,8 +23,6 @@ export interface Host<C extends Call> {
   /** The module trapped; these calls are the host's now. */
   trapped(calls: readonly C[], error: Error): void;
 }
-
-export type Refusal = 'queue-full' | 'queue-cleared' | 'timeout';
 
 /** What a call says of itself, as numbers; NaN where it says nothing. */
 export interface Terms {

@@ -1,5 +1,3 @@
-import type { Refusal } from './engine.js';
-
 /** Why sixlane turned a call away. */
 export type SixlaneErrorCode = 'queue-full' | 'queue-cleared' | 'closed';
 
@@ -30,6 +28,9 @@ export class SixlaneError extends Error {
 export function isSixlaneError(value: unknown): value is SixlaneError {
   return value instanceof Error && value.name === 'SixlaneError' && 'code' in value;
 }
+
+/** Why the core turned a call away. */
+export type Refusal = 'queue-full' | 'queue-cleared' | 'timeout';
 
 /** What a call rejects with that the core turned away. A time-out has the name that native ones have. */
 export function refusalReason(why: Refusal, clearReason: unknown): unknown {

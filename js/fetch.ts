@@ -1,6 +1,6 @@
 import { watchBody } from './body.js';
-import { type Call, type CoreStatus, Engine, type Host, Outcome, type Refusal, type Terms } from './engine.js';
-import { refusalReason, SixlaneError } from './errors.js';
+import { type Call, type CoreStatus, Engine, type Host, Outcome, type Terms } from './engine.js';
+import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';

@@ -1,5 +1,5 @@
-import { type Call, Engine, type Host, Outcome, type Refusal, type Terms } from './engine.js';
-import { refusalReason } from './errors.js';
+import { type Call, Engine, type Host, Outcome, type Terms } from './engine.js';
+import { type Refusal, refusalReason } from './errors.js';
 import { LEVELS, type Priority, priorityValue } from './levels.js';
 import { loaded } from './load.js';
 import type { AddOptions, Queue, QueueStatus, QueueTask, TaskQueueOptions } from './types.js';

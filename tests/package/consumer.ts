@@ -1,0 +1,53 @@
+// What a user's program says, compiled against the declarations that are published. It is never run.
+import {
+  createFetch,
+  createQueue,
+  init,
+  install,
+  isSixlaneError,
+  type SixlaneErrorCode,
+  type SixlaneFetch,
+  type Status,
+  uninstall,
+} from 'sixlane';
+
+export async function program(): Promise<unknown[]> {
+  const instance: SixlaneFetch = createFetch({
+    queue: { perOrigin: 'auto', aging: false },
+    timeout: { total: 5 },
+    routes: [{ match: '/a', method: ['GET'], priority: 'high' }],
+  });
+  const dropIn: typeof fetch = instance;
+  await instance('/x', {
+    method: 'POST',
+    lane: { priority: 3, emergency: true, slot: 'headers', key: 'a', timeout: 5 },
+  });
+  await dropIn(new Request('/x'));
+  // The global one knows `lane`, too: it may be the installed one.
+  await fetch('/x', { lane: { priority: 'low' } });
+
+  await init(new URL('https://example.org/sixlane.wasm'));
+  const queue = createQueue({ concurrency: 2, perKey: 1, highWater: 3, strategy: 'drop-lowest' });
+  const one: number = await queue.add(async ({ signal }) => (signal.aborted ? 1 : 2), {
+    priority: 'critical',
+    id: 'a',
+  });
+  const all: string[] = await queue.addAll([() => 'a', async () => 'b']);
+  queue.start().pause();
+  queue.concurrency = 5;
+
+  const status: Status = instance.status();
+  const queued: number = status.byPriority.high.queued;
+  let code: SixlaneErrorCode | undefined;
+  try {
+    await instance.emergency('/x');
+  } catch (error) {
+    if (isSixlaneError(error)) code = error.code;
+  }
+  install();
+  uninstall();
+  await instance.ready;
+  const cleared: number = instance.clear();
+  await instance.close();
+  return [one, all, queued, code, cleared, status.origins[0]?.utilization];
+}
