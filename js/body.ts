@@ -4,50 +4,95 @@
  * The response stays the browser's own object. While it holds a slot, its reading methods are shadowed on that one
  * instance by properties that call the prototype's; they are gone after the first use. What happens out of their
  * sight (a tee, a body handed to the Cache API or to WebAssembly) shows in the resource-timing entry, and what is
- * dropped is noticed by the garbage collector.
+ * dropped unread is noticed by the garbage collector.
  */
-import { watchTiming } from './timing.js';
 
-/** What is told of a body. Each is told at most once. */
+/** What is told of a body. Nothing in it may refer to the response, or it is never dropped. */
 export interface BodyWatch {
+  /** Somebody begins to read. May be told again. */
   reading(): void;
+  /** It is read, failed, cancelled or dropped. Told once. */
   ended(): void;
 }
 
 const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
 
-let dropped: FinalizationRegistry<() => void> | undefined;
+const watched = new WeakSet<Response>();
 
-/** Tells of the first read and of the end. `sent` is when the attempt began, on the monotonic clock. */
-export function watchBody(response: Response, url: string, sent: number, watch: BodyWatch): void {
-  dropped ??= new FinalizationRegistry((ended) => ended());
-  const registry = dropped;
-  const token = {};
-  let over = false;
-  let begun = false;
-  const reading = (): void => {
-    if (!begun && !over) watch.reading();
-    begun = true;
-  };
-  const ended = (): void => {
-    if (over) return;
-    over = true;
-    forget();
-    registry.unregister(token);
-    watch.ended();
-  };
-  const forget = watchTiming(url, sent, ended);
-  const watched = { reading, ended, hold: (owner: object) => registry.register(owner, ended, token) };
-  watched.hold(response);
-  watchResponse(response, watched);
+/** False for a response that cannot be watched: one that is watched already, or that somebody froze. */
+export function watchBody(response: Response, watch: BodyWatch): boolean {
+  if (watched.has(response) || !Object.isExtensible(response)) return false;
+  watched.add(response);
+  const body = new Body(watch);
+  watchResponse(response, new Holder(body, response));
+  return true;
 }
 
-interface Watched extends BodyWatch {
-  /** The body is lost once this object is. */
-  hold(owner: object): void;
+/** What has come off one connection, whoever holds it. */
+class Body {
+  /** Holders that may still read. */
+  holders = 0;
+  #watch: BodyWatch | undefined;
+
+  constructor(watch: BodyWatch) {
+    this.#watch = watch;
+  }
+
+  reading(): void {
+    this.#watch?.reading();
+  }
+
+  readonly ended = (): void => {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    watch?.ended();
+  };
 }
 
-function watchResponse(response: Response, watch: Watched): void {
+const dropped =
+  globalThis.FinalizationRegistry &&
+  new FinalizationRegistry((body: Body) => {
+    body.holders -= 1;
+    if (body.holders === 0) body.ended();
+  });
+
+/** The object through which a body can be read: a response or its clone, then its stream, then its reader. */
+class Holder {
+  readonly body: Body;
+
+  constructor(body: Body, owner: object) {
+    this.body = body;
+    body.holders += 1;
+    dropped?.register(owner, body, this);
+  }
+
+  /** From now on the body is lost with this object. With none, the browser itself is reading, and will say so. */
+  pass(owner?: object): void {
+    dropped?.unregister(this);
+    if (owner) dropped?.register(owner, this.body, this);
+  }
+
+  /** Somebody asks for bytes. */
+  reading(): void {
+    this.body.reading();
+  }
+
+  /** The same promise to its owner, unhandled rejections included, and the end of the body to us. */
+  end<T>(result: Promise<T>, isEnd: (failed: boolean) => boolean = () => true): Promise<T> {
+    return result.then(
+      (value) => {
+        if (isEnd(false)) this.body.ended();
+        return value;
+      },
+      (error: unknown) => {
+        if (isEnd(true)) this.body.ended();
+        throw error;
+      },
+    );
+  }
+}
+
+function watchResponse(response: Response, holder: Holder): void {
   const shadowed: PropertyKey[] = ['body', 'clone'];
   const uncover = (): void => {
     for (const name of shadowed) Reflect.deleteProperty(response, name);
@@ -57,19 +102,17 @@ function watchResponse(response: Response, watch: Watched): void {
     shadowed.push(name);
     shadow(response, name, function (this: Response) {
       uncover();
-      watch.reading();
-      const result = this[name]();
-      result.then(watch.ended, watch.ended);
-      return result;
+      holder.reading();
+      holder.pass();
+      return holder.end<unknown>(this[name]());
     });
   }
   shadow(response, 'clone', function (this: Response) {
     uncover();
     const copy = this.clone();
-    // Both read from one connection: it is free when either of them has read to the end.
-    watch.hold(copy);
-    watchResponse(this, watch);
-    watchResponse(copy, watch);
+    // Both read from one connection: it is free when either of them has read to the end, or both are dropped.
+    watchResponse(this, holder);
+    watchResponse(copy, new Holder(holder.body, copy));
     return copy;
   });
   Object.defineProperty(response, 'body', {
@@ -77,37 +120,36 @@ function watchResponse(response: Response, watch: Watched): void {
     get(this: Response) {
       uncover();
       const stream = this.body;
-      if (stream) {
-        watch.hold(stream);
-        watchStream(stream, watch);
-      }
+      if (stream) watchStream(stream, holder);
       return stream;
     },
   });
 }
 
-function watchStream(stream: ReadableStream<Uint8Array>, watch: Watched): void {
+function watchStream(stream: ReadableStream<Uint8Array>, holder: Holder): void {
+  // The response may go now, the stream alone is enough to read on.
+  holder.pass(stream);
   shadow(stream, 'getReader', (...args: [ReadableStreamGetReaderOptions]) => {
     const reader = ReadableStream.prototype.getReader.apply(stream, args);
-    watchFirst(reader, 'read', watch);
-    // A reader whose lock is released rejects `closed`, too; then the stream is not at its end.
-    reader.closed.then(watch.ended, () => stream.locked && watch.ended());
+    holder.pass(reader);
+    watchReader(reader, stream, holder);
     return reader;
   });
   shadow(stream, 'cancel', (reason?: unknown) => {
-    const result = ReadableStream.prototype.cancel.call(stream, reason);
-    result.then(watch.ended, () => {});
-    return result;
+    return holder.end(ReadableStream.prototype.cancel.call(stream, reason), (failed) => !failed);
   });
   shadow(stream, 'pipeTo', (...args: [WritableStream, StreamPipeOptions?]) => {
-    watch.reading();
-    const result = ReadableStream.prototype.pipeTo.apply(stream, args);
-    result.then(watch.ended, watch.ended);
-    return result;
+    holder.reading();
+    holder.pass();
+    return holder.end(ReadableStream.prototype.pipeTo.apply(stream, args), (failed) => {
+      const goesOn = failed && args[1]?.preventCancel === true;
+      if (goesOn) holder.pass(stream);
+      return !goesOn;
+    });
   });
   for (const name of ['pipeThrough', 'tee'] as const) {
     shadow(stream, name, (...args: unknown[]) => {
-      watch.reading();
+      holder.reading();
       return Reflect.apply(ReadableStream.prototype[name], stream, args);
     });
   }
@@ -115,34 +157,55 @@ function watchStream(stream: ReadableStream<Uint8Array>, watch: Watched): void {
     const iterate = Reflect.get(ReadableStream.prototype, name) as typeof ReadableStream.prototype.values | undefined;
     if (!iterate) continue;
     shadow(stream, name, (...args: [ReadableStreamIteratorOptions?]) => {
-      return watchIterator(iterate.apply(stream, args), watch);
+      const iterator = iterate.apply(stream, args);
+      holder.pass(iterator);
+      watchIterator(iterator, holder, () => {
+        if (args[0]?.preventCancel) holder.pass(stream);
+        return !args[0]?.preventCancel;
+      });
+      return iterator;
     });
   }
 }
 
 /** A lock is no read yet: only who asks for bytes keeps the slot. */
-function watchFirst<T extends object>(owner: T, name: keyof T, watch: Watched): void {
-  shadow(owner, name, (...args: unknown[]) => {
-    Reflect.deleteProperty(owner, name);
-    watch.reading();
-    return Reflect.apply(owner[name] as () => unknown, owner, args);
+function watchReader(reader: ReadableStreamReader<Uint8Array>, stream: ReadableStream, holder: Holder): void {
+  let released = false;
+  shadow(reader, 'read', (...args: unknown[]) => {
+    Reflect.deleteProperty(reader, 'read');
+    holder.reading();
+    return Reflect.apply(reader.read, reader, args);
   });
+  shadow(reader, 'releaseLock', () => {
+    Reflect.deleteProperty(reader, 'releaseLock');
+    reader.releaseLock();
+    released = true;
+    holder.pass(stream);
+  });
+  // A reader whose lock is released rejects `closed`, too; then the stream is not at its end.
+  reader.closed.then(holder.body.ended, () => released || holder.body.ended());
 }
 
-function watchIterator<T extends AsyncIterator<Uint8Array>>(iterator: T, watch: Watched): T {
+function watchIterator(iterator: AsyncIterator<Uint8Array>, holder: Holder, cancels: () => boolean): void {
   const { next, return: finish } = iterator;
   shadow(iterator, 'next', () => {
-    watch.reading();
+    holder.reading();
     const result = next.call(iterator);
-    result.then(({ done }) => done && watch.ended(), watch.ended);
-    return result;
+    return result.then(
+      (step) => {
+        if (step.done) holder.body.ended();
+        return step;
+      },
+      (error: unknown) => {
+        holder.body.ended();
+        throw error;
+      },
+    );
   });
   shadow(iterator, 'return', (value?: unknown) => {
     const result = finish?.call(iterator, value) ?? Promise.resolve({ done: true, value } as const);
-    result.then(watch.ended, watch.ended);
-    return result;
+    return holder.end<IteratorResult<Uint8Array>>(result, cancels);
   });
-  return iterator;
 }
 
 function shadow(owner: object, name: PropertyKey, value: unknown): void {

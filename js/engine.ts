@@ -1,11 +1,12 @@
 import type { Refusal } from './errors.js';
-import { poison } from './load.js';
+import { onTrap, poison } from './load.js';
 import type { Sharer, Want } from './page.js';
 import type { Driver } from './pkg/sixlane.js';
 
-/** A call as the engine knows it: an id while the core has it. */
+/** A call as the engine knows it: an id while the core has it, and the key of its lane. */
 export interface Call {
   id: number;
+  readonly key: string;
 }
 
 /** What is done with calls; none of it may throw. */
@@ -43,6 +44,9 @@ export const Outcome = { completed: 0, failed: 1, cancelled: 2 } as const;
 const CODE = 2 ** 48;
 const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout'];
 
+/** Those that have calls: somebody waits for them, even if nobody holds them. */
+const busy = new Set<object>();
+
 /** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
 export class Engine<C extends Call> implements Sharer {
   readonly #driver: Driver;
@@ -51,17 +55,24 @@ export class Engine<C extends Call> implements Sharer {
   readonly #calls: (C | undefined)[] = [];
   readonly #lanes = new Map<string, number>();
   readonly #keys: string[] = [];
+  readonly #touched = new Set<string>();
+  readonly #forgetTrap: () => void;
+  #known = 0;
   #draining = false;
   #dead = false;
 
   /** @throws RangeError or TypeError when an option is wrong */
   constructor(make: (wake: () => void) => Driver, host: Host<C>) {
     this.#host = host;
-    this.#driver = make(() => this.#drain());
+    // The module must not keep alive what its owner has dropped.
+    const self = new WeakRef(this);
+    this.#driver = make(() => self.deref()?.wake());
+    this.#forgetTrap = onTrap(this);
   }
 
   /** @throws RangeError when the priority is not finite */
-  submit(call: C, key: string, terms: Terms): void {
+  submit(call: C, terms: Terms): void {
+    const { key } = call;
     const flags =
       (terms.emergency ? 1 : 0) | (terms.repeatable ? 2 : 0) | (terms.untilHeaders ? 4 : 0) | (terms.immediate ? 8 : 0);
     const { priority, total = Number.NaN, attempt = Number.NaN, arrived = Number.NaN } = terms;
@@ -74,10 +85,13 @@ export class Engine<C extends Call> implements Sharer {
           this.#lanes.set(key, lane);
           this.#keys[lane] = key;
           // Before the first call is in: it may not be this one's turn.
+          this.#touched.add(key);
           this.#host.opened();
         }
         call.id = this.#driver.submit(lane, priority, flags, total, attempt, arrived);
         this.#calls[call.id >>> 0] = call;
+        this.#touched.add(key);
+        if (this.#known++ === 0) busy.add(this);
       } catch (error) {
         this.#failed(error);
       }
@@ -89,6 +103,7 @@ export class Engine<C extends Call> implements Sharer {
 
   /** Whether the call still holds its slot, so that the end of its body must be told. */
   headers(call: C, length: number): boolean {
+    this.#touched.add(call.key);
     return this.#enter(() => this.#driver.headers(call.id, length)) ?? false;
   }
 
@@ -97,6 +112,7 @@ export class Engine<C extends Call> implements Sharer {
   }
 
   bodyEnded(call: C): void {
+    this.#touched.add(call.key);
     this.#enter(() => this.#driver.bodyEnded(call.id));
   }
 
@@ -105,6 +121,7 @@ export class Engine<C extends Call> implements Sharer {
     const { id } = call;
     this.forget(call);
     if (this.#dead) return;
+    this.#touched.add(call.key);
     try {
       this.#driver.settled(id, outcome);
     } catch (error) {
@@ -115,7 +132,10 @@ export class Engine<C extends Call> implements Sharer {
 
   /** The host has no more use for actions on this call. */
   forget(call: C): void {
-    if (this.#calls[call.id >>> 0] === call) this.#calls[call.id >>> 0] = undefined;
+    const index = call.id >>> 0;
+    if (this.#calls[index] !== call) return;
+    this.#calls[index] = undefined;
+    if (--this.#known === 0) busy.delete(this);
   }
 
   /** @throws RangeError when the priority is not finite */
@@ -124,16 +144,19 @@ export class Engine<C extends Call> implements Sharer {
   }
 
   pause(): void {
+    this.#touchAll();
     this.#enter(() => this.#driver.pause());
   }
 
   resume(): void {
+    this.#touchAll();
     this.#enter(() => this.#driver.resume());
   }
 
   /** How many are turned away. */
   clear(): number {
     const { queued } = this;
+    this.#touchAll();
     this.#enter(() => this.#driver.clear());
     return queued;
   }
@@ -190,6 +213,16 @@ export class Engine<C extends Call> implements Sharer {
     });
   }
 
+  preemptible(key: string): number {
+    const lane = this.#lanes.get(key);
+    return lane === undefined ? Number.NaN : (this.#into(() => this.#driver.preemptible(lane)) ?? Number.NaN);
+  }
+
+  giveWay(key: string): void {
+    const lane = this.#lanes.get(key);
+    if (lane !== undefined) this.#enter(() => this.#driver.giveWay(lane));
+  }
+
   elsewhere(key: string, held: number, shared: number): void {
     const lane = this.#lanes.get(key);
     if (lane !== undefined) this.#enter(() => this.#driver.elsewhere(lane, held, shared));
@@ -200,10 +233,40 @@ export class Engine<C extends Call> implements Sharer {
     for (const call of this.#calls) if (call) yield call;
   }
 
+  /** Keys in which something may have changed since it was last asked. */
+  touched(): readonly string[] {
+    const keys = [...this.#touched];
+    this.#touched.clear();
+    return keys;
+  }
+
   /** Ends it all; no event has an effect any more. */
   free(): void {
     if (!this.#dead) this.#driver.free();
+    this.#end();
+  }
+
+  /** The module trapped, through this engine or another one. */
+  trapped(error: Error): void {
+    if (this.#dead) return;
+    const calls = [...this.calls()];
+    this.#end();
+    this.#host.trapped(calls, error);
+  }
+
+  #end(): void {
     this.#dead = true;
+    this.#forgetTrap();
+    busy.delete(this);
+  }
+
+  #touchAll(): void {
+    for (const key of this.#lanes.keys()) this.#touched.add(key);
+  }
+
+  /** Time alone has brought actions. */
+  wake(): void {
+    this.#drain();
   }
 
   /** Tells the core of something, then does what comes of it. Undefined once the module is gone. */
@@ -242,12 +305,15 @@ export class Engine<C extends Call> implements Sharer {
 
   #perform(code: number, subject: number): void {
     if (code === 12) {
-      this.#lanes.delete(this.#keys[subject] ?? '');
+      const key = this.#keys[subject] ?? '';
+      this.#lanes.delete(key);
+      this.#touched.delete(key);
       delete this.#keys[subject];
       return;
     }
     const call = this.#calls[subject >>> 0];
     if (call?.id !== subject) return;
+    this.#touched.add(call.key);
     if (code <= 5) this.#host.start(call, code - 1);
     else if (code === 6) this.#host.preempt(call);
     else if (code <= 9) {
@@ -259,8 +325,7 @@ export class Engine<C extends Call> implements Sharer {
   /** A trap is a RuntimeError of WebAssembly; what the shell throws on purpose is a RangeError or a TypeError. */
   #failed(error: unknown): void {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    this.#dead = true;
-    this.#host.trapped([...this.calls()], poison(error));
+    poison(error);
   }
 }
 

@@ -1,19 +1,22 @@
 import { watchBody } from './body.js';
-import { type Call, type CoreStatus, Engine, type Host, Outcome, type Terms } from './engine.js';
+import { Engine, type Host, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
+import { bodyLength, describe, type Flight, times } from './flight.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
-import { nativeFetch } from './page.js';
+import { nativeFetch, page } from './page.js';
 import { compileRoutes, type Routing } from './routes.js';
-import { balance, join, leave } from './share.js';
+import { balance, join, leave, replace } from './share.js';
+import { Starting } from './starting.js';
+import { Timing } from './timing.js';
 import type { LaneInit, SixlaneFetch, SixlaneOptions, Status } from './types.js';
-
-/** Calls to one origin that go out at once while the module is on its way; the core takes over from there. */
-const STARTING_PER_ORIGIN = 6;
 
 /** A module that is not there by then is not waited for. */
 const START_LIMIT = 10_000;
+
+/** The longest that a timer can be set for. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The browser's own hint for each level, by its index; "normal" is what it assumes anyway. */
 const HINTS: readonly (RequestPriority | undefined)[] = ['low', 'low', undefined, 'high', 'high'];
@@ -32,6 +35,8 @@ export function createFetch(options: SixlaneOptions = {}): SixlaneFetch {
     // biome-ignore lint/complexity/noArguments: rest parameters would need a copy to tell none from undefined
     return arguments.length === 0 ? instance.native() : instance.fetch(input, arguments[1], false);
   };
+  // Whoever puts it in the place of fetch must not make us call ourselves.
+  page().replaced.set(surface, instance.before);
   // Minifiers drop the names of functions.
   Object.defineProperty(surface, 'name', { value: 'fetch', configurable: true });
   return Object.assign(surface, {
@@ -46,29 +51,6 @@ export function createFetch(options: SixlaneOptions = {}): SixlaneFetch {
   });
 }
 
-/** Where a call stands: waits, is on the wire, its body is on the wire, or is over. */
-type Stage = 'waiting' | 'sent' | 'body' | 'over';
-
-interface Flight extends Call {
-  readonly request: Request;
-  readonly lane: LaneInit | undefined;
-  readonly key: string;
-  readonly arrived: number;
-  /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
-  readonly source: AbortSignal | null | undefined;
-  priority: number;
-  stage: Stage;
-  /** Which attempt is on the wire: answers of an earlier one, pre-empted since, are not heard. */
-  attempt: number;
-  sent: number;
-  controller: AbortController | undefined;
-  /** Gone once the promise is settled: its value must not be kept alive from here. */
-  settle: { resolve(response: Response): void; reject(reason: unknown): void } | undefined;
-  onAbort: (() => void) | undefined;
-  /** What the headers said of the body, for the core when it starts after them. */
-  length: number;
-}
-
 class Instance {
   readonly ready: Promise<void>;
   readonly events = new Events();
@@ -79,11 +61,15 @@ class Instance {
   #reason: string | null = null;
   /** Wrong options that only the module could see: then no call is made at all. */
   #refusal: unknown;
-  /** All flights that are not over while the module is on its way, in order of arrival. */
-  readonly #early = new Set<Flight>();
-  /** How many of them are on the wire, by key. */
-  readonly #earlyRunning = new Map<string, number>();
-  #earlyPaused = false;
+  /** Only until the module runs. */
+  #starting: Starting | undefined;
+  #early = { completed: 0, failed: 0, cancelled: 0 };
+  /** Flights whose callers have the headers, while their bodies are watched. */
+  readonly #bodies = new Set<Flight>();
+  /** What fetch was when this instance was made. */
+  readonly before = nativeFetch();
+  /** The transport is being called right now. */
+  #handing = false;
   #clearReason: unknown;
   #leaving = false;
   #closed = false;
@@ -95,7 +81,7 @@ class Instance {
     this.#options = { ...options };
     const bindings = loaded();
     if (bindings) {
-      this.#begin(bindings);
+      join(this.#begin(bindings));
       this.ready = Promise.resolve();
     } else {
       try {
@@ -103,7 +89,12 @@ class Instance {
       } catch {
         // The module says what is wrong with them, and if it finds nothing, compiling them again does.
       }
-      this.ready = this.#load();
+      this.#starting = new Starting(options.queue?.perOrigin, (flight) => {
+        this.#send(flight, LEVEL_NAMES.indexOf(levelOf(flight.priority)));
+      });
+      this.#early = this.#starting.totals;
+      join(this.#starting);
+      this.ready = this.#load(this.#starting);
       // Whoever does not look at `ready` hears of wrong options from every call.
       this.ready.catch(() => {});
     }
@@ -112,6 +103,9 @@ class Instance {
   }
 
   fetch(input: RequestInfo | URL, init: RequestInit | null | undefined, emergency: boolean): Promise<Response> {
+    // The transport leads back to us: somebody wrapped us by hand and put that in the place of fetch.
+    const { before } = this;
+    if (this.#handing) return before(input, init ?? undefined);
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (this.#closed) return Promise.reject(new SixlaneError('closed'));
     // Without a scheduler in between, the arguments as they came are the best copy of themselves.
@@ -135,6 +129,7 @@ class Instance {
       const flight: Flight = {
         id: -1,
         request,
+        windowless: init?.window === null,
         lane,
         key: typeof lane?.key === 'string' ? lane.key : new URL(request.url).origin,
         arrived: performance.now(),
@@ -144,22 +139,27 @@ class Instance {
         attempt: 0,
         sent: 0,
         controller: undefined,
+        timing: undefined,
+        timers: [],
         settle: { resolve, reject },
         onAbort: undefined,
         length: -2,
+        reading: false,
       };
-      flight.onAbort = () => this.#over(flight, Outcome.cancelled, request.signal.reason);
-      request.signal.addEventListener('abort', flight.onAbort, { once: true });
+      this.#onAbort(flight, () => this.#over(flight, Outcome.cancelled, request.signal.reason));
       if (this.#engine) this.#submit(this.#engine, flight);
-      else this.#startEarly(flight);
+      else if (this.#starting) this.#startEarly(this.#starting, flight);
     });
   }
 
   status(): Status {
-    const figures = this.#engine?.status() ?? this.#earlyStatus();
+    const figures = this.#engine?.status() ?? this.#starting?.status() ?? new Starting(1, () => {}).status();
     const { lanes, ...rest } = figures;
     return {
       ...rest,
+      completed: rest.completed + this.#early.completed,
+      failed: rest.failed + this.#early.failed,
+      cancelled: rest.cancelled + this.#early.cancelled,
       mode: this.#mode,
       reason: this.#reason,
       origins: lanes.map(({ key, limit, running, queued }) => {
@@ -174,20 +174,19 @@ class Instance {
       this.#clearReason = reason;
       return this.#engine.clear();
     }
-    const waiting = [...this.#early].filter((flight) => flight.stage === 'waiting');
+    const waiting = [...(this.#starting?.flights ?? [])].filter(({ stage }) => stage === 'waiting');
     for (const flight of waiting) this.#over(flight, Outcome.cancelled, reason ?? new SixlaneError('queue-cleared'));
     return waiting.length;
   }
 
   pause(): void {
-    this.#earlyPaused = true;
+    if (this.#starting) this.#starting.paused = true;
     this.#engine?.pause();
   }
 
   resume(): void {
-    this.#earlyPaused = false;
+    this.#starting?.resume();
     this.#engine?.resume();
-    for (const key of new Set([...this.#early].map((flight) => flight.key))) this.#fillEarly(key);
   }
 
   async close(): Promise<void> {
@@ -196,21 +195,26 @@ class Instance {
     globalThis.removeEventListener?.('pagehide', this.#onPage);
     globalThis.removeEventListener?.('pageshow', this.#onPage);
     const reason = new SixlaneError('closed');
-    const flights = [...(this.#engine?.calls() ?? []), ...this.#early];
+    const flights = [...(this.#engine?.calls() ?? []), ...(this.#starting?.flights ?? []), ...this.#bodies];
     // Waiting ones first: none is to start in a slot that another one leaves.
     this.pause();
     for (const flight of flights) {
       this.#over(flight, Outcome.cancelled, reason);
       flight.controller?.abort(reason);
     }
-    if (this.#engine) leave(this.#engine);
+    for (const sharer of [this.#starting, this.#engine]) if (sharer) leave(sharer);
     this.#engine?.free();
   }
 
   native(...args: Parameters<typeof fetch> | []): Promise<Response> {
     // Never called as a method: native fetch insists on its own global object.
     const { fetch = nativeFetch() } = this.#options;
-    return fetch(...(args as Parameters<typeof fetch>));
+    this.#handing = true;
+    try {
+      return fetch(...(args as Parameters<typeof fetch>));
+    } finally {
+      this.#handing = false;
+    }
   }
 
   #laneOf(request: Request, init: RequestInit | undefined, emergency: boolean): LaneInit | undefined {
@@ -222,7 +226,12 @@ class Instance {
     if (!route && said === undefined && timeout === undefined && !natural && !emergency) return undefined;
     // What is no object cannot be spread without losing what it is: the module says what is wrong with it.
     if (said !== undefined && (typeof said !== 'object' || said === null)) return said;
-    const lane = { ...(timeout === undefined ? {} : { timeout }), ...natural, ...route, ...defined(said ?? {}) };
+    const lane = {
+      ...(timeout === undefined ? {} : { timeout }),
+      ...natural,
+      ...defined(route ?? {}),
+      ...defined(said ?? {}),
+    };
     return emergency ? { ...lane, emergency } : lane;
   }
 
@@ -237,20 +246,15 @@ class Instance {
         this.#engine?.forget(flight);
         this.events.emit('lent', () => ({ ...describe(flight), why }));
       },
-      opened: () => this.#balance(),
-      drained: () => this.#balance(),
+      opened: balance,
+      drained: balance,
       trapped: (flights, error) => this.#failOpen(error, flights),
     };
     const engine = new Engine<Flight>((wake) => bindings.Driver.forFetch(this.#options, wake), host);
     this.#routing = compileRoutes(this.#options.routes);
     this.#engine = engine;
-    join(engine);
     this.#mode = 'wasm';
     return engine;
-  }
-
-  #balance(): void {
-    if (this.#engine) balance(this.#engine);
   }
 
   #submit(engine: Engine<Flight>, flight: Flight): void {
@@ -262,7 +266,7 @@ class Instance {
       this.#over(flight, Outcome.failed, error);
       return;
     }
-    engine.submit(flight, flight.key, terms);
+    engine.submit(flight, terms);
     if (flight.stage === 'waiting') {
       if (terms.immediate) this.#send(flight, LEVEL_NAMES.indexOf(levelOf(flight.priority)));
       else this.events.emit('queued', () => describe(flight));
@@ -285,8 +289,9 @@ class Instance {
       repeatable: (method === 'GET' || method === 'HEAD') && !hurried,
       untilHeaders: headers === 1,
       immediate: stage !== 'waiting' || hurried,
-      total: total ?? Number.NaN,
-      attempt: attempt ?? Number.NaN,
+      // They are for what comes before the headers.
+      total: (stage === 'body' ? undefined : total) ?? Number.NaN,
+      attempt: (stage === 'body' ? undefined : attempt) ?? Number.NaN,
       arrived,
     };
   }
@@ -294,6 +299,7 @@ class Instance {
   #preempt(flight: Flight): void {
     flight.stage = 'waiting';
     flight.attempt += 1;
+    flight.timing?.stop();
     flight.controller?.abort();
     this.events.emit('preempted', () => describe(flight));
   }
@@ -320,12 +326,14 @@ class Instance {
     flight.stage = 'sent';
     flight.controller = controller;
     flight.sent = performance.now();
+    flight.timing = new Timing(request.url, flight.sent);
     // A second argument makes fetch forget the referrer of the first, so it is said again.
     const init: RequestInit = {
       signal: either(request.signal, controller),
       referrer: request.referrer,
       referrerPolicy: request.referrerPolicy,
     };
+    if (flight.windowless) init.window = null;
     const hint = lane?.priority !== undefined || lane?.emergency ? HINTS[level] : undefined;
     if (hint) init.priority = hint;
     this.events.emit('started', () => describe(flight));
@@ -342,45 +350,60 @@ class Instance {
     return this.native(request, init);
   }
 
-  #answered(flight: Flight, attempt: number, response: Response): void {
+  #answered(flight: Flight, attempt: number, response: Response | undefined): void {
     const { settle } = flight;
     if (attempt !== flight.attempt || flight.stage !== 'sent' || !settle) return;
     flight.stage = 'body';
     // A mock may answer with anything; there is nothing to watch then.
-    flight.length = response instanceof Response ? bodyLength(flight.request.method, response) : -1;
+    const watchable = response instanceof Response && !flight.timing?.finished;
+    flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     this.#release(flight);
-    this.events.emit('settled', () => ({
-      ...describe(flight),
-      ok: response.ok,
-      status: response.status,
-      ...times(flight),
-    }));
-    const engine = this.#engine;
-    if (engine ? this.#hold(engine, flight) : this.#early.has(flight) && flight.length !== -1) {
-      watchBody(response, flight.request.url, flight.sent, {
-        reading: () => this.#engine?.reading(flight),
-        ended: () => this.#bodyEnded(flight),
-      });
-    } else if (!engine) {
-      this.#bodyEnded(flight);
-    }
-    settle.resolve(response);
+    settle.resolve(response as Response);
+    this.#tellSettled(flight, response?.ok, response?.status);
+    const holds = this.#engine ? this.#hold(this.#engine, flight) : this.#starting?.has(flight) && flight.length !== -1;
+    // Some bodies go on without a slot.
+    const goesOn = holds || flight.length === -3 || (flight.length !== -1 && flight.lane?.slot === 'headers');
+    if (!goesOn || !response || !watchBody(response, this.#watch(flight))) this.#bodyEnded(flight);
+  }
+
+  /** In a function of its own: whatever is made beside a response here would keep it alive. */
+  #tellSettled(flight: Flight, ok: boolean | undefined, status: number | undefined): void {
+    this.events.emit('settled', () => ({ ...describe(flight), ok, status, ...times(flight) }));
+  }
+
+  #watch(flight: Flight): { reading(): void; ended(): void } {
+    const ended = (): void => this.#bodyEnded(flight);
+    this.#bodies.add(flight);
+    this.#onAbort(flight, ended);
+    flight.timing?.follow(ended);
+    return {
+      reading: () => {
+        flight.reading = true;
+        this.#engine?.reading(flight);
+      },
+      ended,
+    };
   }
 
   /** Tells the core that the headers are there. Whether the body still holds a slot. */
   #hold(engine: Engine<Flight>, flight: Flight): boolean {
     const holds = engine.headers(flight, flight.length);
     if (!holds) engine.forget(flight);
+    else if (flight.reading) engine.reading(flight);
     return holds;
   }
 
   #bodyEnded(flight: Flight): void {
+    if (flight.stage === 'over') return;
     flight.stage = 'over';
+    this.#bodies.delete(flight);
+    this.#release(flight);
+    flight.timing?.stop();
     if (this.#engine) {
       this.#engine.forget(flight);
       this.#engine.bodyEnded(flight);
     }
-    this.#endEarly(flight);
+    this.#starting?.end(flight, Outcome.completed);
   }
 
   /** Settles a flight that has no headers yet. */
@@ -389,21 +412,28 @@ class Instance {
     if (!settle) return;
     flight.stage = 'over';
     this.#release(flight);
+    flight.timing?.stop();
     settle.reject(reason);
     this.events.emit('settled', () => ({ ...describe(flight), ok: false, error: String(reason), ...times(flight) }));
     if (flight.id >= 0) this.#engine?.settled(flight, outcome);
-    this.#endEarly(flight);
+    this.#starting?.end(flight, outcome);
+  }
+
+  #onAbort(flight: Flight, onAbort: () => void): void {
+    flight.onAbort = onAbort;
+    flight.request.signal.addEventListener('abort', onAbort, { once: true });
   }
 
   #release(flight: Flight): void {
     if (flight.onAbort) flight.request.signal.removeEventListener('abort', flight.onAbort);
     flight.onAbort = undefined;
     flight.settle = undefined;
+    this.#clearTimers(flight);
   }
 
   // ── before the module runs, and without it
 
-  async #load(): Promise<void> {
+  async #load(starting: Starting): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('the module was not there within 10 s')), START_LIMIT);
@@ -412,96 +442,49 @@ class Instance {
     try {
       bindings = await Promise.race([load(this.#options.wasm), late]);
     } catch (error) {
-      this.#failOpen(error, [...this.#early]);
+      this.#failOpen(error, [...starting.flights]);
       return;
     } finally {
       clearTimeout(timer);
     }
     if (this.#closed) return;
-    const early = [...this.#early];
-    this.#early.clear();
+    const flights = [...starting.flights];
+    this.#starting = undefined;
     let engine: Engine<Flight>;
     try {
       engine = this.#begin(bindings);
     } catch (error) {
       this.#refusal = error;
-      for (const flight of early) {
+      leave(starting);
+      for (const flight of flights) {
         this.#over(flight, Outcome.failed, error);
         flight.controller?.abort(error);
       }
       throw error;
     }
-    if (this.#earlyPaused) engine.pause();
+    if (starting.paused) engine.pause();
+    for (const flight of flights) this.#clearTimers(flight);
     // Those on the wire first: they count before anybody is given a slot.
-    for (const flight of early) if (flight.stage !== 'waiting') this.#submit(engine, flight);
-    for (const flight of early) if (flight.stage === 'waiting') this.#submit(engine, flight);
+    for (const flight of flights) if (flight.stage !== 'waiting') this.#submit(engine, flight);
+    replace(starting, engine);
+    for (const flight of flights) if (flight.stage === 'waiting') this.#submit(engine, flight);
   }
 
-  #startEarly(flight: Flight): void {
-    this.#early.add(flight);
-    const { keepalive } = flight.request;
-    if (keepalive || this.#leaving || this.#hasEarlyRoom(flight.key)) this.#sendEarly(flight);
-    else this.events.emit('queued', () => describe(flight));
+  #startEarly(starting: Starting, flight: Flight): void {
+    const { timeout } = flight.lane ?? {};
+    this.#limit(flight, typeof timeout === 'object' ? timeout?.total : timeout);
+    starting.add(flight, flight.request.keepalive || this.#leaving);
+    if (flight.stage === 'waiting') this.events.emit('queued', () => describe(flight));
   }
 
-  #hasEarlyRoom(key: string): boolean {
-    return !this.#earlyPaused && (this.#earlyRunning.get(key) ?? 0) < STARTING_PER_ORIGIN;
+  /** A time limit that no core keeps; whether it is a right one, the module will say. */
+  #limit(flight: Flight, limit: unknown): void {
+    if (typeof limit !== 'number' || !(limit > 0 && limit <= LONGEST_TIMER)) return;
+    flight.timers.push(setTimeout(() => this.#refuse(flight, 'timeout'), limit));
   }
 
-  #sendEarly(flight: Flight): void {
-    this.#earlyRunning.set(flight.key, (this.#earlyRunning.get(flight.key) ?? 0) + 1);
-    this.#send(flight, LEVEL_NAMES.indexOf(levelOf(flight.priority)));
-  }
-
-  #endEarly(flight: Flight): void {
-    if (!this.#early.delete(flight)) return;
-    if (flight.sent > 0) this.#earlyRunning.set(flight.key, (this.#earlyRunning.get(flight.key) ?? 1) - 1);
-    this.#fillEarly(flight.key);
-  }
-
-  /** The most urgent first; the core will put the others in order. */
-  #fillEarly(key: string): void {
-    const urgency = ({ lane, priority }: Flight): number => (lane?.emergency ? Number.POSITIVE_INFINITY : priority);
-    while (this.#mode === 'starting' && this.#hasEarlyRoom(key)) {
-      const waiting = [...this.#early].filter((flight) => flight.stage === 'waiting' && flight.key === key);
-      const [first, ...others] = waiting;
-      if (!first) return;
-      this.#sendEarly(others.reduce((best, flight) => (urgency(flight) > urgency(best) ? flight : best), first));
-    }
-  }
-
-  #earlyStatus(): CoreStatus {
-    const flights = [...this.#early];
-    const count = (those: readonly Flight[]) => {
-      const queued = those.filter(({ stage }) => stage === 'waiting').length;
-      return { queued, running: those.length - queued };
-    };
-    const level = (name: (typeof LEVEL_NAMES)[number]) =>
-      count(flights.filter(({ priority }) => levelOf(priority) === name));
-    const keys = [...new Set(flights.map(({ key }) => key))];
-    const waiting = flights
-      .filter(({ stage }) => stage === 'waiting')
-      .map(({ arrived }) => performance.now() - arrived);
-    return {
-      ...count(flights),
-      completed: 0,
-      failed: 0,
-      cancelled: 0,
-      preempted: 0,
-      byPriority: {
-        critical: level('critical'),
-        high: level('high'),
-        normal: level('normal'),
-        low: level('low'),
-        background: level('background'),
-      },
-      oldestWait: Math.max(0, ...waiting),
-      lanes: keys.map((key) => ({
-        key,
-        limit: STARTING_PER_ORIGIN,
-        ...count(flights.filter((flight) => flight.key === key)),
-      })),
-    };
+  #clearTimers({ timers }: Flight): void {
+    for (const timer of timers.splice(0)) clearTimeout(timer);
   }
 
   /** From here on native fetch does it all: what waits is sent, and nothing that was sent is sent again. */
@@ -509,9 +492,10 @@ class Instance {
     if (this.#closed) return;
     this.#mode = 'native';
     this.#reason = String(error);
-    if (this.#engine) leave(this.#engine);
+    const sharer = this.#engine ?? this.#starting;
     this.#engine = undefined;
-    this.#early.clear();
+    this.#starting = undefined;
+    if (sharer) leave(sharer);
     warnOnce(`sixlane: scheduling is off, every request goes to native fetch. ${this.#reason}`);
     for (const flight of flights) {
       flight.id = -1;
@@ -537,29 +521,4 @@ function warnOnce(message: string): void {
 
 function defined<T extends object>(object: T): T {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
-}
-
-/** What follows the headers, as the core wants to know it: see `body` in the shell's convert.rs. */
-function bodyLength(method: string, { status, type, headers }: Response): number {
-  const none = method === 'HEAD' || [101, 103, 204, 205, 304].includes(status);
-  if (none || type === 'opaque' || type === 'opaqueredirect' || type === 'error') return -1;
-  if (/^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '')) return -3;
-  const length = headers.get('content-length');
-  return length && /^\d+$/.test(length) ? Number(length) : -2;
-}
-
-function describe({ id, request, key, priority, lane }: Flight): object {
-  return {
-    id,
-    url: request.url,
-    method: request.method,
-    key,
-    priority: levelOf(priority),
-    emergency: lane?.emergency === true,
-  };
-}
-
-function times({ arrived, sent }: Flight): object {
-  const now = performance.now();
-  return { duration: now - arrived, queued: (sent || now) - arrived };
 }

@@ -41,6 +41,6 @@ export async function init(source?: WasmSource): Promise<void> {
 
 declare global {
   interface RequestInit {
-    lane?: import('./types.js').LaneInit;
+    lane?: import('./types.js').LaneInit | undefined;
   }
 }

@@ -11,12 +11,18 @@ import type { SixlaneFetch, SixlaneOptions } from './types.js';
 export function install(options?: SixlaneOptions): SixlaneFetch {
   const record = page();
   if (record.installed) throw new Error('sixlane is installed already: call uninstall() first');
+  if (typeof globalThis.fetch !== 'function') throw new Error('this host has no fetch to replace');
+  const made = createFetch(options);
+  const ours = Object.assign(made, {
+    close: ((close) => () => {
+      if (record.installed?.ours === made) uninstall();
+      return close();
+    })(made.close),
+  });
+  // In a worker the property is inherited.
   const before = Object.getOwnPropertyDescriptor(globalThis, 'fetch');
-  if (!before) throw new Error('this host has no fetch to replace');
-  const native = globalThis.fetch;
-  const ours = createFetch(options);
-  record.installed = { before, native, ours };
-  const { enumerable = true, configurable = true } = before;
+  record.installed = { before, ours };
+  const { enumerable = true, configurable = true } = before ?? {};
   Object.defineProperty(globalThis, 'fetch', { value: ours, writable: true, enumerable, configurable });
   return ours;
 }
@@ -27,8 +33,8 @@ export function uninstall(): void {
   const { installed } = record;
   if (!installed) return;
   const current = Object.getOwnPropertyDescriptor(globalThis, 'fetch');
-  if (current?.value === installed.ours) {
-    Object.defineProperty(globalThis, 'fetch', installed.before);
-    delete record.installed;
-  }
+  if (current?.value !== installed.ours) return;
+  if (installed.before) Object.defineProperty(globalThis, 'fetch', installed.before);
+  else Reflect.deleteProperty(globalThis, 'fetch');
+  delete record.installed;
 }

@@ -23,10 +23,28 @@ export function load(source?: WasmSource): Promise<Bindings> {
   return loading;
 }
 
+/** Uses the module, and wants to hear when it traps. */
+interface User {
+  trapped(error: Error): void;
+}
+
+const users = new Set<WeakRef<User>>();
+const gone = new FinalizationRegistry((user: WeakRef<User>) => users.delete(user));
+
+/** Calls `user.trapped` when the module traps, and does not keep the user alive for that. Returns how to stop. */
+export function onTrap(user: User): () => void {
+  const weak = new WeakRef(user);
+  users.add(weak);
+  gone.register(user, weak);
+  return () => users.delete(weak);
+}
+
 /** The module trapped: its memory is not to be trusted again, so nobody uses it from now on. */
 export function poison(cause: unknown): Error {
+  if (trap) return trap;
   running = undefined;
-  trap ??= new Error('the WebAssembly module trapped', { cause });
+  trap = new Error('the WebAssembly module trapped', { cause });
+  for (const user of users) user.deref()?.trapped(trap);
   return trap;
 }
 

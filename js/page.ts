@@ -5,21 +5,29 @@
 interface Page {
   /** Running instances that send requests, and so share the connections to each origin. */
   readonly sharers: Set<Sharer>;
+  /** What was in the place of fetch when each of our replacements was made. */
+  readonly replaced: WeakMap<typeof fetch, typeof fetch>;
   /** Whether the shares are being balanced: what that changes is taken up by who began. */
   balancing: boolean;
   /** The property that `install` replaced, and what it put there. */
-  installed?: { readonly before: PropertyDescriptor; readonly native: typeof fetch; readonly ours: typeof fetch };
+  installed?: { readonly before: PropertyDescriptor | undefined; readonly ours: typeof fetch };
 }
 
 /** One of several schedulers that send to the same origins. */
 export interface Sharer {
   keys(): Iterable<string>;
+  /** Those of them in which something may have changed since it was last asked. */
+  touched(): readonly string[];
   /** Slots of one origin that this scheduler has by its own options. */
   readonly perLane: number;
   /** Slots of that origin that it holds now. */
   running(key: string): number;
   /** The first call that waits there. */
   first(key: string): Want | undefined;
+  /** How urgent the call is that would give its slot to an emergency: an index of a level, NaN for none. */
+  preemptible(key: string): number;
+  /** That call gives its slot to an emergency of another one. */
+  giveWay(key: string): void;
   /** Tells it how many the others hold, of how many for all. */
   elsewhere(key: string, held: number, shared: number): void;
 }
@@ -39,13 +47,19 @@ export function page(): Page {
   const host = globalThis as { [SYMBOL]?: Page };
   if (!host[SYMBOL])
     Object.defineProperty(host, SYMBOL, {
-      value: { sharers: new Set(), balancing: false } satisfies Page,
+      value: { sharers: new Set(), replaced: new WeakMap(), balancing: false } satisfies Page,
       configurable: true,
     });
   return host[SYMBOL] as Page;
 }
 
-/** Fetch as it was, looked up anew at each call: whoever replaces it later, to watch or to mock it, is obeyed. */
+/**
+ * Fetch as it is without us: behind `install` what was there before, else looked up anew at each call, so that whoever
+ * replaces it, to watch or to mock it, is obeyed. Through one of our own replacements a call would wait for itself.
+ */
 export function nativeFetch(): typeof fetch {
-  return page().installed?.native ?? globalThis.fetch;
+  const { installed, replaced } = page();
+  let native = installed?.ours ?? globalThis.fetch;
+  for (let before = replaced.get(native); before; before = replaced.get(native)) native = before;
+  return native;
 }

@@ -88,6 +88,7 @@ class TaskQueue implements Queue {
       }
       const job: Job = {
         id: -1,
+        key: options?.key ?? '',
         task,
         name,
         resolve,
@@ -103,7 +104,7 @@ class TaskQueue implements Queue {
       }
       if (name !== undefined) this.#named.set(name, job);
       if (this.#trapped) this.#run(job);
-      else this.#engine.submit(job, options?.key ?? '', terms);
+      else this.#engine.submit(job, terms);
     }) as Promise<T>;
   }
 
@@ -142,7 +143,9 @@ class TaskQueue implements Queue {
     return this.#when(() => this.size === 0 && this.pending === 0);
   }
 
-  onSizeLessThan(limit: number): Promise<void> {
+  async onSizeLessThan(limit: number): Promise<void> {
+    if (typeof limit !== 'number') throw new TypeError(`\`limit\` must be a number above 0, got a ${typeof limit}`);
+    if (!(limit > 0)) throw new RangeError(`\`limit\` must be a number above 0, got ${limit}`);
     return this.#when(() => this.size < limit);
   }
 

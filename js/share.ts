@@ -2,48 +2,69 @@ import { page, type Sharer, type Want } from './page.js';
 
 /**
  * Several instances on a page, of one copy of the package or of several, share the six connections to an origin: each is
- * told what the others hold, and who has the most urgent call waiting is left the next slot.
+ * told what the others hold, who has the most urgent call waiting is left the next slot, and an emergency takes a slot
+ * from whoever has the least urgent call under way.
  */
 export function join(sharer: Sharer): void {
   page().sharers.add(sharer);
-  balance(sharer);
+  balanceKeys([...sharer.keys()]);
 }
 
 export function leave(sharer: Sharer): void {
-  const { sharers } = page();
-  if (!sharers.delete(sharer)) return;
-  for (const other of sharers) for (const key of [...other.keys()]) balanceKey([...sharers], key);
+  if (page().sharers.delete(sharer)) balanceKeys([...sharer.keys()]);
+}
+
+/** One goes on with the calls of the other, and nobody takes their slots in between. */
+export function replace(old: Sharer, by: Sharer): void {
+  page().sharers.delete(old);
+  join(by);
 }
 
 /** To be called after each event of a sharer. Costs nothing while it is alone. */
-export function balance(sharer: Sharer): void {
+export function balance(): void {
+  if (page().sharers.size > 1) balanceKeys([]);
+}
+
+/** Whatever starts because of what is told here touches its key again, so it goes round until nothing starts. */
+function balanceKeys(keys: readonly string[]): void {
   const record = page();
-  if (record.balancing || record.sharers.size < 2) return;
+  if (record.balancing) return;
   record.balancing = true;
   try {
-    for (const key of [...sharer.keys()]) balanceKey([...record.sharers], key);
+    let touched = new Set(keys);
+    do {
+      for (const key of touched) balanceKey([...record.sharers], key);
+      touched = new Set([...record.sharers].flatMap((sharer) => sharer.touched()));
+    } while (touched.size > 0);
   } finally {
     record.balancing = false;
   }
 }
 
-/** A start changes what the others are told, so it goes round until nothing changes; each round but the last starts a call. */
 function balanceKey(sharers: readonly Sharer[], key: string): void {
   const shared = Math.max(...sharers.map(({ perLane }) => perLane));
-  for (let before = Number.NaN, now = total(sharers, key); now !== before; before = now, now = total(sharers, key)) {
-    const firsts = new Map(sharers.map((sharer) => [sharer, sharer.first(key)]));
-    // Who is left the next slot is told last: by then the others know that it is kept from them.
-    const order = sharers.toSorted(
-      (a, b) => Number(isBefore(firsts.get(a), firsts.get(b))) - Number(isBefore(firsts.get(b), firsts.get(a))),
+  const firsts = new Map(sharers.map((sharer) => [sharer, sharer.first(key)]));
+  // Who is left the next slot is told last: by then the others know that it is kept from them.
+  const order = sharers.toSorted(
+    (a, b) => Number(isBefore(firsts.get(a), firsts.get(b))) - Number(isBefore(firsts.get(b), firsts.get(a))),
+  );
+  for (const sharer of order) {
+    const mine = firsts.get(sharer);
+    const kept = sharers.some(
+      (other) => other !== sharer && firsts.get(other)?.ready && isBefore(firsts.get(other), mine),
     );
-    for (const sharer of order) {
-      const mine = firsts.get(sharer);
-      const kept = sharers.some(
-        (other) => other !== sharer && firsts.get(other)?.ready && isBefore(firsts.get(other), mine),
-      );
-      sharer.elsewhere(key, total(sharers, key) - sharer.running(key) + Number(kept), shared);
-    }
+    sharer.elsewhere(key, total(sharers, key) - sharer.running(key) + Number(kept), shared);
   }
+  const waits = sharers.some((sharer) => {
+    const first = sharer.first(key);
+    return first?.ready && first.priority === Number.POSITIVE_INFINITY;
+  });
+  if (waits && total(sharers, key) >= shared) leastUrgent(sharers, key)?.giveWay(key);
+}
+
+function leastUrgent(sharers: readonly Sharer[], key: string): Sharer | undefined {
+  const able = sharers.filter((sharer) => !Number.isNaN(sharer.preemptible(key)));
+  return able.toSorted((a, b) => a.preemptible(key) - b.preemptible(key))[0];
 }
 
 function total(sharers: readonly Sharer[], key: string): number {

@@ -1,31 +1,73 @@
 /** Resource-timing entries as a sign that a body has ended. One observer for the page, and only while it is needed. */
 
-interface Watch {
-  readonly sent: number;
-  readonly ended: () => void;
-  /** Its end was seen in another way. It stays beside those of the same address, so that its entry is not taken for theirs. */
-  over: boolean;
-}
-
 /** The clock that entries are read from is rounded, in Firefox to a millisecond. */
 const ROUNDING = 1;
 
-const watches = new Map<string, Set<Watch>>();
+/** An entry that starts this long after a request was sent is another's: sending takes a turn, perhaps a busy one. */
+const NEAR = 1000;
+
+const requests = new Map<string, Set<Timing>>();
 let observer: PerformanceObserver | undefined;
 
-/** Calls `ended` when the entry of the request comes that was sent to `url` at `sent`. Returns how to stop. */
-export function watchTiming(url: string, sent: number, ended: () => void): () => void {
-  const name = withoutFragment(url);
-  const watch: Watch = { sent, ended, over: false };
-  const same = watches.get(name) ?? new Set();
-  watches.set(name, same.add(watch));
-  observe();
-  return () => {
-    watch.over = true;
-    for (const { over } of same) if (!over) return;
-    if (watches.get(name) === same) watches.delete(name);
-    if (watches.size === 0) unobserve();
-  };
+/**
+ * One request that was sent. Those whose end nobody asks for are remembered, too, as long as another one to the same
+ * address is: its entry must not be taken for theirs.
+ */
+export class Timing {
+  readonly #name: string;
+  readonly #sent: number;
+  #ended: (() => void) | undefined;
+  #finished = false;
+  #watched = true;
+
+  /** `sent` is on the clock of `performance.now()`, before the request was handed to the browser. */
+  constructor(url: string, sent: number) {
+    this.#name = url.split('#', 1)[0] as string;
+    this.#sent = sent;
+    const same = requests.get(this.#name) ?? new Set();
+    requests.set(this.#name, same.add(this));
+    observe();
+  }
+
+  /** Whether its entry has come. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Calls `ended` when its entry comes. */
+  follow(ended: () => void): void {
+    this.#ended = ended;
+  }
+
+  /** Its end is of no interest any more. */
+  stop(): void {
+    this.#watched = false;
+    this.#ended = undefined;
+    this.#forget();
+  }
+
+  /** The entry is that of the last request to its address that was sent shortly before the entry's start. */
+  static match({ name, startTime }: PerformanceResourceTiming): void {
+    let last: Timing | undefined;
+    for (const request of requests.get(name.split('#', 1)[0] as string) ?? []) {
+      const wait = startTime - request.#sent;
+      if (wait >= -ROUNDING && wait <= NEAR && (!last || request.#sent >= last.#sent)) last = request;
+    }
+    if (!last) return;
+    requests.get(last.#name)?.delete(last);
+    last.#finished = true;
+    last.#forget();
+    const ended = last.#ended;
+    ended?.();
+  }
+
+  #forget(): void {
+    for (const request of requests.get(this.#name) ?? []) if (request.#watched) return;
+    requests.delete(this.#name);
+    if (requests.size > 0) return;
+    observer?.disconnect();
+    observer = undefined;
+  }
 }
 
 function observe(): void {
@@ -33,29 +75,8 @@ function observe(): void {
   observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries() as PerformanceResourceTiming[]) {
       // A body that broke off has an end time, too: its connection is free just the same.
-      if (entry.responseEnd > 0) match(entry);
+      if (entry.responseEnd > 0) Timing.match(entry);
     }
   });
   observer.observe({ type: 'resource' });
-}
-
-function unobserve(): void {
-  observer?.disconnect();
-  observer = undefined;
-}
-
-/** The entry is that of the last request to its address that was sent before the entry's start. */
-function match(entry: PerformanceResourceTiming): void {
-  const same = watches.get(withoutFragment(entry.name));
-  let last: Watch | undefined;
-  for (const watch of same ?? []) {
-    if (watch.sent <= entry.startTime + ROUNDING && watch.sent >= (last?.sent ?? 0)) last = watch;
-  }
-  if (!last) return;
-  same?.delete(last);
-  if (!last.over) last.ended();
-}
-
-function withoutFragment(url: string): string {
-  return url.split('#', 1)[0] as string;
 }

@@ -8,9 +8,9 @@ export type Timeout =
   | number
   | {
       /** Over waiting, all attempts and pauses, up to the headers. */
-      readonly total?: number;
+      total?: number;
       /** For one attempt, up to its headers. */
-      readonly attempt?: number;
+      attempt?: number;
     };
 
 /** What one call may say. Whatever is left out comes from the first route that matches, then from the options. */
@@ -20,40 +20,40 @@ export interface LaneInit {
    *
    * @defaultValue from `init.priority` ("high" is high, "low" is low), else "normal"
    */
-  readonly priority?: Priority;
+  priority?: Priority;
   /**
    * Goes before everything. When no slot is free, one running GET or HEAD below "high" whose headers are not there yet
    * gives its slot and waits again at its old place.
    *
    * @defaultValue false
    */
-  readonly emergency?: boolean;
+  emergency?: boolean;
   /**
    * The lane that the call counts against.
    *
    * @defaultValue the URL's origin
    */
-  readonly key?: string;
+  key?: string;
   /**
    * Milliseconds above 0. A number is the total. Rejects with a DOMException named "TimeoutError".
    *
    * @defaultValue none
    */
-  readonly timeout?: Timeout;
+  timeout?: Timeout;
   /**
    * When the slot is given back: at the end of the body, or when the headers are there.
    *
    * @defaultValue "body"
    */
-  readonly slot?: 'body' | 'headers';
+  slot?: 'body' | 'headers';
 }
 
 /** What a call site would say under `lane`, said once for many. */
 export interface Route extends LaneInit {
   /** A URLPattern, its pathname as a string ("/api/users/:id"), a RegExp on the whole URL, or a predicate. */
-  readonly match: string | RegExp | URLPattern | ((request: Request) => boolean);
+  match: string | RegExp | URLPattern | ((request: Request) => boolean);
   /** One method or several, in any case. Default: all. */
-  readonly method?: string | readonly string[];
+  method?: string | readonly string[];
 }
 
 /** Long waits change a place in the queue, in both directions, and nobody waits for ever. */
@@ -64,7 +64,7 @@ export interface AgingOptions {
    *
    * @defaultValue 5000
    */
-  readonly demoteAfter?: number;
+  demoteAfter?: number;
   /**
    * One start in this many goes to whoever has waited longest, whatever its level. A whole number from 1 up, `Infinity`
    * for never. So the wait has a bound: a call with `a` older ones waiting for the same origin is among its next
@@ -72,7 +72,7 @@ export interface AgingOptions {
    *
    * @defaultValue 8
    */
-  readonly oldestEvery?: number;
+  oldestEvery?: number;
 }
 
 interface CommonQueueOptions {
@@ -81,22 +81,22 @@ interface CommonQueueOptions {
    *
    * @defaultValue 64
    */
-  readonly concurrency?: number;
+  concurrency?: number;
   /**
    * Waiting calls above which `strategy` applies. A whole number from 0 up, or `Infinity`.
    *
    * @defaultValue Infinity
    */
-  readonly highWater?: number;
+  highWater?: number;
   /**
    * "reject" the newcomer, or "drop-lowest": the least urgent, youngest one is rejected. Code "queue-full". An emergency is
    * never rejected so.
    *
    * @defaultValue "reject"
    */
-  readonly strategy?: 'reject' | 'drop-lowest';
+  strategy?: 'reject' | 'drop-lowest';
   /** `false`: strictly by priority, and no wait is bounded. */
-  readonly aging?: AgingOptions | false;
+  aging?: AgingOptions | false;
 }
 
 export interface QueueOptions extends CommonQueueOptions {
@@ -106,19 +106,19 @@ export interface QueueOptions extends CommonQueueOptions {
    *
    * @defaultValue "auto": 6
    */
-  readonly perOrigin?: number | 'auto';
+  perOrigin?: number | 'auto';
 }
 
 export interface SixlaneOptions {
-  readonly queue?: QueueOptions;
+  queue?: QueueOptions;
   /** For every call that says nothing else. */
-  readonly timeout?: Timeout;
+  timeout?: Timeout;
   /** The first match wins. */
-  readonly routes?: readonly Route[];
+  routes?: readonly Route[];
   /** Where the module comes from. Default: `sixlane.wasm` beside this file. */
-  readonly wasm?: WasmSource;
+  wasm?: WasmSource;
   /** The transport. Default: `globalThis.fetch` as it was, looked up at each call. */
-  readonly fetch?: typeof fetch;
+  fetch?: typeof fetch;
 }
 
 export interface TaskQueueOptions extends CommonQueueOptions {
@@ -127,24 +127,24 @@ export interface TaskQueueOptions extends CommonQueueOptions {
    *
    * @defaultValue Infinity
    */
-  readonly perKey?: number;
+  perKey?: number;
 }
 
 export type QueueTask<T> = (context: { readonly signal: AbortSignal }) => T | PromiseLike<T>;
 
 export interface AddOptions {
   /** A name for {@link Queue.setPriority}. No two waiting tasks may share one. */
-  readonly id?: string;
+  id?: string;
   /** What `perKey` counts. Default: one key for all that name none. */
-  readonly key?: string;
+  key?: string;
   /** A level, or any finite number: the higher goes first. Default "normal". */
-  readonly priority?: Priority;
+  priority?: Priority;
   /** Settles the task with the signal's reason at once, waiting or running; its slot is free then. */
-  readonly signal?: AbortSignal;
+  signal?: AbortSignal;
   /** Milliseconds above 0 over waiting and running. Rejects with a DOMException named "TimeoutError". */
-  readonly timeout?: number;
+  timeout?: number;
   /** Goes before everything. */
-  readonly emergency?: boolean;
+  emergency?: boolean;
 }
 
 export interface QueueStatus {
@@ -213,7 +213,7 @@ export interface Status extends QueueStatus {
   readonly preempted: number;
 }
 
-type FetchArguments = [input: RequestInfo | URL, init?: RequestInit & { lane?: LaneInit }];
+type FetchArguments = [input: RequestInfo | URL, init?: RequestInit & { lane?: LaneInit | undefined }];
 
 export interface SixlaneFetch {
   /** Same arguments, same `Response`, same rejections as `fetch`. `init.lane` adds what `fetch` has no word for. */

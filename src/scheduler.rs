@@ -100,6 +100,9 @@ pub enum Event {
     /// Others outside hold this many slots of a lane's origin, of the second number for all together. `None`:
     /// nobody shares it.
     Elsewhere(LaneId, u32, Option<u32>),
+    /// An emergency outside needs a slot of this lane's origin: the call that [`Scheduler::preemptible`] tells of
+    /// gives up its own, which counts as held outside from now on.
+    GiveWay(LaneId),
     /// Nothing starts any more, until [`Event::Resumed`].
     Paused,
     /// The end of [`Event::Paused`].
@@ -165,7 +168,7 @@ impl Phase {
     }
 }
 
-/// What is known of a call that runs or has time limits. A call that only waits has none: a million of them may.
+/// What is known of a call that runs, or waits with time limits.
 #[derive(Clone, Copy, Debug, Default)]
 struct Record {
     /// `None`: it waits.
@@ -197,7 +200,9 @@ pub struct Scheduler {
     high_water: Option<u32>,
     strategy: Strategy,
     paused: bool,
-    records: BTreeMap<CallId, Record>,
+    running: BTreeMap<CallId, Record>,
+    /// Of waiting calls, those that have time limits. A call that only waits has no record: a million of them may.
+    limited: BTreeMap<CallId, Record>,
     /// Every time limit there is, of waiting calls and running ones.
     deadlines: BTreeSet<(Time, CallId)>,
     /// Longest idle first.
@@ -214,7 +219,8 @@ impl Scheduler {
             high_water: config.high_water,
             strategy: config.strategy,
             paused: false,
-            records: BTreeMap::new(),
+            running: BTreeMap::new(),
+            limited: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             idle: VecDeque::new(),
             actions: VecDeque::new(),
@@ -244,7 +250,7 @@ impl Scheduler {
         };
         if call.total.is_some() || call.attempt.is_some() {
             let total_until = call.total.map(|total| arrived.after(total));
-            self.records.insert(id, Record { phase: None, total_until, attempt: call.attempt });
+            self.limited.insert(id, Record { phase: None, total_until, attempt: call.attempt });
             self.deadlines.extend(total_until.map(|at| (at, id)));
         }
         if call.immediate {
@@ -267,6 +273,7 @@ impl Scheduler {
             }
             Event::Concurrency(limit) => self.queue.set_concurrency(limit),
             Event::Elsewhere(lane, held, shared) => self.queue.set_elsewhere(lane, held, shared),
+            Event::GiveWay(lane) => self.give_way(lane),
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::Cleared => self.clear(),
@@ -278,7 +285,7 @@ impl Scheduler {
     /// The next thing to do outside, in order.
     #[must_use]
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
+        let action = self.actions.pop_front().or_else(|| self.forget_lane());
         // A million refused at once need not be remembered for ever by the room they took.
         if action.is_none() && self.actions.capacity() > 1024 {
             self.actions = VecDeque::new();
@@ -310,6 +317,11 @@ impl Scheduler {
     /// The first call that waits in a lane.
     pub fn first(&self, lane: LaneId) -> Option<Want> {
         self.queue.first(lane).map(|want| Want { ready: want.ready && !self.paused, ..want })
+    }
+
+    /// The level of the call in this lane that would give its slot to an emergency. `None`: no call would.
+    pub fn preemptible(&self, lane: LaneId) -> Option<Level> {
+        self.victim(Some(lane)).and_then(|id| self.queue.priority_of(id)).map(Priority::level)
     }
 
     /// Slots held in this lane.
@@ -373,23 +385,30 @@ impl Scheduler {
         if let Phase::Unread { until } = phase {
             self.deadlines.insert((until, id));
         }
-        self.records.insert(id, Record { phase: Some(phase), ..Record::default() });
+        self.running.insert(id, Record { phase: Some(phase), ..Record::default() });
+    }
+
+    fn give_way(&mut self, lane: LaneId) {
+        if let Some(id) = self.victim(Some(lane)) {
+            self.preempt(id);
+            self.queue.cede(lane);
+        }
     }
 
     fn phase(&self, id: CallId) -> Option<Phase> {
-        self.records.get(&id)?.phase
+        self.running.get(&id)?.phase
     }
 
     fn streams_beside(&self, id: CallId) -> usize {
         let lane = self.queue.lane_of(id);
-        let streams = self.records.iter().filter(|(_, record)| record.phase == Some(Phase::Streaming));
+        let streams = self.running.iter().filter(|(_, record)| record.phase == Some(Phase::Streaming));
         streams.filter(|&(&other, _)| self.queue.lane_of(other) == lane).count()
     }
 
     fn reading(&mut self, id: CallId) {
         if let Some(Phase::Unread { .. }) = self.phase(id) {
             self.forget(id);
-            self.records.insert(id, Record { phase: Some(Phase::Reading), ..Record::default() });
+            self.running.insert(id, Record { phase: Some(Phase::Reading), ..Record::default() });
         }
     }
 
@@ -471,40 +490,50 @@ impl Scheduler {
         }
     }
 
-    /// Takes a slot from the youngest call of the lowest level below high that can be sent again and whose
-    /// caller has nothing yet, for the first emergency that such a slot helps.
+    /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
     fn preempt_for_emergency(&mut self) -> Option<CallId> {
-        let (emergency, victim) = self.queue.blocked_emergencies().find_map(|(id, full)| {
-            let candidates = self.records.iter().filter(|&(&victim, record)| {
-                matches!(record.phase, Some(Phase::Sent { .. }))
-                    && self.queue.facts_of(victim).repeatable
-                    && full.is_none_or(|lane| self.queue.lane_of(victim) == Some(lane))
-            });
-            let ranked = candidates.filter_map(|(&victim, _)| {
-                let level = self.queue.priority_of(victim)?.level();
-                Some((level, std::cmp::Reverse(self.queue.arrival_of(victim)?), victim))
-            });
-            let (_, _, victim) = ranked.filter(|(level, ..)| *level < Level::High).min()?;
-            Some((id, victim))
-        })?;
-        if let Some(record) = self.records.get_mut(&victim) {
-            if let Some(Phase::Sent { until: Some(until) }) = record.phase.take() {
-                self.deadlines.remove(&(until, victim));
-            }
-            // One deadline may have stood for both limits.
-            self.deadlines.extend(record.total_until.map(|at| (at, victim)));
-        }
-        self.queue.put_back(victim);
-        self.totals.preempted += 1;
-        self.actions.push_back(Action::Preempt(victim));
+        let blocked = self.queue.blocked_emergencies();
+        let helped = blocked.filter_map(|(arrived, id, full)| Some((arrived, id, self.victim(full)?)));
+        let (_, emergency, victim) = helped.min()?;
+        self.preempt(victim);
         self.queue.take(emergency)
+    }
+
+    /// Of those whose caller has nothing yet and that can be sent again: the youngest of the lowest level below high.
+    fn victim(&self, lane: Option<LaneId>) -> Option<CallId> {
+        let candidates = self.running.iter().filter(|&(&id, record)| {
+            matches!(record.phase, Some(Phase::Sent { .. }))
+                && self.queue.facts_of(id).repeatable
+                && lane.is_none_or(|lane| self.queue.lane_of(id) == Some(lane))
+        });
+        let ranked = candidates.filter_map(|(&id, _)| {
+            let level = self.queue.priority_of(id)?.level();
+            Some((level, std::cmp::Reverse(self.queue.arrival_of(id)?), id))
+        });
+        ranked.filter(|(level, ..)| *level < Level::High).min().map(|(.., id)| id)
+    }
+
+    /// Back to its place, with its age.
+    fn preempt(&mut self, id: CallId) {
+        let Some(Record { phase, total_until, attempt }) = self.running.remove(&id) else { return };
+        if let Some(Phase::Sent { until: Some(until) }) = phase {
+            self.deadlines.remove(&(until, id));
+        }
+        if total_until.is_some() || attempt.is_some() {
+            self.limited.insert(id, Record { phase: None, total_until, attempt });
+            // One deadline may have stood for both limits.
+            self.deadlines.extend(total_until.map(|at| (at, id)));
+        }
+        self.queue.put_back(id);
+        self.totals.preempted += 1;
+        self.actions.push_back(Action::Preempt(id));
     }
 
     /// An attempt begins: its clock runs.
     fn begin(&mut self, id: CallId, now: Time) {
-        let record = self.records.entry(id).or_default();
+        let record = self.limited.remove(&id).unwrap_or_default();
         let until = record.attempt.map(|attempt| now.after(attempt));
-        record.phase = Some(Phase::Sent { until });
+        self.running.insert(id, Record { phase: Some(Phase::Sent { until }), ..record });
         self.deadlines.extend(until.map(|at| (at, id)));
     }
 
@@ -515,7 +544,8 @@ impl Scheduler {
 
     /// Drops what is known of a call, its deadlines with it.
     fn forget(&mut self, id: CallId) {
-        let Some(Record { phase, total_until, .. }) = self.records.remove(&id) else { return };
+        let record = self.running.remove(&id).or_else(|| self.limited.remove(&id));
+        let Some(Record { phase, total_until, .. }) = record else { return };
         let phase_until = match phase {
             Some(Phase::Sent { until }) => until,
             Some(Phase::Unread { until }) => Some(until),
@@ -538,13 +568,16 @@ impl Scheduler {
 
     /// The lane is idle: it is remembered until others have been idle for a shorter time.
     fn rest(&mut self, lane: LaneId) {
+        self.queue.shrink_lane(lane);
         self.idle.push_back(lane);
-        while self.idle.len() > IDLE_LANES {
-            if let Some(lane) = self.idle.pop_front() {
-                self.queue.close_lane(lane);
-                self.actions.push_back(Action::Forget(lane));
-            }
-        }
+    }
+
+    /// Closes the longest idle lane when there are too many. Not before this is told outside: until then, whoever
+    /// knows the lane may go on using it.
+    fn forget_lane(&mut self) -> Option<Action> {
+        let lane = (self.idle.len() > IDLE_LANES).then(|| self.idle.pop_front())??;
+        self.queue.close_lane(lane);
+        Some(Action::Forget(lane))
     }
 }
 
@@ -787,5 +820,84 @@ mod tests {
         let call = Submission::new(rig.lane, Level::Normal.into());
         let id = rig.core.submit(call, at(0));
         assert!(rig.core.contains(id), "a call for a forgotten lane is not lost");
+    }
+
+    #[test]
+    fn a_lane_is_forgotten_when_it_is_told_and_not_before() {
+        let mut rig = Rig::new(|_| {});
+        let lanes: Vec<_> = (0..=IDLE_LANES).map(|_| rig.core.open_lane()).collect();
+        // Two are to go, but nobody has heard of it: they are the same lanes as before, and no other one gets their ids.
+        rig.core.submit(Submission::new(rig.lane, Level::Normal.into()), at(0));
+        let new = rig.core.open_lane();
+        assert_eq!(rig.core.running_in(rig.lane), 1);
+        assert!(new != rig.lane && !lanes.contains(&new));
+        assert_eq!(rig.actions()[1..], [lanes[0], lanes[1]].map(Action::Forget));
+    }
+
+    #[test]
+    fn a_lane_does_not_keep_the_room_of_a_rush() {
+        let mut rig = Rig::new(|_| {});
+        for _ in 0..5_000 {
+            rig.get(Level::Normal);
+        }
+        let started = rig.actions();
+        rig.core.handle(Event::Cleared, at(1));
+        for action in started {
+            if let Action::Start(id, _) = action {
+                rig.core.handle(Event::Settled(id, Outcome::Completed), at(2));
+            }
+        }
+        assert_eq!(rig.core.count(), Count::default());
+        assert!(rig.core.queue.room_of(rig.lane) <= 1024);
+    }
+
+    #[test]
+    fn a_lane_gives_way_to_an_emergency_outside_and_keeps_the_slot_for_it() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(2));
+        let [_high, low] = [Level::High, Level::Low].map(|level| rig.get(level));
+        assert_eq!(rig.core.preemptible(rig.lane), Some(Level::Low));
+        rig.core.handle(Event::Elsewhere(rig.lane, 0, Some(2)), at(0));
+        rig.actions();
+        rig.core.handle(Event::GiveWay(rig.lane), at(1));
+        assert_eq!(rig.actions(), [Action::Preempt(low)]);
+        assert_eq!(rig.core.preemptible(rig.lane), None, "a high one gives its slot to nobody");
+        rig.core.handle(Event::GiveWay(rig.lane), at(1));
+        assert_eq!(rig.actions(), []);
+        rig.core.handle(Event::Elsewhere(rig.lane, 0, Some(2)), at(2));
+        assert_eq!(rig.actions(), [Action::Start(low, Level::Low)]);
+        assert_eq!(rig.core.totals().preempted, 1);
+    }
+
+    #[test]
+    fn a_pre_empted_call_keeps_its_time_limits() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        let call = Submission {
+            repeatable: true,
+            total: Some(MS * 50),
+            attempt: Some(MS * 40),
+            ..Submission::new(rig.lane, Level::Low.into())
+        };
+        let low = rig.core.submit(call, at(0));
+        let emergency = rig.emergency();
+        assert_eq!(rig.core.poll_timeout(), Some(at(50)), "the attempt is over, the call is not");
+        rig.core.handle(Event::Settled(emergency, Outcome::Completed), at(20));
+        rig.actions();
+        rig.core.handle(Event::Woke, at(50));
+        assert_eq!(rig.actions(), [Action::Reject(low, Refusal::TimedOut)]);
+        assert_eq!(rig.core.poll_timeout(), None);
+    }
+
+    #[test]
+    fn emergencies_in_one_full_lane_do_not_hinder_those_of_another() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        rig.get(Level::High);
+        let hopeless = rig.emergency();
+        let other = rig.core.open_lane();
+        let low = Submission { repeatable: true, ..Submission::new(other, Level::Low.into()) };
+        let low = rig.core.submit(low, at(0));
+        rig.actions();
+        let helped = rig.core.submit(Submission::new(other, Priority::EMERGENCY), at(1));
+        assert_eq!(rig.actions(), [Action::Preempt(low), Action::Start(helped, Level::Critical)]);
+        assert!(rig.core.waits(hopeless));
     }
 }

@@ -40,6 +40,18 @@ impl<O: Order> Heap<O> {
         self.indices.len()
     }
 
+    /// Gives back the room of a rush that is over.
+    pub(super) fn shrink(&mut self) {
+        if self.indices.is_empty() && self.indices.capacity() > 1024 {
+            self.indices = Vec::new();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.indices.capacity()
+    }
+
     /// In no order at all.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.indices.iter().copied()

@@ -239,8 +239,8 @@ pub struct Queue {
     fading: Heap<Fading>,
     /// Kept only where somebody may be dropped.
     worst: Heap<Worst>,
-    /// Waiting emergencies: few, so a small tree.
-    emergencies: BTreeSet<(Time, CallId)>,
+    /// How many emergencies wait. A lane's first call is one if any of its calls is.
+    emergencies: u32,
     last_arrival: Time,
     per_lane: Option<u32>,
     concurrency: Option<u32>,
@@ -265,7 +265,7 @@ impl Queue {
             ready_oldest: Heap::default(),
             fading: Heap::default(),
             worst: Heap::default(),
-            emergencies: BTreeSet::new(),
+            emergencies: 0,
             last_arrival: Time::ZERO,
             per_lane: config.per_lane,
             concurrency: config.concurrency,
@@ -307,6 +307,14 @@ impl Queue {
         if self.is_idle(lane) {
             self.lanes[lane.0 as usize].open = false;
             self.free_lanes.push(lane.0);
+        }
+    }
+
+    /// A lane in which many calls waited does not keep their room for ever.
+    pub fn shrink_lane(&mut self, lane: LaneId) {
+        if let Some(lane) = self.lanes.get_mut(lane.0 as usize) {
+            lane.best.shrink();
+            lane.oldest.shrink();
         }
     }
 
@@ -489,6 +497,13 @@ impl Queue {
         }
     }
 
+    /// Counts one more slot of this lane's origin as held by others, where somebody shares it.
+    pub fn cede(&mut self, lane: LaneId) {
+        if let Some(&Lane { elsewhere, shared, .. }) = self.lane(lane) {
+            self.set_elsewhere(lane, elsewhere + u32::from(shared.is_some()), shared);
+        }
+    }
+
     /// The first call that waits in a lane.
     pub fn first(&self, lane: LaneId) -> Option<Want> {
         let first = self.lane(lane).filter(|lane| lane.open)?.best.first()?;
@@ -513,11 +528,16 @@ impl Queue {
         }
     }
 
-    /// The first emergency that waits, and its lane if that is what is full.
-    pub fn blocked_emergencies(&self) -> impl Iterator<Item = (CallId, Option<LaneId>)> + '_ {
-        self.emergencies.iter().map(|&(_, id)| {
-            let lane = self.entries[id.index as usize].lane;
-            (id, (!self.has_room(lane)).then_some(LaneId(lane)))
+    /// The first waiting emergency of each lane, when it arrived, and the lane again if that is what is full.
+    pub fn blocked_emergencies(&self) -> impl Iterator<Item = (Time, CallId, Option<LaneId>)> + '_ {
+        // Nearly always there is none, and then not even the lanes are looked at.
+        let lanes = if self.emergencies == 0 { &[][..] } else { &self.lanes[..] };
+        lanes.iter().enumerate().filter_map(|(lane, Lane { best, .. })| {
+            let first = best.first()?;
+            let Entry { priority, arrived, .. } = self.entries[first as usize];
+            let lane = lane as u32;
+            let full = (!self.has_room(lane)).then_some(LaneId(lane));
+            (priority == Priority::EMERGENCY).then(|| (arrived, self.id_of(first), full))
         })
     }
 
@@ -602,6 +622,11 @@ impl Queue {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn room_of(&self, lane: LaneId) -> usize {
+        self.lane(lane).map_or(0, |lane| lane.best.room().max(lane.oldest.room()))
+    }
+
     fn lane(&self, lane: LaneId) -> Option<&Lane> {
         self.lanes.get(lane.0 as usize)
     }
@@ -631,7 +656,7 @@ impl Queue {
 
     /// Into every heap it belongs to.
     fn join(&mut self, index: u32) {
-        let Entry { priority, arrived, lane, .. } = self.entries[index as usize];
+        let Entry { priority, lane, .. } = self.entries[index as usize];
         self.lanes[lane as usize].best.push(&mut self.entries, index);
         self.lanes[lane as usize].oldest.push(&mut self.entries, index);
         if self.aging.demote_after.is_some() && priority.fades() {
@@ -641,7 +666,7 @@ impl Queue {
             self.worst.push(&mut self.entries, index);
         }
         if priority == Priority::EMERGENCY {
-            self.emergencies.insert((arrived, self.id_of(index)));
+            self.emergencies += 1;
         }
         self.waiting += 1;
         self.level_count(index).queued += 1;
@@ -650,12 +675,14 @@ impl Queue {
 
     /// Out of every heap it is in.
     fn leave(&mut self, index: u32) {
-        let Entry { arrived, lane, .. } = self.entries[index as usize];
+        let Entry { priority, lane, .. } = self.entries[index as usize];
         self.lanes[lane as usize].best.remove(&mut self.entries, index);
         self.lanes[lane as usize].oldest.remove(&mut self.entries, index);
         self.fading.remove(&mut self.entries, index);
         self.worst.remove(&mut self.entries, index);
-        self.emergencies.remove(&(arrived, self.id_of(index)));
+        if priority == Priority::EMERGENCY {
+            self.emergencies -= 1;
+        }
         self.waiting -= 1;
         self.level_count(index).queued -= 1;
         self.refresh(lane);

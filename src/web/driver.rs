@@ -159,6 +159,18 @@ impl Driver {
         self.on(Event::Elsewhere(LaneId(lane), held, Some(shared)));
     }
 
+    /// The level of the call in a lane that would give its slot to an emergency: 0 for background to 4 for critical,
+    /// NaN for none.
+    pub fn preemptible(&self, lane: u32) -> f64 {
+        self.0.borrow().core.preemptible(LaneId(lane)).map_or(f64::NAN, |level| f64::from(level as u8))
+    }
+
+    /// That call gives its slot to an emergency of another instance.
+    #[wasm_bindgen(js_name = giveWay)]
+    pub fn give_way(&self, lane: u32) {
+        self.on(Event::GiveWay(LaneId(lane)));
+    }
+
     /// Slots held in a lane.
     #[wasm_bindgen(js_name = runningIn)]
     pub fn running_in(&self, lane: u32) -> u32 {

@@ -49,10 +49,10 @@ pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
     }
     let routes = options.get("routes")?;
     if !routes.is_undefined() {
-        let Some(routes) = routes.dyn_ref::<Array>() else {
+        if !Array::is_array(&routes) {
             return Err(options.wrong_type("routes", "an array", &routes));
-        };
-        for (index, route) in routes.iter().enumerate() {
+        }
+        for (index, route) in routes.unchecked_ref::<Array>().iter().enumerate() {
             let index = shown(&JsValue::from(index as u32));
             check_route(&["routes[", &index, "]"].concat(), &route)?;
         }
@@ -133,7 +133,8 @@ fn check_route(path: &str, route: &JsValue) -> Checked<()> {
         return Err(route.wrong_type("match", expected, &matcher));
     }
     let method = route.get("method")?;
-    let texts = method.dyn_ref::<Array>().is_some_and(|list| list.iter().all(|item| item.is_string()));
+    let texts =
+        Array::is_array(&method) && method.unchecked_ref::<Array>().iter().all(|item| item.is_string());
     if !method.is_undefined() && !method.is_string() && !texts {
         return Err(route.wrong_type("method", "a string or an array of strings", &method));
     }
@@ -274,8 +275,9 @@ impl Fields {
     }
 }
 
+/// Not by `instanceof`: an object may have no prototype, or be of another frame.
 fn object(value: &JsValue) -> Object {
-    value.clone().dyn_into().unwrap_or_default()
+    if value.is_object() { value.clone().unchecked_into() } else { Object::new() }
 }
 
 fn unknown(path: &str, known: &[&str], name: &str) -> JsValue {

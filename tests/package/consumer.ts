@@ -5,8 +5,10 @@ import {
   init,
   install,
   isSixlaneError,
+  type LaneInit,
   type SixlaneErrorCode,
   type SixlaneFetch,
+  type SixlaneOptions,
   type Status,
   uninstall,
 } from 'sixlane';
@@ -25,6 +27,12 @@ export async function program(): Promise<unknown[]> {
   await dropIn(new Request('/x'));
   // The global one knows `lane`, too: it may be the installed one.
   await fetch('/x', { lane: { priority: 'low' } });
+
+  // Options are built up step by step, and left undefined.
+  const options: SixlaneOptions = {};
+  options.timeout = 5;
+  const lane: LaneInit | undefined = Math.random() < 0.5 ? { priority: 'low' } : undefined;
+  await instance('/x', { lane });
 
   await init(new URL('https://example.org/sixlane.wasm'));
   const queue = createQueue({ concurrency: 2, perKey: 1, highWater: 3, strategy: 'drop-lowest' });

@@ -97,6 +97,15 @@ describe('createFetch', () => {
       },
       'a new Response': (response) => new Response(response.body).text(),
       'tee()': (response) => Promise.all(response.body.tee().map((branch) => new Response(branch).text())),
+      'a reader after one that was released in the same turn': async (response) => {
+        response.body.getReader().releaseLock();
+        const reader = response.body.getReader();
+        while (!(await reader.read()).done);
+      },
+      'an iterator': async (response) => {
+        const reader = response.body.values?.() ?? response.body.getReader();
+        while (!(await (reader.next?.() ?? reader.read())).done);
+      },
     })) {
       it(`sees the end of a body through ${name}`, async () => {
         fetch = make({ queue: { perOrigin: 1 } });
@@ -106,6 +115,40 @@ describe('createFetch', () => {
         expect(fetch.status()).to.include({ running: 1, queued: 1 });
         await use(first);
         expect((await second).status).to.equal(200);
+      });
+    }
+
+    for (const [name, use] of Object.entries({
+      'a lock that changes hands in one turn': async ({ body }) => {
+        const reader = body.getReader();
+        await reader.read();
+        reader.releaseLock();
+        body.getReader().read();
+      },
+      'a pipe that leaves the rest to others': async ({ body }) => {
+        const closed = new WritableStream({ write: () => Promise.reject('full') });
+        await rejection(body.pipeTo(closed, { preventCancel: true }));
+      },
+      'an iterator that leaves the rest to others': async ({ body }) => {
+        if (!body.values) return;
+        for await (const chunk of body.values({ preventCancel: true })) if (chunk) break;
+      },
+      'another request to the same address that ends sooner': async ({ body, url }) => {
+        const reader = body.getReader();
+        await reader.read();
+        expect((await fetch(url, { method: 'HEAD' })).status).to.equal(200);
+        reader.read();
+      },
+    })) {
+      it(`does not take for the end of a body: ${name}`, async () => {
+        const controller = new AbortController();
+        const path = run.path('/api/data/1', { slow: 10_000, size: 1_000_000 });
+        await use(await fetch(path, { signal: controller.signal }));
+        // Entries of resource timing come when the browser finds time: by now those of a later request are there.
+        await (await fetch(run.path('/api/data/1', { size: 100_000 }))).text();
+        expect(fetch.status().running).to.equal(1);
+        controller.abort();
+        expect(fetch.status().running).to.equal(0);
       });
     }
 
@@ -327,6 +370,14 @@ describe('createFetch', () => {
       await run.until(({ aborted }) => aborted === 1);
     });
 
+    it('close() breaks off bodies that hold no slot, too', async () => {
+      const response = await get(1, { slot: 'headers' }, { slow: 60_000, size: 100_000 });
+      await fetch.close();
+      // WebKit has an AbortError of its own for every body that is broken off.
+      const { code, name } = await rejection(response.text());
+      expect(code === 'closed' || name === 'AbortError').to.equal(true);
+    });
+
     it('turns away above highWater: the newcomer, or the least urgent youngest', async () => {
       fetch = make({ queue: { perOrigin: 1, highWater: 1 } });
       const calls = [get(1, undefined, { delay: 20 }), get(2)];
@@ -370,6 +421,23 @@ describe('createFetch', () => {
       expect(sent.indexOf('low'), 'in order of arrival among equals').to.be.greaterThan(40);
       expect((await run.stats()).peak).to.be.at.most(6);
       expect(sent).to.have.length(53);
+    });
+
+    it('give way to an emergency of another one, the least urgent first', async () => {
+      const others = [make(), make()];
+      const ended = [];
+      const hold = (instance, n, priority) =>
+        instance(run.path('/api/data/1', { n, delay: 60_000 }), { lane: { priority } }).catch((error) =>
+          ended.push(error.code),
+        );
+      const held = [1, 2, 3].flatMap((n) => [hold(fetch, n, 'low'), hold(others[0], n, 'background')]);
+      expect([fetch, ...others].map((instance) => instance.status().running)).to.deep.equal([3, 3, 0]);
+      expect((await others[1].emergency(run.path('/api/data/1'))).status).to.equal(200);
+      expect([fetch, ...others].map((instance) => instance.status().preempted)).to.deep.equal([0, 1, 0]);
+      expect(ended).to.deep.equal([]);
+      await Promise.all([fetch, others[0]].map((instance) => instance.close()));
+      await Promise.all(held);
+      expect((await run.stats()).peak).to.be.at.most(6);
     });
 
     it('leave their share when they close', async () => {
@@ -420,6 +488,38 @@ describe('createFetch', () => {
     });
   });
 
+  describe('the transport', () => {
+    it('may answer with a response that is frozen, or with the same one twice', async () => {
+      const big = { headers: { 'content-length': '1000000' } };
+      const same = new Response('same', big);
+      const answers = [Object.freeze(new Response('frozen', big)), same, same];
+      fetch = make({ queue: { perOrigin: 2 }, fetch: async () => answers.shift() });
+      expect(await (await fetch('/api/data/1')).text()).to.equal('frozen');
+      const twice = await Promise.all([fetch('/api/data/1'), fetch('/api/data/1')]);
+      expect(twice).to.deep.equal([same, same]);
+      expect(await same.text()).to.equal('same');
+      expect(fetch.status()).to.include({ running: 0, completed: 3 });
+    });
+
+    for (const [name, replacement] of Object.entries({
+      itself: (instance) => instance,
+      'a function around it': (instance) => (input, init) => instance(input, init),
+    })) {
+      it(`is the native one where somebody put in its place ${name}`, async () => {
+        const native = globalThis.fetch;
+        fetch = make({ queue: { perOrigin: 1 } });
+        globalThis.fetch = replacement(fetch);
+        try {
+          const responses = await Promise.all([1, 2, 3].map((n) => globalThis.fetch(run.path('/api/data/1', { n }))));
+          expect(responses.map(({ status }) => status)).to.deep.equal([200, 200, 200]);
+        } finally {
+          globalThis.fetch = native;
+        }
+        expect(fetch.status()).to.include({ completed: 3, running: 0 });
+      });
+    }
+  });
+
   describe('pause', () => {
     it('sends nothing until resume, keepalive requests apart', async () => {
       fetch.pause();
@@ -456,6 +556,11 @@ describe('createFetch', () => {
         'recommendations',
       ]);
     });
+  });
+
+  it('takes nothing from a default by a route that leaves a word undefined', async () => {
+    fetch = make({ timeout: 20, routes: [{ match: '/api/*', timeout: undefined }] });
+    expect((await rejection(get(1, undefined, { delay: 60_000 }))).name).to.equal('TimeoutError');
   });
 
   describe('status and events', () => {

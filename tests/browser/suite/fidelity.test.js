@@ -276,6 +276,27 @@ describe('install', () => {
     globalThis.fetch = installed;
   });
 
+  it('is undone by close()', async () => {
+    const installed = install();
+    await installed.close();
+    expect(globalThis.fetch).to.equal(native);
+  });
+
+  it('works in a worker, where fetch is inherited', async () => {
+    const worker = new Worker('/worker.js', { type: 'module' });
+    const told = await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = reject;
+    });
+    worker.terminate();
+    expect(told).to.deep.equal({
+      own: [false, true, false],
+      statuses: Array(20).fill(200),
+      mode: 'wasm',
+      completed: 20,
+    });
+  });
+
   it('serves the page, and does not go through itself', async () => {
     const installed = install({ queue: { perOrigin: 1 } });
     const other = createFetch();

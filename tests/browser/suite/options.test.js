@@ -213,6 +213,24 @@ describe('wrong options', () => {
     expect(() => queue.setPriority('a', 'urgent')).to.throw(RangeError, '`priority` must be');
   });
 
+  it('options are read from any object: without a prototype, or of another frame', async () => {
+    const frame = document.createElement('iframe');
+    document.body.append(frame);
+    for (const options of [Object.create(null), new frame.contentWindow.Object()]) {
+      expect(createQueue(Object.assign(options, { concurrency: 3 })).concurrency).to.equal(3);
+      options.concurrency = 0;
+      expect(() => createQueue(options)).to.throw(RangeError, 'concurrency');
+    }
+    frame.remove();
+  });
+
+  it('onSizeLessThan() refuses what no size is below', async () => {
+    const queue = createQueue();
+    expect(await rejection(queue.onSizeLessThan(0))).to.be.instanceOf(RangeError);
+    expect(await rejection(queue.onSizeLessThan(Number.NaN))).to.be.instanceOf(RangeError);
+    expect(await rejection(queue.onSizeLessThan('1'))).to.be.instanceOf(TypeError);
+  });
+
   it('an option that is undefined is an option left out', () => {
     const names = ['concurrency', 'perKey', 'highWater', 'strategy', 'aging'];
     createQueue(Object.fromEntries(names.map((name) => [name, undefined])));

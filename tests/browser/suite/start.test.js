@@ -3,10 +3,20 @@ import { Run, rejection, turn } from './support/server.js';
 
 let copies = 0;
 
-/** A copy of the package of its own, whose module is not loaded yet. */
-function freshCopy() {
-  return import(`/dist/index.js?copy=${++copies}`);
+const open = [];
+
+/** A copy of the package of its own, whose module is not loaded yet. Its instances are closed after the test. */
+async function freshCopy() {
+  const copy = await import(`/dist/index.js?copy=${++copies}`);
+  const createFetch = (options) => {
+    const made = copy.createFetch(options);
+    open.push(made);
+    return made;
+  };
+  return { ...copy, createFetch };
 }
+
+afterEach(() => Promise.all(open.splice(0).map((made) => made.close())));
 
 function moduleBytes() {
   return fetch('/dist/sixlane.wasm').then((response) => response.arrayBuffer());
@@ -65,7 +75,7 @@ describe('starting', () => {
     const { wasm, give } = await slowModule();
     const fetch = createFetch({ wasm });
     const sent = sentOrder(fetch);
-    const calls = Array.from({ length: 6 }, (_, n) => fetch(run.path('/api/data/1', { n, delay: 300 })));
+    const calls = Array.from({ length: 6 }, (_, n) => fetch(run.path('/api/data/1', { n, delay: 1500 })));
     const late = ['low', 'critical'].map((priority) =>
       fetch(run.path('/api/data/1', { n: priority }), { lane: { priority } }),
     );
@@ -78,7 +88,6 @@ describe('starting', () => {
     expect(sent.slice(6)).to.deep.equal(['critical', 'low']);
     expect((await run.stats()).peak).to.equal(6);
     expect(fetch.status()).to.include({ completed: 8, running: 0 });
-    await fetch.close();
   });
 
   it('goes on while the module is long in coming, the more urgent first', async () => {
@@ -93,7 +102,46 @@ describe('starting', () => {
     expect(responses).to.have.length(8);
     expect(sent.slice(6)).to.deep.equal(['critical', 'low']);
     expect((await run.stats()).peak).to.equal(6);
-    await fetch.close();
+  });
+
+  it('keeps to six for all instances that start, and to their own limits', async () => {
+    const { createFetch } = await freshCopy();
+    const { wasm, give } = await slowModule();
+    const instances = [createFetch({ wasm }), createFetch(), createFetch({ queue: { perOrigin: 1 } })];
+    const calls = instances.map((fetch, n) =>
+      Array.from({ length: 10 - n }, (_, m) => fetch(run.path('/api/data/1', { n: `${n}-${m}`, delay: 20 }))),
+    );
+    const running = () => instances.map((fetch) => fetch.status().running);
+    expect(running()).to.deep.equal([6, 0, 0]);
+    await Promise.all(calls[0].slice(0, 6));
+    give();
+    await Promise.all(instances.map(({ ready }) => ready));
+    expect(running()[2]).to.be.at.most(1);
+    await Promise.all(calls.flat());
+    const { seen, peak } = await run.stats();
+    expect(seen).to.equal(27);
+    expect(peak).to.be.at.most(6);
+  });
+
+  it('keeps time limits, and hears of reading, before the module is there', async () => {
+    const { createFetch } = await freshCopy();
+    const { wasm, give } = await slowModule();
+    const fetch = createFetch({ wasm, timeout: 3000 });
+    const waits = (timeout) => rejection(fetch(run.path('/api/data/1', { delay: 60_000 }), { lane: { timeout } }));
+    const response = await fetch(run.path('/api/data/1', { slow: 60_000, size: 1_000_000 }));
+    const reader = response.body.getReader();
+    reader.read();
+    // By then the limit of the other one would be over, too, whose headers are there.
+    expect((await waits(3000)).name).to.equal('TimeoutError');
+    give();
+    await fetch.ready;
+    expect(fetch.status()).to.include({ mode: 'wasm', running: 1 });
+    const lent = [];
+    fetch.events.addEventListener('lent', ({ detail }) => lent.push(detail));
+    // The time of an unread body would be up after 10 s.
+    await waits(10_500);
+    expect(lent).to.deep.equal([]);
+    await reader.cancel();
   });
 
   it('rejects every call and `ready` for wrong options that only the module can judge', async () => {
@@ -114,7 +162,6 @@ describe('starting', () => {
     await fetch.ready;
     expect(await call).to.be.instanceOf(RangeError);
     expect((await fine).status).to.equal(200);
-    await fetch.close();
   });
 
   it('needs init() before createQueue(), and says so', async () => {
@@ -205,6 +252,7 @@ describe('failing open', () => {
         WebAssembly.instantiate = instantiate;
       }
       const fetch = createFetch();
+      const other = createFetch();
       const queue = createQueue({ concurrency: 1 });
       const ran = [];
       await warnings(async () => {
@@ -231,6 +279,7 @@ describe('failing open', () => {
       );
       expect(ran.sort()).to.deep.equal([1, 2, 3, 4]);
       expect(fetch.status()).to.include({ mode: 'native', reason: 'Error: the WebAssembly module trapped' });
+      expect(other.status().mode, 'of another instance').to.equal('native');
       expect((await createFetch()(run.path('/api/data/1'))).status).to.equal(200);
     });
   }

@@ -1,0 +1,60 @@
+import type { Call } from './engine.js';
+import { levelOf } from './levels.js';
+import type { Timing } from './timing.js';
+import type { LaneInit } from './types.js';
+
+/** Where a call stands: waits, is on the wire, its body is on the wire, or is over. */
+type Stage = 'waiting' | 'sent' | 'body' | 'over';
+
+/** One call of fetch, from its arguments to the end of its body. */
+export interface Flight extends Call {
+  readonly request: Request;
+  /** `window: null` in `init`, which a Request does not tell. */
+  readonly windowless: boolean;
+  readonly lane: LaneInit | undefined;
+  readonly arrived: number;
+  /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
+  readonly source: AbortSignal | null | undefined;
+  readonly priority: number;
+  stage: Stage;
+  /** Which attempt is on the wire: answers of an earlier one, pre-empted since, are not heard. */
+  attempt: number;
+  sent: number;
+  controller: AbortController | undefined;
+  timing: Timing | undefined;
+  /** Its time limits while no core keeps them. */
+  readonly timers: ReturnType<typeof setTimeout>[];
+  /** Gone once the promise is settled: its value must not be kept alive from here. */
+  settle: { resolve(response: Response): void; reject(reason: unknown): void } | undefined;
+  onAbort: (() => void) | undefined;
+  /** What the headers said of the body, and whether anybody reads it, for the core when it starts after them. */
+  length: number;
+  reading: boolean;
+}
+
+/** What follows the headers, as the core wants to know it: see `body` in the shell's convert.rs. */
+export function bodyLength(method: string, { status, type, headers }: Response): number {
+  const none = method === 'HEAD' || [101, 103, 204, 205, 304].includes(status);
+  if (none || type === 'opaque' || type === 'opaqueredirect' || type === 'error') return -1;
+  if (/^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '')) return -3;
+  const length = headers.get('content-length');
+  return length && /^\d+$/.test(length) ? Number(length) : -2;
+}
+
+/** A flight as events tell of it. */
+export function describe({ id, request, key, priority, lane }: Flight): object {
+  return {
+    id,
+    url: request.url,
+    method: request.method,
+    key,
+    priority: levelOf(priority),
+    emergency: lane?.emergency === true,
+  };
+}
+
+/** How long it took in all, and in the queue. */
+export function times({ arrived, sent }: Flight): object {
+  const now = performance.now();
+  return { duration: now - arrived, queued: (sent || now) - arrived };
+}

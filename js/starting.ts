@@ -1,0 +1,179 @@
+import { type CoreStatus, Outcome } from './engine.js';
+import type { Flight } from './flight.js';
+import { type LEVEL_NAMES, levelOf } from './levels.js';
+import type { Sharer, Want } from './page.js';
+import { balance } from './share.js';
+
+/** Calls to one origin that go out at once while the module is on its way; the core takes over from there. */
+const PER_ORIGIN = 6;
+
+const NONE = { completed: 0, failed: 0, cancelled: 0 };
+
+interface Lane {
+  readonly waiting: Set<Flight>;
+  running: number;
+  /** Slots that others on the page hold, of how many for all. */
+  held: number;
+  shared: number;
+}
+
+/** Who goes while there is no core: the most urgent first, within the six of an origin. */
+export class Starting implements Sharer {
+  readonly perLane: number;
+  readonly #send: (flight: Flight) => void;
+  readonly #flights = new Set<Flight>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #touched = new Set<string>();
+  paused = false;
+  /** What became of those that ended here; the core counts the others. */
+  readonly totals = { ...NONE };
+
+  constructor(perOrigin: unknown, send: (flight: Flight) => void) {
+    // Whether the option is right, the module will say; it is not to be exceeded before.
+    this.perLane = typeof perOrigin === 'number' && perOrigin >= 1 ? Math.min(perOrigin, PER_ORIGIN) : PER_ORIGIN;
+    this.#send = send;
+  }
+
+  /** All that are not over, in order of arrival. */
+  get flights(): Iterable<Flight> {
+    return this.#flights;
+  }
+
+  has(flight: Flight): boolean {
+    return this.#flights.has(flight);
+  }
+
+  add(flight: Flight, immediate: boolean): void {
+    this.#flights.add(flight);
+    const lane = this.#lane(flight.key);
+    lane.waiting.add(flight);
+    if (immediate) this.#start(flight, lane);
+    this.#changed(flight.key);
+  }
+
+  end(flight: Flight, outcome: number): void {
+    if (!this.#flights.delete(flight)) return;
+    if (outcome === Outcome.completed) this.totals.completed += 1;
+    else if (outcome === Outcome.failed) this.totals.failed += 1;
+    else this.totals.cancelled += 1;
+    const lane = this.#lane(flight.key);
+    if (!lane.waiting.delete(flight)) lane.running -= 1;
+    this.#changed(flight.key);
+  }
+
+  resume(): void {
+    this.paused = false;
+    for (const key of this.#lanes.keys()) this.#changed(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#lanes.keys();
+  }
+
+  touched(): readonly string[] {
+    const keys = [...this.#touched];
+    this.#touched.clear();
+    return keys;
+  }
+
+  running(key: string): number {
+    return this.#lanes.get(key)?.running ?? 0;
+  }
+
+  first(key: string): Want | undefined {
+    const lane = this.#lanes.get(key);
+    const first = lane && mostUrgent(lane);
+    if (!first) return undefined;
+    return {
+      priority: urgency(first),
+      since: first.arrived,
+      ready: !this.paused && lane.running < this.perLane,
+    };
+  }
+
+  /** Whoever is on the wire stays there: what may be sent twice, the core knows. */
+  preemptible(): number {
+    return Number.NaN;
+  }
+
+  giveWay(): void {}
+
+  elsewhere(key: string, held: number, shared: number): void {
+    const lane = this.#lanes.get(key);
+    if (!lane) return;
+    lane.held = held;
+    lane.shared = shared;
+    this.#fill(lane);
+  }
+
+  status(): CoreStatus {
+    const flights = [...this.#flights];
+    const level = (name: (typeof LEVEL_NAMES)[number]) =>
+      count(flights.filter(({ priority }) => levelOf(priority) === name));
+    const now = performance.now();
+    const waits = flights.filter(({ stage }) => stage === 'waiting').map(({ arrived }) => now - arrived);
+    return {
+      ...count(flights),
+      ...NONE,
+      preempted: 0,
+      byPriority: {
+        critical: level('critical'),
+        high: level('high'),
+        normal: level('normal'),
+        low: level('low'),
+        background: level('background'),
+      },
+      oldestWait: Math.max(0, ...waits),
+      lanes: [...this.#lanes].map(([key, { waiting, running }]) => ({
+        key,
+        limit: this.perLane,
+        queued: waiting.size,
+        running,
+      })),
+    };
+  }
+
+  #lane(key: string): Lane {
+    const lane = this.#lanes.get(key) ?? { waiting: new Set(), running: 0, held: 0, shared: Number.POSITIVE_INFINITY };
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  /** The others first: who among all is the most urgent is found out there. */
+  #changed(key: string): void {
+    this.#touched.add(key);
+    balance();
+    this.#fill(this.#lane(key));
+  }
+
+  #fill(lane: Lane): void {
+    while (!this.paused && lane.running < this.perLane && lane.running + lane.held < lane.shared) {
+      const first = mostUrgent(lane);
+      if (!first) return;
+      this.#start(first, lane);
+    }
+  }
+
+  #start(flight: Flight, lane: Lane): void {
+    lane.waiting.delete(flight);
+    lane.running += 1;
+    this.#touched.add(flight.key);
+    this.#send(flight);
+  }
+}
+
+function urgency({ lane, priority }: Flight): number {
+  return lane?.emergency ? Number.POSITIVE_INFINITY : priority;
+}
+
+/** In order of arrival among equals. */
+function mostUrgent({ waiting }: Lane): Flight | undefined {
+  let best: Flight | undefined;
+  for (const flight of waiting) if (!best || urgency(flight) > urgency(best)) best = flight;
+  return best;
+}
+
+function count(flights: readonly Flight[]): { queued: number; running: number } {
+  const queued = flights.filter(({ stage }) => stage === 'waiting').length;
+  return { queued, running: flights.length - queued };
+}
