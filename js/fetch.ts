@@ -89,7 +89,7 @@ class Instance {
       } catch {
         // The module says what is wrong with them, and if it finds nothing, compiling them again does.
       }
-      this.#starting = new Starting(options.queue?.perOrigin, (flight) => {
+      this.#starting = new Starting(this.#options.queue?.perOrigin, (flight) => {
         this.#send(flight, LEVEL_NAMES.indexOf(levelOf(flight.priority)));
       });
       this.#early = this.#starting.totals;

@@ -35,6 +35,9 @@ enum Op {
     Pause,
     Resume,
     Concurrency(Option<u32>),
+    /// Others outside hold so many of so many slots.
+    Elsewhere(usize, u32, Option<u32>),
+    GiveWay(usize),
     Clear,
 }
 
@@ -69,6 +72,8 @@ struct Model {
     calls: Vec<Call>,
     paused: bool,
     last_arrival: Time,
+    /// Slots held outside, and how many there are for all together.
+    elsewhere: [(u32, Option<u32>); LANES],
     /// Starts of each lane since its oldest went.
     starts: [u32; LANES],
     /// Contested starts since the oldest of all went.
@@ -83,6 +88,7 @@ impl Model {
             calls: Vec::new(),
             paused: false,
             last_arrival: Time::ZERO,
+            elsewhere: [(0, None); LANES],
             starts: [0; LANES],
             contested: 0,
             did: Vec::new(),
@@ -170,9 +176,17 @@ impl Model {
         }
     }
 
+    fn running_in(&self, lane: usize) -> u32 {
+        self.running().into_iter().filter(|&number| self.calls[number].lane == lane).count() as u32
+    }
+
+    fn has_slot(&self, lane: usize) -> bool {
+        self.config.per_lane.is_none_or(|limit| self.running_in(lane) < limit)
+    }
+
     fn lane_is_full(&self, lane: usize) -> bool {
-        let running = self.running().into_iter().filter(|&number| self.calls[number].lane == lane).count();
-        self.config.per_lane.is_some_and(|limit| running >= limit as usize)
+        let (held, shared) = self.elsewhere[lane];
+        !self.has_slot(lane) || shared.is_some_and(|limit| self.running_in(lane) + held >= limit)
     }
 
     fn is_full(&self) -> bool {
@@ -218,22 +232,47 @@ impl Model {
             if priority != Priority::EMERGENCY {
                 continue;
             }
-            let only_its_lane = self.lane_is_full(lane);
-            let victims = self.numbers(|call| {
-                call.state == State::Sent
-                    && call.repeatable
-                    && call.priority.level() < Level::High
-                    && (!only_its_lane || call.lane == lane)
-            });
-            let rank =
-                |&number: &usize| (self.calls[number].priority.level(), Reverse(self.calls[number].arrived));
-            if let Some(victim) = victims.into_iter().min_by_key(rank) {
-                self.calls[victim].state = State::Waiting;
-                self.did.push(Did::Preempt(victim));
+            if let Some(victim) = self.victim(self.lane_is_full(lane).then_some(lane)) {
+                self.put_back(victim);
                 return Some(emergency);
             }
         }
         None
+    }
+
+    /// The youngest of the lowest level below high that can be sent again, of one lane or of all.
+    fn victim(&self, lane: Option<usize>) -> Option<usize> {
+        let victims = self.numbers(|call| {
+            call.state == State::Sent
+                && call.repeatable
+                && call.priority.level() < Level::High
+                && lane.is_none_or(|lane| call.lane == lane)
+        });
+        let rank =
+            |&number: &usize| (self.calls[number].priority.level(), Reverse(self.calls[number].arrived));
+        victims.into_iter().min_by_key(rank)
+    }
+
+    fn put_back(&mut self, number: usize) {
+        self.calls[number].state = State::Waiting;
+        self.did.push(Did::Preempt(number));
+    }
+
+    fn give_way(&mut self, lane: usize) {
+        if let Some(victim) = self.victim(Some(lane)) {
+            self.put_back(victim);
+            let (held, shared) = &mut self.elsewhere[lane];
+            *held += u32::from(shared.is_some());
+        }
+    }
+
+    /// Priority of the first that waits in a lane, and whether all but the others outside would let it go.
+    fn first(&self, lane: usize) -> Option<(Priority, bool)> {
+        let waiting = self.waiting().into_iter().filter(|&number| self.calls[number].lane == lane);
+        let urgency = |&number: &usize| (self.calls[number].priority, Reverse(self.calls[number].arrived));
+        let first = waiting.max_by_key(urgency)?;
+        let ready = !self.paused && self.has_slot(lane) && !self.is_full();
+        Some((self.calls[first].priority, ready))
     }
 }
 
@@ -319,6 +358,17 @@ impl Pair {
                 self.model.config.concurrency = limit;
                 self.tell(Event::Concurrency(limit));
             }
+            Op::Elsewhere(lane, held, shared) => {
+                self.model.elsewhere[lane] = (held, shared);
+                self.tell(Event::Elsewhere(self.lanes[lane], held, shared));
+            }
+            Op::GiveWay(lane) => {
+                let victim =
+                    self.model.victim(Some(lane)).map(|number| self.model.calls[number].priority.level());
+                assert_eq!(self.core.preemptible(self.lanes[lane]), victim);
+                self.model.give_way(lane);
+                self.tell(Event::GiveWay(self.lanes[lane]));
+            }
             Op::Clear => {
                 self.model.clear();
                 self.tell(Event::Cleared);
@@ -340,6 +390,11 @@ impl Pair {
         }
         prop_assert_eq!(did, std::mem::take(&mut self.model.did));
         prop_assert_eq!(self.core.by_level(), self.model.counts());
+        for (number, &lane) in self.lanes.iter().enumerate() {
+            let first = self.core.first(lane).map(|want| (want.priority, want.ready));
+            prop_assert_eq!(first, self.model.first(number), "first of lane {}", number);
+            prop_assert_eq!(self.core.running_in(lane), self.model.running_in(number));
+        }
         Ok(())
     }
 }
@@ -366,6 +421,9 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => Just(Op::Pause),
         2 => Just(Op::Resume),
         1 => prop::option::weighted(0.9, 1..6_u32).prop_map(Op::Concurrency),
+        2 => (0..LANES, 0..6_u32, prop::option::weighted(0.8, 1..7_u32))
+            .prop_map(|(lane, held, shared)| Op::Elsewhere(lane, held, shared)),
+        1 => (0..LANES).prop_map(Op::GiveWay),
         1 => prop::bool::weighted(0.2).prop_map(|clear| if clear { Op::Clear } else { Op::Resume }),
     ]
 }
@@ -471,8 +529,10 @@ proptest! {
             pair.compare()?;
         }
         // And all that is left, until nothing is.
-        pair.perform(&Op::Resume);
-        pair.compare()?;
+        for op in (0..LANES).map(|lane| Op::Elsewhere(lane, 0, None)).chain([Op::Resume]) {
+            pair.perform(&op);
+            pair.compare()?;
+        }
         while let Some(&number) = pair.model.running().first() {
             pair.end(number, Event::Settled(pair.ids[number], Outcome::Completed));
             pair.compare()?;

@@ -6,8 +6,8 @@
 //!
 //! # How long anybody waits
 //!
-//! With [`Aging::oldest_every`] = N, take a call with `a` older calls waiting in its lane (those that come
-//! back after a pre-emption count). Emergencies apart, which go before everything:
+//! With [`Aging::oldest_every`] = N, take a call with `a` older calls waiting in its lane (each time one comes
+//! back after a pre-emption it counts again, here and in `A`). Emergencies apart, which go before everything:
 //!
 //! - **It is among the next N · (a + 1) starts of its lane**, whatever arrives after it at whatever priority.
 //!   Each N-th start of a lane is a *turn*: it goes to the lane's oldest.
