@@ -79,6 +79,9 @@ impl Default for Aging {
 pub struct Config {
     /// Calls under way in one lane. `None`: no bound but [`concurrency`](Self::concurrency).
     pub per_lane: Option<u32>,
+    /// Once a lane is known to share one connection, its limit follows what is measured:
+    /// [`AdaptiveLimit`](crate::limit::AdaptiveLimit).
+    pub adaptive: bool,
     /// Calls under way in all. `None`: no bound.
     pub concurrency: Option<u32>,
     /// Waiting calls above which [`strategy`](Self::strategy) applies. `None`: never.
@@ -93,14 +96,14 @@ impl Config {
     /// What browsers open to one origin over HTTP/1.1; more would only wait where no priority counts.
     pub const PER_ORIGIN: u32 = 6;
 
-    /// Sets [`per_lane`](Self::per_lane) for a queue of requests, where a lane is an origin.
+    /// Sets [`per_lane`](Self::per_lane) for a queue of requests, where a lane is an origin, whatever its protocol.
     ///
     /// # Errors
     /// Refused when it is not a whole number from 1 to 1000.
     pub fn set_per_origin(&mut self, value: f64) -> Result<(), ConfigError> {
         let option = "perOrigin";
         match count(option, value) {
-            Ok(Some(limit @ ..=1000)) => self.per_lane = Some(limit),
+            Ok(Some(limit @ ..=1000)) => (self.per_lane, self.adaptive) = (Some(limit), false),
             _ => {
                 return Err(ConfigError {
                     option,
@@ -110,6 +113,11 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What a queue of tasks obeys: no bound for a key.
+    pub fn for_tasks() -> Self {
+        Self { per_lane: None, adaptive: false, ..Self::default() }
     }
 
     /// Sets [`per_lane`](Self::per_lane) for a queue of tasks; infinity is no bound.
@@ -149,6 +157,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             per_lane: Some(Self::PER_ORIGIN),
+            adaptive: true,
             concurrency: Some(64),
             high_water: None,
             strategy: Strategy::default(),

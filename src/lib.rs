@@ -5,6 +5,7 @@
 //! The shell for WebAssembly is `web`, which exists on that target alone.
 
 pub mod config;
+pub mod limit;
 pub mod priority;
 pub mod queue;
 pub mod scheduler;
@@ -16,5 +17,5 @@ pub mod web;
 pub use config::{Aging, Config, ConfigError, Strategy};
 pub use priority::{Level, Priority};
 pub use queue::{CallId, LaneId};
-pub use scheduler::{Action, Body, Event, Lent, Outcome, Refusal, Scheduler, Submission};
+pub use scheduler::{Action, Body, Event, Lent, Outcome, Protocol, Refusal, Scheduler, Submission};
 pub use time::Time;

@@ -15,8 +15,12 @@ pub const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 /// connection by then, whether or not the page reads it.
 pub const SMALL_BODY: u64 = 64 * 1024;
 
-/// Endless bodies (event streams) hold at most this many slots of a lane, so that they cannot fill it.
+/// Endless bodies (event streams) hold at most this many slots of a lane, so that they cannot fill it. On a
+/// connection that many share it is a quarter of the slots.
 pub const STREAMS_PER_LANE: usize = 2;
+
+/// The status by which a server says that it has too much to do.
+const UNAVAILABLE: u16 = 503;
 
 /// Lanes without a call that are remembered for [`Scheduler::lanes`]; above that, the longest idle is forgotten.
 pub const IDLE_LANES: usize = 64;
@@ -71,6 +75,15 @@ pub enum Body {
     Endless,
 }
 
+/// What is known of the connections to a lane's origin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// One request at a time on each: HTTP/1.1.
+    Serial,
+    /// Many at once on one: HTTP/2, HTTP/3.
+    Multiplexed,
+}
+
 /// How a call that needs no slot any more was settled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
@@ -85,8 +98,8 @@ pub enum Outcome {
 /// What happened outside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Event {
-    /// The headers of a running call are there and its caller has them.
-    Headers(CallId, Body),
+    /// The headers of a running call are there, with this status, and its caller has them.
+    Headers(CallId, Body, u16),
     /// The caller began to read the body.
     Reading(CallId),
     /// The body has ended: read, failed, cancelled or dropped.
@@ -95,6 +108,8 @@ pub enum Event {
     Settled(CallId, Outcome),
     /// A waiting call is as urgent as this from now on.
     Reprioritised(CallId, Priority),
+    /// It is seen what connections a lane's origin has.
+    Protocol(LaneId, Protocol),
     /// How many may run in all has changed. `None`: no bound.
     Concurrency(Option<u32>),
     /// Others outside hold this many slots of a lane's origin, of the second number for all together. `None`:
@@ -152,7 +167,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
     /// Waits for the headers, until a time if there is one.
-    Sent { until: Option<Time> },
+    Sent { since: Time, until: Option<Time> },
     /// Its caller has the headers and does not read, until a time.
     Unread { until: Time },
     /// Its caller reads.
@@ -244,7 +259,7 @@ impl Scheduler {
         let facts = Facts { repeatable: call.repeatable, until_headers: call.until_headers };
         let arrived = call.arrived.unwrap_or(now).min(now);
         let id = if call.immediate {
-            self.queue.insert_running(lane, call.priority, facts, arrived)
+            self.queue.insert_running(lane, call.priority, facts, arrived, now)
         } else {
             self.queue.insert(lane, call.priority, facts, arrived)
         };
@@ -264,10 +279,13 @@ impl Scheduler {
     /// Takes one event that happened at `now`.
     pub fn handle(&mut self, event: Event, now: Time) {
         match event {
-            Event::Headers(id, body) => self.headers(id, body, now),
+            Event::Headers(id, body, status) => self.headers(id, body, status, now),
             Event::Reading(id) => self.reading(id),
             Event::BodyEnded(id) => self.body_ended(id),
-            Event::Settled(id, outcome) => self.settled(id, outcome),
+            Event::Settled(id, outcome) => self.settled(id, outcome, now),
+            Event::Protocol(lane, protocol) => {
+                self.queue.set_multiplexed(lane, protocol == Protocol::Multiplexed);
+            }
             Event::Reprioritised(id, priority) => {
                 self.queue.set_priority(id, priority);
             }
@@ -296,7 +314,8 @@ impl Scheduler {
     /// When to hand in [`Event::Woke`] if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.deadlines.first().map(|&(at, _)| at)
+        let deadline = self.deadlines.first().map(|&(at, _)| at);
+        deadline.into_iter().chain(self.queue.next_release()).min()
     }
 
     /// How many may run in all. `None`: no bound.
@@ -304,9 +323,9 @@ impl Scheduler {
         self.queue.concurrency()
     }
 
-    /// Slots of one lane. `None`: only the common limit counts.
-    pub const fn per_lane(&self) -> Option<u32> {
-        self.queue.per_lane()
+    /// Slots of a lane now. `None`: only the common limit counts.
+    pub fn limit_of(&self, lane: LaneId) -> Option<u32> {
+        self.queue.limit_of(lane)
     }
 
     /// Whether [`Event::Paused`] was the last word.
@@ -364,8 +383,9 @@ impl Scheduler {
         self.totals
     }
 
-    fn headers(&mut self, id: CallId, body: Body, now: Time) {
-        let Some(Phase::Sent { .. }) = self.phase(id) else { return };
+    fn headers(&mut self, id: CallId, body: Body, status: u16, now: Time) {
+        let Some(Phase::Sent { since, .. }) = self.phase(id) else { return };
+        self.measured(id, since, status == UNAVAILABLE, now);
         self.totals.completed += 1;
         self.forget(id);
         let phase = match body {
@@ -373,7 +393,7 @@ impl Scheduler {
             Body::Sized(bytes) if bytes <= SMALL_BODY => None,
             _ if self.queue.facts_of(id).until_headers => None,
             Body::Endless => {
-                let lent = self.streams_beside(id) >= STREAMS_PER_LANE;
+                let lent = self.streams_beside(id) >= self.streams_allowed(id);
                 if lent {
                     self.actions.push_back(Action::Lend(id, Lent::Streams));
                 }
@@ -399,6 +419,19 @@ impl Scheduler {
         self.running.get(&id)?.phase
     }
 
+    fn measured(&mut self, id: CallId, sent: Time, refused: bool, now: Time) {
+        if let Some(lane) = self.queue.lane_of(id) {
+            self.queue.measured(lane, sent, refused, now);
+        }
+    }
+
+    /// A quarter of what a shared connection takes; of six connections, two.
+    fn streams_allowed(&self, id: CallId) -> usize {
+        let lane = self.queue.lane_of(id).filter(|&lane| self.queue.is_multiplexed(lane));
+        let limit = lane.and_then(|lane| self.queue.limit_of(lane)).unwrap_or(0);
+        STREAMS_PER_LANE.max(limit as usize / 4)
+    }
+
     fn streams_beside(&self, id: CallId) -> usize {
         let lane = self.queue.lane_of(id);
         let streams = self.running.iter().filter(|(_, record)| record.phase == Some(Phase::Streaming));
@@ -419,9 +452,13 @@ impl Scheduler {
         }
     }
 
-    fn settled(&mut self, id: CallId, outcome: Outcome) {
+    fn settled(&mut self, id: CallId, outcome: Outcome, now: Time) {
         if !self.queue.contains(id) {
             return;
+        }
+        // Streams that are refused fail like anything else.
+        if let (Some(Phase::Sent { since, .. }), Outcome::Failed) = (self.phase(id), outcome) {
+            self.measured(id, since, true, now);
         }
         // Once the caller has the headers, what comes is the end of the body, whatever it is called.
         if !self.phase(id).is_some_and(Phase::is_answered) {
@@ -471,10 +508,11 @@ impl Scheduler {
             }
             self.time_is_up(id);
         }
+        self.queue.release_lanes(now);
         // Also where nothing may start: who is dropped, and what is counted, goes by priorities as they are now.
         self.queue.fade(now);
         if !self.paused {
-            while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency()) {
+            while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency(now)) {
                 self.begin(id, now);
                 self.announce(id);
             }
@@ -491,12 +529,12 @@ impl Scheduler {
     }
 
     /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
-    fn preempt_for_emergency(&mut self) -> Option<CallId> {
+    fn preempt_for_emergency(&mut self, now: Time) -> Option<CallId> {
         let blocked = self.queue.blocked_emergencies();
         let helped = blocked.filter_map(|(arrived, id, full)| Some((arrived, id, self.victim(full)?)));
         let (_, emergency, victim) = helped.min()?;
         self.preempt(victim);
-        self.queue.take(emergency)
+        self.queue.take(emergency, now)
     }
 
     /// Of those whose caller has nothing yet and that can be sent again: the youngest of the lowest level below high.
@@ -516,7 +554,7 @@ impl Scheduler {
     /// Back to its place, with its age.
     fn preempt(&mut self, id: CallId) {
         let Some(Record { phase, total_until, attempt }) = self.running.remove(&id) else { return };
-        if let Some(Phase::Sent { until: Some(until) }) = phase {
+        if let Some(Phase::Sent { until: Some(until), .. }) = phase {
             self.deadlines.remove(&(until, id));
         }
         if total_until.is_some() || attempt.is_some() {
@@ -533,7 +571,7 @@ impl Scheduler {
     fn begin(&mut self, id: CallId, now: Time) {
         let record = self.limited.remove(&id).unwrap_or_default();
         let until = record.attempt.map(|attempt| now.after(attempt));
-        self.running.insert(id, Record { phase: Some(Phase::Sent { until }), ..record });
+        self.running.insert(id, Record { phase: Some(Phase::Sent { since: now, until }), ..record });
         self.deadlines.extend(until.map(|at| (at, id)));
     }
 
@@ -547,7 +585,7 @@ impl Scheduler {
         let record = self.running.remove(&id).or_else(|| self.limited.remove(&id));
         let Some(Record { phase, total_until, .. }) = record else { return };
         let phase_until = match phase {
-            Some(Phase::Sent { until }) => until,
+            Some(Phase::Sent { until, .. }) => until,
             Some(Phase::Unread { until }) => Some(until),
             Some(Phase::Reading | Phase::Streaming) | None => None,
         };
@@ -623,7 +661,7 @@ mod tests {
     fn the_next_starts_when_a_body_has_ended_not_with_the_headers() {
         let mut rig = Rig::new(|config| config.per_lane = Some(1));
         let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
-        rig.core.handle(Event::Headers(a, Body::Unknown), at(1));
+        rig.core.handle(Event::Headers(a, Body::Unknown, 200), at(1));
         rig.core.handle(Event::Reading(a), at(2));
         assert_eq!(rig.actions(), [Action::Start(a, Level::Normal)]);
         rig.core.handle(Event::BodyEnded(a), at(3));
@@ -636,7 +674,7 @@ mod tests {
         for body in [Body::None, Body::Sized(SMALL_BODY)] {
             let mut rig = Rig::new(|config| config.per_lane = Some(1));
             let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
-            rig.core.handle(Event::Headers(a, body), at(1));
+            rig.core.handle(Event::Headers(a, body, 200), at(1));
             assert_eq!(rig.actions().last(), Some(&Action::Start(b, Level::Normal)));
         }
     }
@@ -645,7 +683,7 @@ mod tests {
     fn the_slot_of_a_body_that_nobody_reads_is_lent_out_after_ten_seconds() {
         let mut rig = Rig::new(|config| config.per_lane = Some(1));
         let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
-        rig.core.handle(Event::Headers(a, Body::Sized(SMALL_BODY + 1)), at(5));
+        rig.core.handle(Event::Headers(a, Body::Sized(SMALL_BODY + 1), 200), at(5));
         rig.actions();
         assert_eq!(rig.core.poll_timeout(), Some(at(10_005)));
         rig.core.handle(Event::Woke, at(10_004));
@@ -660,7 +698,7 @@ mod tests {
         let streams = [0, 1, 2].map(|_| rig.get(Level::Normal));
         rig.actions();
         for id in streams {
-            rig.core.handle(Event::Headers(id, Body::Endless), at(1));
+            rig.core.handle(Event::Headers(id, Body::Endless, 200), at(1));
         }
         assert_eq!(rig.actions(), [Action::Lend(streams[2], Lent::Streams)]);
         assert_eq!(rig.core.count().running, 2);
@@ -685,7 +723,7 @@ mod tests {
         let mut rig = Rig::new(|config| config.per_lane = Some(2));
         let answered = rig.get(Level::Background);
         let high = rig.get(Level::High);
-        rig.core.handle(Event::Headers(answered, Body::Unknown), at(1));
+        rig.core.handle(Event::Headers(answered, Body::Unknown, 200), at(1));
         let waiting = rig.get(Level::Critical);
         rig.actions();
         let emergency = rig.emergency();
@@ -702,7 +740,7 @@ mod tests {
         let answered = rig.core.submit(limited, at(0));
         let running = rig.core.submit(limited, at(0));
         let waiting = rig.core.submit(limited, at(0));
-        rig.core.handle(Event::Headers(answered, Body::Unknown), at(1));
+        rig.core.handle(Event::Headers(answered, Body::Unknown, 200), at(1));
         rig.actions();
         rig.core.handle(Event::Woke, at(50));
         let refused = [running, waiting].map(|id| Action::Reject(id, Refusal::TimedOut));

@@ -320,7 +320,7 @@ impl Pair {
                 let sent = self.model.numbers(|call| call.state == State::Sent);
                 if let Some(number) = pick(sent, index) {
                     self.model.calls[number].state = State::Answered;
-                    self.tell(Event::Headers(self.ids[number], Body::Unknown));
+                    self.tell(Event::Headers(self.ids[number], Body::Unknown, 200));
                     self.tell(Event::Reading(self.ids[number]));
                 }
             }
@@ -436,6 +436,7 @@ fn configs() -> impl Strategy<Value = Config> {
     let limits = (prop::option::of(1..4_u32), prop::option::of(1..7_u32), prop::option::of(0..12_u32));
     (limits, overflow, aging).prop_map(|((per_lane, concurrency, high_water), strategy, aging)| Config {
         per_lane,
+        adaptive: false,
         concurrency,
         high_water,
         strategy,

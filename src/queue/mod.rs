@@ -25,6 +25,7 @@
 mod heap;
 
 use crate::config::{Aging, Config, Strategy};
+use crate::limit::AdaptiveLimit;
 use crate::priority::{Level, Priority};
 use crate::time::Time;
 use heap::{Heap, NOWHERE, Order, push_tight};
@@ -151,11 +152,26 @@ impl Order for Fading {
     }
 }
 
+/// Starts of a lane that count as its first ones: a connection that is new takes no more at once than it can.
+pub const FIRST_STARTS: u32 = 100;
+
+/// How long they are counted.
+pub const FIRST_TIME: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 struct Lane {
     best: Heap<Best>,
     oldest: Heap<Oldest>,
     running: u32,
+    /// Slots it has, where they are fixed.
+    limit: Option<u32>,
+    /// What they may be where many share a connection, if that is wanted.
+    adaptive: Option<AdaptiveLimit>,
+    /// And whether they do.
+    multiplexed: bool,
+    /// When its first call started, and how many did in the time after that.
+    born: Option<Time>,
+    first_starts: u32,
     /// Slots that others outside hold of the same origin, and how many there are for all together.
     elsewhere: u32,
     shared: Option<u32>,
@@ -167,6 +183,18 @@ struct Lane {
     eldest: Time,
     ready_best: u32,
     ready_oldest: u32,
+}
+
+impl Lane {
+    fn slots(&self) -> Option<u32> {
+        let adaptive = self.adaptive.as_ref().filter(|_| self.multiplexed);
+        adaptive.map_or(self.limit, |adaptive| Some(adaptive.get()))
+    }
+
+    /// Six at once are no rush, however many there are in a second.
+    fn is_held(&self) -> bool {
+        self.multiplexed && self.first_starts >= FIRST_STARTS
+    }
 }
 
 #[derive(Debug)]
@@ -242,7 +270,10 @@ pub struct Queue {
     /// How many emergencies wait. A lane's first call is one if any of its calls is.
     emergencies: u32,
     last_arrival: Time,
+    /// Lanes that had all their first starts, and when that time is over. Few, and not for long.
+    held: Vec<(Time, u32)>,
     per_lane: Option<u32>,
+    adaptive: bool,
     concurrency: Option<u32>,
     drops: bool,
     aging: Aging,
@@ -267,7 +298,9 @@ impl Queue {
             worst: Heap::default(),
             emergencies: 0,
             last_arrival: Time::ZERO,
+            held: Vec::new(),
             per_lane: config.per_lane,
+            adaptive: config.adaptive,
             concurrency: config.concurrency,
             drops: config.high_water.is_some() && config.strategy == Strategy::DropLowest,
             aging: config.aging,
@@ -284,6 +317,11 @@ impl Queue {
             best: Heap::default(),
             oldest: Heap::default(),
             running: 0,
+            limit: self.per_lane,
+            adaptive: self.adaptive.then(AdaptiveLimit::default),
+            multiplexed: false,
+            born: None,
+            first_starts: 0,
             elsewhere: 0,
             shared: None,
             starts: 0,
@@ -343,9 +381,10 @@ impl Queue {
         priority: Priority,
         facts: Facts,
         arrived: Time,
+        now: Time,
     ) -> CallId {
         let id = self.admit(lane, priority, facts, arrived);
-        self.hold(id.index);
+        self.hold(id.index, now);
         id
     }
 
@@ -400,13 +439,13 @@ impl Queue {
         if !emergency {
             self.count_start(lane, index, contested);
         }
-        Some(self.start(index))
+        Some(self.start(index, now))
     }
 
     /// Starts this waiting call, whatever the limits say. `None` when it does not wait.
-    pub fn take(&mut self, id: CallId) -> Option<CallId> {
+    pub fn take(&mut self, id: CallId, now: Time) -> Option<CallId> {
         let index = self.find(id).filter(|&index| self.entries[index as usize].waits())?;
-        Some(self.start(index))
+        Some(self.start(index, now))
     }
 
     fn is_turn_of_all(&self) -> bool {
@@ -430,10 +469,36 @@ impl Queue {
         }
     }
 
-    fn start(&mut self, index: u32) -> CallId {
+    fn start(&mut self, index: u32, now: Time) -> CallId {
         self.leave(index);
-        self.hold(index);
+        self.hold(index, now);
         self.id_of(index)
+    }
+
+    /// Counts the first starts of a lane, which is held when it has had them all.
+    fn count_first(&mut self, index: u32, now: Time) {
+        let lane = &mut self.lanes[index as usize];
+        let until = lane.born.get_or_insert(now).after(FIRST_TIME);
+        if now < until {
+            lane.first_starts += 1;
+            if lane.first_starts == FIRST_STARTS {
+                self.held.push((until, index));
+            }
+        }
+    }
+
+    /// When the first of the held lanes is let go.
+    pub fn next_release(&self) -> Option<Time> {
+        self.held.iter().map(|&(until, _)| until).min()
+    }
+
+    /// Lets those lanes go whose time has come.
+    pub fn release_lanes(&mut self, now: Time) {
+        while let Some(at) = self.held.iter().position(|&(until, _)| until <= now) {
+            let (_, lane) = self.held.swap_remove(at);
+            self.lanes[lane as usize].first_starts = 0;
+            self.refresh(lane);
+        }
     }
 
     /// Puts a running call back where it was, with its age.
@@ -478,9 +543,35 @@ impl Queue {
         self.concurrency
     }
 
-    /// Slots of one lane. `None`: only the common limit counts.
-    pub const fn per_lane(&self) -> Option<u32> {
-        self.per_lane
+    /// Slots of a lane now. `None`: only the common limit counts.
+    pub fn limit_of(&self, lane: LaneId) -> Option<u32> {
+        self.lane(lane).map_or(self.per_lane, Lane::slots)
+    }
+
+    /// Whether the calls of a lane share one connection, so that its limit follows what is measured.
+    pub fn set_multiplexed(&mut self, lane: LaneId, multiplexed: bool) {
+        if self.is_open(lane) {
+            let entry = &mut self.lanes[lane.0 as usize];
+            entry.multiplexed = multiplexed && entry.adaptive.is_some();
+            self.refresh(lane.0);
+        }
+    }
+
+    /// Whether the calls of a lane are known to share one connection.
+    pub fn is_multiplexed(&self, lane: LaneId) -> bool {
+        self.lane(lane).is_some_and(|lane| lane.multiplexed)
+    }
+
+    /// An answer came to a running call of a lane, or a refusal, that was sent at `sent`.
+    pub fn measured(&mut self, lane: LaneId, sent: Time, refused: bool, now: Time) {
+        let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
+        let Some(adaptive) = &mut entry.adaptive else { return };
+        if refused {
+            adaptive.refused(sent, entry.running, now);
+        } else {
+            adaptive.answered(sent, entry.running, now);
+        }
+        self.refresh(lane.0);
     }
 
     /// Changes how many may run in all.
@@ -532,12 +623,11 @@ impl Queue {
     pub fn blocked_emergencies(&self) -> impl Iterator<Item = (Time, CallId, Option<LaneId>)> + '_ {
         // Nearly always there is none, and then not even the lanes are looked at.
         let lanes = if self.emergencies == 0 { &[][..] } else { &self.lanes[..] };
-        lanes.iter().enumerate().filter_map(|(lane, Lane { best, .. })| {
-            let first = best.first()?;
-            let Entry { priority, arrived, .. } = self.entries[first as usize];
-            let lane = lane as u32;
-            let full = (!self.has_room(lane)).then_some(LaneId(lane));
-            (priority == Priority::EMERGENCY).then(|| (arrived, self.id_of(first), full))
+        lanes.iter().enumerate().filter(|(_, lane)| self.has_emergency(lane)).filter_map(|(index, lane)| {
+            let first = lane.best.first()?;
+            let index = index as u32;
+            let full = (!self.has_room(index)).then_some(LaneId(index));
+            Some((self.entries[first as usize].arrived, self.id_of(first), full))
         })
     }
 
@@ -617,7 +707,7 @@ impl Queue {
     pub fn lanes(&self) -> impl Iterator<Item = LaneStatus> + '_ {
         self.lanes.iter().enumerate().filter(|(_, lane)| lane.open).map(|(index, lane)| LaneStatus {
             lane: LaneId(index as u32),
-            limit: self.per_lane,
+            limit: lane.slots(),
             count: Count { queued: lane.best.len() as u32, running: lane.running },
         })
     }
@@ -647,7 +737,14 @@ impl Queue {
 
     /// Whether the lane's own limit has room.
     fn has_slot(&self, lane: u32) -> bool {
-        self.per_lane.is_none_or(|limit| self.lanes[lane as usize].running < limit)
+        let lane = &self.lanes[lane as usize];
+        lane.slots().is_none_or(|limit| lane.running < limit)
+            && (!lane.is_held() || self.has_emergency(lane))
+    }
+
+    /// An emergency is its lane's first if any is there.
+    fn has_emergency(&self, lane: &Lane) -> bool {
+        lane.best.first().is_some_and(|first| self.entries[first as usize].priority == Priority::EMERGENCY)
     }
 
     fn level_count(&mut self, index: u32) -> &mut Count {
@@ -688,8 +785,11 @@ impl Queue {
         self.refresh(lane);
     }
 
-    fn hold(&mut self, index: u32) {
+    fn hold(&mut self, index: u32, now: Time) {
         let lane = self.entries[index as usize].lane;
+        if self.adaptive {
+            self.count_first(lane, now);
+        }
         self.lanes[lane as usize].running += 1;
         self.running += 1;
         self.level_count(index).running += 1;

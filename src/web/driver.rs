@@ -4,7 +4,7 @@ use super::{clock, convert, options};
 use crate::config::{Config, time_limit};
 use crate::priority::Priority;
 use crate::queue::{LaneId, Want};
-use crate::scheduler::{Event, Scheduler, Submission};
+use crate::scheduler::{Event, Protocol, Scheduler, Submission};
 use crate::time::Time;
 use gloo_timers::callback::Timeout;
 use serde::Serialize;
@@ -92,11 +92,11 @@ impl Driver {
         Ok(id.to_bits() as f64)
     }
 
-    /// The headers are there and the caller has them; see `convert::body` for `length`. True while the call
-    /// still holds its slot, that is, while the end of the body must be told.
-    pub fn headers(&self, id: f64, length: f64) -> bool {
+    /// The headers are there, with this status, and the caller has them; see `convert::body` for `length`. True
+    /// while the call still holds its slot, that is, while the end of the body must be told.
+    pub fn headers(&self, id: f64, length: f64, status: u16) -> bool {
         let id = convert::call_id(id);
-        self.on(Event::Headers(id, convert::body(length)));
+        self.on(Event::Headers(id, convert::body(length), status));
         self.0.borrow().core.contains(id)
     }
 
@@ -154,6 +154,12 @@ impl Driver {
         self.on(Event::Cleared);
     }
 
+    /// Tells whether the calls of a lane share one connection.
+    pub fn protocol(&self, lane: u32, multiplexed: bool) {
+        let protocol = if multiplexed { Protocol::Multiplexed } else { Protocol::Serial };
+        self.on(Event::Protocol(LaneId(lane), protocol));
+    }
+
     /// Tells that other instances on the page hold this many slots of a lane's origin, of `shared` for all together.
     pub fn elsewhere(&self, lane: u32, held: u32, shared: u32) {
         self.on(Event::Elsewhere(LaneId(lane), held, Some(shared)));
@@ -199,10 +205,10 @@ impl Driver {
         self.0.borrow().core.first(LaneId(lane))
     }
 
-    /// Slots of one lane. Infinite where only the common limit counts.
-    #[wasm_bindgen(getter, js_name = perLane)]
-    pub fn per_lane(&self) -> f64 {
-        self.0.borrow().core.per_lane().map_or(f64::INFINITY, f64::from)
+    /// Slots of a lane now. Infinite where only the common limit counts.
+    #[wasm_bindgen(js_name = limitOf)]
+    pub fn limit_of(&self, lane: u32) -> f64 {
+        self.0.borrow().core.limit_of(LaneId(lane)).map_or(f64::INFINITY, f64::from)
     }
 
     /// Calls waiting.

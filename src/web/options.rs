@@ -62,7 +62,7 @@ pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
 
 /// The options of `createQueue`.
 pub(super) fn queue_options(options: &JsValue) -> Checked<Config> {
-    let mut config = Config { per_lane: None, ..Config::default() };
+    let mut config = Config::for_tasks();
     let known = ["concurrency", "perKey", "highWater", "strategy", "aging"];
     let options = Fields::of("", "options", options, &known)?;
     options.number("perKey", |value| config.set_per_key(value))?;

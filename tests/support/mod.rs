@@ -507,7 +507,7 @@ impl World {
         if self.calls[number].attempt != attempt || stage == Stage::Waiting {
             return self.tell(Event::Woke);
         }
-        let event = body.map_or(Event::Settled(id, Outcome::Failed), |body| Event::Headers(id, body));
+        let event = body.map_or(Event::Settled(id, Outcome::Failed), |body| Event::Headers(id, body, 200));
         if stage != Stage::Sent {
             // Its caller has gone, or its time was up.
             return self.tell_of(number, event);
@@ -826,6 +826,7 @@ fn any_config(rng: &mut Rng) -> Config {
     let demote_after = [None, Some(MS * 50), Some(MS * 2_000), Some(MS * 5_000)];
     Config {
         per_lane: [None, Some(1), Some(2), Some(6)][rng.usize(..4)],
+        adaptive: false,
         concurrency: [None, Some(1), Some(4), Some(10), Some(64)][rng.usize(..5)],
         high_water: [None, None, Some(0), Some(5), Some(40)][rng.usize(..5)],
         strategy: if rng.bool() { Strategy::Reject } else { Strategy::DropLowest },
