@@ -2,6 +2,7 @@ import type { Refusal } from './errors.js';
 import { onTrap, poison } from './load.js';
 import type { Sharer, Want } from './page.js';
 import type { Driver } from './pkg/sixlane.js';
+import { isMultiplexed } from './protocols.js';
 
 /** A call as the engine knows it: an id while the core has it, and the key of its lane. */
 export interface Call {
@@ -32,6 +33,8 @@ export interface Terms {
   repeatable?: boolean;
   untilHeaders?: boolean;
   immediate?: boolean;
+  /** What the origin of its lane speaks, if that is known. */
+  protocol?: string | undefined;
   total?: number;
   attempt?: number;
   arrived?: number;
@@ -55,6 +58,8 @@ export class Engine<C extends Call> implements Sharer {
   readonly #calls: (C | undefined)[] = [];
   readonly #lanes = new Map<string, number>();
   readonly #keys: string[] = [];
+  /** What the core was told of each lane's origin. */
+  readonly #protocols: (string | undefined)[] = [];
   readonly #touched = new Set<string>();
   readonly #forgetTrap: () => void;
   #known = 0;
@@ -75,7 +80,7 @@ export class Engine<C extends Call> implements Sharer {
     const { key } = call;
     const flags =
       (terms.emergency ? 1 : 0) | (terms.repeatable ? 2 : 0) | (terms.untilHeaders ? 4 : 0) | (terms.immediate ? 8 : 0);
-    const { priority, total = Number.NaN, attempt = Number.NaN, arrived = Number.NaN } = terms;
+    const { priority, protocol, total = Number.NaN, attempt = Number.NaN, arrived = Number.NaN } = terms;
     // Written out, and not through `#enter`: this and `settled` are what every task of a queue pays for.
     if (!this.#dead) {
       try {
@@ -88,6 +93,7 @@ export class Engine<C extends Call> implements Sharer {
           this.#touched.add(key);
           this.#host.opened();
         }
+        if (protocol !== undefined) this.#tellProtocol(lane, protocol);
         call.id = this.#driver.submit(lane, priority, flags, total, attempt, arrived);
         this.#calls[call.id >>> 0] = call;
         this.#touched.add(key);
@@ -102,9 +108,23 @@ export class Engine<C extends Call> implements Sharer {
   }
 
   /** Whether the call still holds its slot, so that the end of its body must be told. */
-  headers(call: C, length: number): boolean {
+  headers(call: C, length: number, status: number): boolean {
     this.#touched.add(call.key);
-    return this.#enter(() => this.#driver.headers(call.id, length)) ?? false;
+    return this.#enter(() => this.#driver.headers(call.id, length, status)) ?? false;
+  }
+
+  /** What the origin of a lane was seen to speak. */
+  setProtocol(key: string, protocol: string): void {
+    const lane = this.#lanes.get(key);
+    if (lane === undefined) return;
+    this.#touched.add(key);
+    this.#enter(() => this.#tellProtocol(lane, protocol));
+  }
+
+  #tellProtocol(lane: number, protocol: string): void {
+    if (this.#protocols[lane] === protocol) return;
+    this.#protocols[lane] = protocol;
+    this.#driver.protocol(lane, isMultiplexed(protocol));
   }
 
   reading(call: C): void {
@@ -187,15 +207,23 @@ export class Engine<C extends Call> implements Sharer {
     const status = this.#into(() => this.#driver.status() as RawStatus);
     if (!status) return undefined;
     const { lanes, ...figures } = status;
-    return { ...figures, lanes: lanes.map(({ id, ...lane }) => ({ key: this.#keys[id] ?? '', ...lane })) };
+    return {
+      ...figures,
+      lanes: lanes.map(({ id, ...lane }) => ({
+        key: this.#keys[id] ?? '',
+        protocol: this.#protocols[id] ?? null,
+        ...lane,
+      })),
+    };
   }
 
   keys(): Iterable<string> {
     return this.#lanes.keys();
   }
 
-  get perLane(): number {
-    return this.#into(() => this.#driver.perLane) ?? 0;
+  limitOf(key: string): number {
+    const lane = this.#lanes.get(key);
+    return lane === undefined ? 0 : (this.#into(() => this.#driver.limitOf(lane)) ?? 0);
   }
 
   running(key: string): number {
@@ -309,6 +337,7 @@ export class Engine<C extends Call> implements Sharer {
       this.#lanes.delete(key);
       this.#touched.delete(key);
       delete this.#keys[subject];
+      delete this.#protocols[subject];
       return;
     }
     const call = this.#calls[subject >>> 0];
@@ -348,5 +377,5 @@ interface RawStatus extends Figures {
   lanes: (LaneFigures & { id: number })[];
 }
 export interface CoreStatus extends Figures {
-  lanes: (LaneFigures & { key: string })[];
+  lanes: (LaneFigures & { key: string; protocol: string | null })[];
 }

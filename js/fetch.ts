@@ -6,6 +6,7 @@ import { bodyLength, describe, type Flight, times } from './flight.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
 import { nativeFetch, page } from './page.js';
+import { onProtocol, protocolOf } from './protocols.js';
 import { compileRoutes, type Routing } from './routes.js';
 import { balance, join, leave, replace } from './share.js';
 import { Starting } from './starting.js';
@@ -73,6 +74,7 @@ class Instance {
   #clearReason: unknown;
   #leaving = false;
   #closed = false;
+  readonly #stopLearning: () => void;
   readonly #onPage = ({ type }: Event): void => {
     this.#leaving = type === 'pagehide';
   };
@@ -100,6 +102,7 @@ class Instance {
     }
     globalThis.addEventListener?.('pagehide', this.#onPage);
     globalThis.addEventListener?.('pageshow', this.#onPage);
+    this.#stopLearning = onProtocol((origin, protocol) => this.#engine?.setProtocol(origin, protocol));
   }
 
   fetch(input: RequestInfo | URL, init: RequestInit | null | undefined, emergency: boolean): Promise<Response> {
@@ -125,13 +128,15 @@ class Instance {
       return Promise.reject(error);
     }
     if (request.signal.aborted) return Promise.reject(request.signal.reason);
+    const { origin } = new URL(request.url);
     return new Promise((resolve, reject) => {
       const flight: Flight = {
         id: -1,
         request,
         windowless: init?.window === null,
         lane,
-        key: typeof lane?.key === 'string' ? lane.key : new URL(request.url).origin,
+        origin,
+        key: typeof lane?.key === 'string' ? lane.key : origin,
         arrived: performance.now(),
         source: init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
         priority: priorityValue(lane?.priority) ?? LEVELS.normal,
@@ -144,6 +149,7 @@ class Instance {
         settle: { resolve, reject },
         onAbort: undefined,
         length: -2,
+        status: 0,
         reading: false,
       };
       this.#onAbort(flight, () => this.#over(flight, Outcome.cancelled, request.signal.reason));
@@ -162,9 +168,9 @@ class Instance {
       cancelled: rest.cancelled + this.#early.cancelled,
       mode: this.#mode,
       reason: this.#reason,
-      origins: lanes.map(({ key, limit, running, queued }) => {
+      origins: lanes.map(({ key, protocol, limit, running, queued }) => {
         const slots = limit ?? Number.POSITIVE_INFINITY;
-        return { key, limit: slots, running, queued, utilization: running / slots };
+        return { key, protocol, limit: slots, running, queued, utilization: running / slots };
       }),
     };
   }
@@ -194,6 +200,7 @@ class Instance {
     this.#closed = true;
     globalThis.removeEventListener?.('pagehide', this.#onPage);
     globalThis.removeEventListener?.('pageshow', this.#onPage);
+    this.#stopLearning();
     const reason = new SixlaneError('closed');
     const flights = [...(this.#engine?.calls() ?? []), ...(this.#starting?.flights ?? []), ...this.#bodies];
     // Waiting ones first: none is to start in a slot that another one leaves.
@@ -276,7 +283,7 @@ class Instance {
   }
 
   /** @throws RangeError or TypeError for what a call says under `lane` */
-  #terms({ lane, request, stage, arrived }: Flight): Terms {
+  #terms({ lane, request, origin, stage, arrived }: Flight): Terms {
     const [priority = Number.NaN, emergency, total, attempt, headers] =
       lane === undefined ? [] : (loaded()?.readLane(lane) ?? []);
     const { method, keepalive } = request;
@@ -289,6 +296,7 @@ class Instance {
       repeatable: (method === 'GET' || method === 'HEAD') && !hurried,
       untilHeaders: headers === 1,
       immediate: stage !== 'waiting' || hurried,
+      protocol: protocolOf(origin),
       // They are for what comes before the headers.
       total: (stage === 'body' ? undefined : total) ?? Number.NaN,
       attempt: (stage === 'body' ? undefined : attempt) ?? Number.NaN,
@@ -360,6 +368,7 @@ class Instance {
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
+    flight.status = watchable ? response.status : 0;
     const holds = this.#engine ? this.#hold(this.#engine, flight) : this.#starting?.has(flight) && flight.length !== -1;
     // Some bodies go on without a slot.
     const goesOn = holds || flight.length === -3 || (flight.length !== -1 && flight.lane?.slot === 'headers');
@@ -387,7 +396,7 @@ class Instance {
 
   /** Tells the core that the headers are there. Whether the body still holds a slot. */
   #hold(engine: Engine<Flight>, flight: Flight): boolean {
-    const holds = engine.headers(flight, flight.length);
+    const holds = engine.headers(flight, flight.length, flight.status);
     if (!holds) engine.forget(flight);
     else if (flight.reading) engine.reading(flight);
     return holds;

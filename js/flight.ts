@@ -9,6 +9,7 @@ type Stage = 'waiting' | 'sent' | 'body' | 'over';
 /** One call of fetch, from its arguments to the end of its body. */
 export interface Flight extends Call {
   readonly request: Request;
+  readonly origin: string;
   /** `window: null` in `init`, which a Request does not tell. */
   readonly windowless: boolean;
   readonly lane: LaneInit | undefined;
@@ -27,8 +28,9 @@ export interface Flight extends Call {
   /** Gone once the promise is settled: its value must not be kept alive from here. */
   settle: { resolve(response: Response): void; reject(reason: unknown): void } | undefined;
   onAbort: (() => void) | undefined;
-  /** What the headers said of the body, and whether anybody reads it, for the core when it starts after them. */
+  /** What the headers said, and whether anybody reads it, for the core when it starts after them. */
   length: number;
+  status: number;
   reading: boolean;
 }
 

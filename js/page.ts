@@ -18,8 +18,8 @@ export interface Sharer {
   keys(): Iterable<string>;
   /** Those of them in which something may have changed since it was last asked. */
   touched(): readonly string[];
-  /** Slots of one origin that this scheduler has by its own options. */
-  readonly perLane: number;
+  /** Slots of that origin that this scheduler has by its own options. */
+  limitOf(key: string): number;
   /** Slots of that origin that it holds now. */
   running(key: string): number;
   /** The first call that waits there. */

@@ -42,7 +42,7 @@ function balanceKeys(keys: readonly string[]): void {
 }
 
 function balanceKey(sharers: readonly Sharer[], key: string): void {
-  const shared = Math.max(...sharers.map(({ perLane }) => perLane));
+  const shared = Math.max(...sharers.map((sharer) => sharer.limitOf(key)));
   const firsts = new Map(sharers.map((sharer) => [sharer, sharer.first(key)]));
   // Who is left the next slot is told last: by then the others know that it is kept from them.
   const order = sharers.toSorted(

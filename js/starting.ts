@@ -19,7 +19,7 @@ interface Lane {
 
 /** Who goes while there is no core: the most urgent first, within the six of an origin. */
 export class Starting implements Sharer {
-  readonly perLane: number;
+  readonly #perOrigin: number;
   readonly #send: (flight: Flight) => void;
   readonly #flights = new Set<Flight>();
   readonly #lanes = new Map<string, Lane>();
@@ -30,7 +30,7 @@ export class Starting implements Sharer {
 
   constructor(perOrigin: unknown, send: (flight: Flight) => void) {
     // Whether the option is right, the module will say; it is not to be exceeded before.
-    this.perLane = typeof perOrigin === 'number' && perOrigin >= 1 ? Math.min(perOrigin, PER_ORIGIN) : PER_ORIGIN;
+    this.#perOrigin = typeof perOrigin === 'number' && perOrigin >= 1 ? Math.min(perOrigin, PER_ORIGIN) : PER_ORIGIN;
     this.#send = send;
   }
 
@@ -76,6 +76,10 @@ export class Starting implements Sharer {
     return keys;
   }
 
+  limitOf(): number {
+    return this.#perOrigin;
+  }
+
   running(key: string): number {
     return this.#lanes.get(key)?.running ?? 0;
   }
@@ -87,7 +91,7 @@ export class Starting implements Sharer {
     return {
       priority: urgency(first),
       since: first.arrived,
-      ready: !this.paused && lane.running < this.perLane,
+      ready: !this.paused && lane.running < this.#perOrigin,
     };
   }
 
@@ -126,7 +130,8 @@ export class Starting implements Sharer {
       oldestWait: Math.max(0, ...waits),
       lanes: [...this.#lanes].map(([key, { waiting, running }]) => ({
         key,
-        limit: this.perLane,
+        protocol: null,
+        limit: this.#perOrigin,
         queued: waiting.size,
         running,
       })),
@@ -147,7 +152,7 @@ export class Starting implements Sharer {
   }
 
   #fill(lane: Lane): void {
-    while (!this.paused && lane.running < this.perLane && lane.running + lane.held < lane.shared) {
+    while (!this.paused && lane.running < this.#perOrigin && lane.running + lane.held < lane.shared) {
       const first = mostUrgent(lane);
       if (!first) return;
       this.#start(first, lane);

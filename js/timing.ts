@@ -1,4 +1,5 @@
-/** Resource-timing entries as a sign that a body has ended. One observer for the page, and only while it is needed. */
+/** Resource-timing entries as a sign that a body has ended. */
+import { onResource } from './resources.js';
 
 /** The clock that entries are read from is rounded, in Firefox to a millisecond. */
 const ROUNDING = 1;
@@ -7,7 +8,7 @@ const ROUNDING = 1;
 const NEAR = 1000;
 
 const requests = new Map<string, Set<Timing>>();
-let observer: PerformanceObserver | undefined;
+let stop: (() => void) | undefined;
 
 /**
  * One request that was sent. Those whose end nobody asks for are remembered, too, as long as another one to the same
@@ -26,7 +27,10 @@ export class Timing {
     this.#sent = sent;
     const same = requests.get(this.#name) ?? new Set();
     requests.set(this.#name, same.add(this));
-    observe();
+    stop ??= onResource((entry) => {
+      // A body that broke off has an end time, too: its connection is free just the same.
+      if (entry.responseEnd > 0) Timing.match(entry);
+    });
   }
 
   /** Whether its entry has come. */
@@ -65,18 +69,7 @@ export class Timing {
     for (const request of requests.get(this.#name) ?? []) if (request.#watched) return;
     requests.delete(this.#name);
     if (requests.size > 0) return;
-    observer?.disconnect();
-    observer = undefined;
+    stop?.();
+    stop = undefined;
   }
-}
-
-function observe(): void {
-  if (observer || !globalThis.PerformanceObserver?.supportedEntryTypes?.includes('resource')) return;
-  observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries() as PerformanceResourceTiming[]) {
-      // A body that broke off has an end time, too: its connection is free just the same.
-      if (entry.responseEnd > 0) Timing.match(entry);
-    }
-  });
-  observer.observe({ type: 'resource' });
 }

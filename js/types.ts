@@ -101,10 +101,12 @@ interface CommonQueueOptions {
 
 export interface QueueOptions extends CommonQueueOptions {
   /**
-   * Requests under way to one origin: "auto", or a whole number from 1 to 1000. Browsers open six connections to an
-   * HTTP/1.1 origin; more than that only waits where no priority counts.
+   * Requests under way to one origin: a whole number from 1 to 1000, or "auto". That is 6 over HTTP/1.1, as many as
+   * browsers open connections: more would only wait where no priority counts. Where an origin is seen to speak HTTP/2 or
+   * HTTP/3, it begins with 24 and follows the measured round trips, from 6 to 100, and no more than 100 start in the
+   * first second.
    *
-   * @defaultValue "auto": 6
+   * @defaultValue "auto"
    */
   perOrigin?: number | 'auto';
 }
@@ -195,7 +197,9 @@ export interface Queue {
 export interface OriginStatus {
   /** The origin, or the `key` that calls named. */
   readonly key: string;
-  /** Slots it has. */
+  /** What it was last seen to speak, "http/1.1", "h2" or "h3"; null while unknown. */
+  readonly protocol: string | null;
+  /** Slots it has now. */
   readonly limit: number;
   readonly running: number;
   readonly queued: number;

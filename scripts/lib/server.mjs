@@ -8,7 +8,7 @@ export async function startServer(binary, args) {
   const child = await startChild(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ready = new Promise((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const address = /^sixlane demo: (http:\/\/\S+)$/.exec(line)?.[1];
+      const address = /^sixlane demo: (https?:\/\/\S+)$/.exec(line)?.[1];
       if (address) resolve(address);
       else console.log(line);
     });

@@ -30,7 +30,7 @@ use axum::{
 use crate::{answer::Refusal, control::Control, database::Database, stats::Stats};
 
 pub use crate::{
-    listen::{Listeners, serve},
+    listen::{Listeners, serve, tls},
     statics::Mount,
 };
 

@@ -1,11 +1,12 @@
-//! The listening side: two loopback sockets, HTTP/1.1, an orderly stop.
+//! The listening side: two loopback sockets, an orderly stop; HTTP/1.1, and behind TLS HTTP/2 for who asks for it.
 //!
-//! The rest of the server only knows a [`Router`]; another protocol is another file like this one.
+//! The rest of the server only knows a [`Router`].
 
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr},
     pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,18 +17,33 @@ use axum::{
 };
 use hyper::{
     body::Incoming,
-    server::conn::http1,
     service::{Service, service_fn},
 };
-use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
+    service::TowerToHyperService,
+};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer},
+};
 
 /// How long open answers may go on after the stop was asked for. An event stream would go on for ever.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// A client that connects and then says nothing of TLS is not waited for.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How often a free port is looked for on which both addresses can be had.
 const ATTEMPTS: u32 = 16;
@@ -96,8 +112,31 @@ impl Listeners {
     }
 }
 
+/// What TLS needs: a certificate of its own for the loopback names, made now, which nobody signed. Offers HTTP/2
+/// before HTTP/1.1.
+///
+/// # Errors
+///
+/// When the certificate cannot be made.
+pub fn tls() -> Result<TlsAcceptor, Box<dyn std::error::Error>> {
+    let names = ["localhost", "127.0.0.1", "::1"].map(String::from);
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names)?;
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.into()], key.into())?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
 /// Answers with `router` until `stop` is done, then lets open answers finish for a short while.
-pub async fn serve(listeners: Listeners, router: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listeners: Listeners,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -106,12 +145,17 @@ pub async fn serve(listeners: Listeners, router: Router, stop: impl Future<Outpu
             stream = listeners.accept() => {
                 // Small answers wait for nothing. A socket that refuses this is as good as gone.
                 let _ = stream.set_nodelay(true);
-                let router = router.clone();
-                let service = service_fn(move |request| answer(router.clone(), request));
-                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                let connection = graceful.watch(connection);
-                // An error here is a client that went away, or the connection that was to be closed.
-                connections.spawn(async move { drop(connection.await) });
+                let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
+                connections.spawn(async move {
+                    match tls {
+                        None => converse(stream, router, watcher).await,
+                        Some(tls) => {
+                            if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
+                                converse(stream, router, watcher).await;
+                            }
+                        }
+                    }
+                });
             }
             // Reaps what is done, or the set would grow with every connection.
             Some(_) = connections.join_next() => {}
@@ -122,6 +166,18 @@ pub async fn serve(listeners: Listeners, router: Router, stop: impl Future<Outpu
     drop(listeners);
     let _ = timeout(GRACE, graceful.shutdown()).await;
     connections.shutdown().await;
+}
+
+/// One connection, to its end.
+async fn converse<S>(stream: S, router: Router, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| answer(router.clone(), request));
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    // An error here is a client that went away, or the connection that was to be closed.
+    drop(watcher.watch(connection.into_owned()).await);
 }
 
 /// An error of the service is how hyper is told to close a connection with no answer.

@@ -19,6 +19,10 @@ struct Flags {
     #[arg(long, env = "SIXLANE_PORT", default_value_t = 8787)]
     port: u16,
 
+    /// Makes a certificate that nobody signed, and speaks HTTP/2 and HTTP/1.1 behind TLS.
+    #[arg(long, env = "SIXLANE_TLS")]
+    tls: bool,
+
     /// The database; `sqlite:path` makes and keeps a file.
     #[arg(long, env = "SIXLANE_DATABASE", value_name = "URL", default_value = IN_MEMORY)]
     database: String,
@@ -44,14 +48,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
-    let Flags { port, database, site, mounts } = flags;
+    let Flags { port, tls, database, site, mounts } = flags;
     // Before anything is said: a stop right after the ready line must already be an orderly one.
     let stop = stop_asked()?;
+    let tls = if tls { Some(sixlane_server::tls()?) } else { None };
     let router = build_router(&Config { database, site, mounts }).await?;
     let listeners =
         Listeners::bind(port).await.map_err(|error| format!("cannot use port {port}: {error}"))?;
-    writeln!(io::stdout(), "sixlane demo: http://127.0.0.1:{}/", listeners.port())?;
-    serve(listeners, router, stop).await;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    writeln!(io::stdout(), "sixlane demo: {scheme}://127.0.0.1:{}/", listeners.port())?;
+    serve(listeners, tls, router, stop).await;
     Ok(())
 }
 

@@ -24,11 +24,13 @@ export async function runBrowsers({ server: binary, only = PARTS, grep }) {
   try {
     for (const part of PARTS.filter((name) => only.includes(name))) {
       const start = performance.now();
-      const result = await (part === 'e2e' ? runE2e(server, grep) : runSuites(part, server, grep)).catch((error) => ({
-        passed: 0,
-        failed: 1,
-        failures: [{ title: `${part} could not run`, message: error.message, stack: error.stack }],
-      }));
+      const result = await (part === 'e2e' ? runE2e(server, binary, grep) : runSuites(part, server, grep)).catch(
+        (error) => ({
+          passed: 0,
+          failed: 1,
+          failures: [{ title: `${part} could not run`, message: error.message, stack: error.stack }],
+        }),
+      );
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       const skipped = result.skipped ? `, ${result.skipped} skipped` : '';
       console.log(`  ${result.title ?? part}: ${result.passed} ok, ${result.failed} not ok${skipped} (${seconds} s)`);
@@ -77,8 +79,12 @@ async function runSuites(name, server, grep) {
   }
 }
 
-/** Each file exports `default async function ({ launch, server, test })` and awaits `test(title, body)`. */
-async function runE2e(server, grep = '') {
+/**
+ * Each file exports `default async function ({ launch, server, startServer, test })` and awaits `test(title, body)`.
+ * `startServer(…flags)` starts one more, which the test closes.
+ */
+async function runE2e(server, binary, grep = '') {
+  const startServer = (...flags) => startSite(binary, ...flags);
   const result = { passed: 0, failed: 0, failures: [] };
   const attempt = async (title, body) => {
     try {
@@ -96,7 +102,7 @@ async function runE2e(server, grep = '') {
   for (const file of testFiles('e2e', '.test.mjs')) {
     await attempt(file, async () => {
       const { default: tests } = await import(`./e2e/${file}`);
-      await tests({ launch, server, test });
+      await tests({ launch, server, startServer, test });
     });
   }
   return result;

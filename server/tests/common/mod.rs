@@ -39,7 +39,7 @@ impl Demo {
         let router = build_router(&config).await.unwrap();
         let listeners = Listeners::bind(0).await.unwrap();
         let port = listeners.port();
-        let server = tokio::spawn(serve(listeners, router, std::future::pending()));
+        let server = tokio::spawn(serve(listeners, None, router, std::future::pending()));
         let client = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
         Self { port, client, server }
     }

@@ -17,7 +17,7 @@ export async function start() {
     chromiumSandbox: false, // It refuses to run as root, as containers do.
     args: ARGS,
   });
-  const context = await browser.newContext({ viewport: VIEWPORT });
+  const context = await browser.newContext({ viewport: VIEWPORT, ignoreHTTPSErrors: true });
   const page = await context.newPage();
   const protocol = await context.newCDPSession(page);
 

@@ -14,6 +14,7 @@ const PREFERENCES = {
 
 export async function start() {
   const browser = await puppeteer.launch({
+    acceptInsecureCerts: true, // That of our own server, which nobody signed.
     browser: 'firefox',
     protocol: 'webDriverBiDi',
     executablePath: program('firefox-esr', 'firefox'),

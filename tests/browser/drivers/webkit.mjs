@@ -15,7 +15,7 @@ export async function start() {
     const display = await startDisplay(children);
     const driver = await startDriver(children, display);
     const { sessionId, capabilities } = await command(driver, 'POST', '/session', {
-      capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': browserOptions() } },
+      capabilities: { alwaysMatch: { acceptInsecureCerts: true, 'webkitgtk:browserOptions': browserOptions() } },
     });
     const session = (method, path, body) => command(driver, method, `/session/${sessionId}${path}`, body);
     await session('POST', '/timeouts', { script: 300_000, pageLoad: 60_000, implicit: 0 });

@@ -558,6 +558,30 @@ describe('createFetch', () => {
     });
   });
 
+  it('learns what an origin speaks, where the browser lets it be seen, with no room in the timing buffer, too', async () => {
+    const other = `http://${otherHost}`;
+    const protocolOf = (key) => fetch.status().origins.find((one) => one.key === key)?.protocol;
+    await (await get(1)).text();
+    expect(protocolOf(location.origin), 'of the page itself').to.equal('http/1.1');
+    // Another copy has not seen what this one has.
+    const copy = await import(`/dist/index.js?copy=protocol`);
+    await copy.init();
+    performance.setResourceTimingBufferSize(0);
+    performance.clearResourceTimings();
+    fetch = copy.createFetch();
+    open.push(fetch);
+    try {
+      const ask = async (orders) => (await fetch(run.url('/api/data/1', orders, otherHost))).text();
+      for (let n = 0; n < 20; n += 1) await ask({ n });
+      expect(protocolOf(other), 'without Timing-Allow-Origin').to.equal(null);
+      for (let n = 0; protocolOf(other) === null; n += 1) await ask({ n, tao: 1 });
+      expect(protocolOf(other)).to.equal('http/1.1');
+      expect(fetch.status().origins.find((one) => one.key === other).limit).to.equal(6);
+    } finally {
+      performance.setResourceTimingBufferSize(250);
+    }
+  });
+
   it('takes nothing from a default by a route that leaves a word undefined', async () => {
     fetch = make({ timeout: 20, routes: [{ match: '/api/*', timeout: undefined }] });
     expect((await rejection(get(1, undefined, { delay: 60_000 }))).name).to.equal('TimeoutError');
