@@ -103,8 +103,7 @@ export interface QueueOptions extends CommonQueueOptions {
   /**
    * Requests under way to one origin: a whole number from 1 to 1000, or "auto". That is 6 over HTTP/1.1, as many as
    * browsers open connections: more would only wait where no priority counts. Where an origin is seen to speak HTTP/2 or
-   * HTTP/3, it begins with 24 and follows the measured round trips, from 6 to 100, and no more than 100 start in the
-   * first second.
+   * HTTP/3, it begins with 24 and follows the measured round trips, from 6 to 100.
    *
    * @defaultValue "auto"
    */

@@ -1,4 +1,5 @@
-// Runs benches/browser/NAME.mjs: `npm run bench -- NAME`. Such a file exports `async function run({ launch, server })`.
+// Runs benches/browser/NAME.mjs: `npm run bench -- NAME`. Such a file exports
+// `async function run({ launch, server, startServer })`; `startServer(…flags)` starts one more, which it closes.
 import { existsSync, readdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
@@ -23,7 +24,7 @@ await main(async () => {
   const server = await startSite(binary);
   try {
     const { run } = await import(pathToFileURL(at('benches/browser', `${name}.mjs`)));
-    await step(name, () => run({ launch, server }));
+    await step(name, () => run({ launch, server, startServer: (...flags) => startSite(binary, ...flags) }));
   } finally {
     await server.close();
   }

@@ -259,7 +259,7 @@ impl Scheduler {
         let facts = Facts { repeatable: call.repeatable, until_headers: call.until_headers };
         let arrived = call.arrived.unwrap_or(now).min(now);
         let id = if call.immediate {
-            self.queue.insert_running(lane, call.priority, facts, arrived, now)
+            self.queue.insert_running(lane, call.priority, facts, arrived)
         } else {
             self.queue.insert(lane, call.priority, facts, arrived)
         };
@@ -314,8 +314,7 @@ impl Scheduler {
     /// When to hand in [`Event::Woke`] if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        let deadline = self.deadlines.first().map(|&(at, _)| at);
-        deadline.into_iter().chain(self.queue.next_release()).min()
+        self.deadlines.first().map(|&(at, _)| at)
     }
 
     /// How many may run in all. `None`: no bound.
@@ -508,11 +507,10 @@ impl Scheduler {
             }
             self.time_is_up(id);
         }
-        self.queue.release_lanes(now);
         // Also where nothing may start: who is dropped, and what is counted, goes by priorities as they are now.
         self.queue.fade(now);
         if !self.paused {
-            while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency(now)) {
+            while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency()) {
                 self.begin(id, now);
                 self.announce(id);
             }
@@ -529,12 +527,12 @@ impl Scheduler {
     }
 
     /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
-    fn preempt_for_emergency(&mut self, now: Time) -> Option<CallId> {
+    fn preempt_for_emergency(&mut self) -> Option<CallId> {
         let blocked = self.queue.blocked_emergencies();
         let helped = blocked.filter_map(|(arrived, id, full)| Some((arrived, id, self.victim(full)?)));
         let (_, emergency, victim) = helped.min()?;
         self.preempt(victim);
-        self.queue.take(emergency, now)
+        self.queue.take(emergency)
     }
 
     /// Of those whose caller has nothing yet and that can be sent again: the youngest of the lowest level below high.

@@ -5,7 +5,6 @@
 
 use fastrand::Rng;
 use sixlane::limit::{CEILING, FLOOR};
-use sixlane::queue::{FIRST_STARTS, FIRST_TIME};
 use sixlane::{
     Action, Aging, Body, CallId, Config, Event, LaneId, Level, Outcome, Protocol, Scheduler, Submission, Time,
 };
@@ -50,7 +49,8 @@ struct Run {
     /// When each worker is free.
     workers: Vec<Time>,
     ends: BTreeSet<(Time, CallId, End)>,
-    starts: Vec<Time>,
+    /// The most that were under way.
+    most: u32,
     answers: Vec<Time>,
     limits: BTreeSet<u32>,
 }
@@ -71,7 +71,7 @@ impl Run {
             running: 0,
             workers: vec![Time::ZERO; workers as usize],
             ends: BTreeSet::new(),
-            starts: Vec::new(),
+            most: 0,
             answers: Vec::new(),
             limits: BTreeSet::new(),
         }
@@ -83,7 +83,7 @@ impl Run {
 
     fn start(&mut self, id: CallId) {
         self.running += 1;
-        self.starts.push(self.now);
+        self.most = self.most.max(self.running);
         // No less than most of it, and a long tail.
         let jitter = 0.7 - 0.3 * (1.0 - self.rng.f64()).ln();
         let slow = if self.rng.bool() { self.slow } else { 1 };
@@ -174,7 +174,7 @@ fn run(config: &Config, origin: Origin, trip: Duration, seed: u64) -> Run {
 /// What the best of all fixed limits gets through after three seconds.
 fn best(origin: Origin, trip: Duration, seed: u64) -> (usize, u32) {
     let through = |limit| run(&fixed(limit), origin, trip, seed).answers_after(Time::ZERO.after(FOUND));
-    [6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 65, 80, 100]
+    [6, 8, 11, 15, 20, 28, 40, 55, 75, 100]
         .map(|limit| (through(limit), limit))
         .into_iter()
         .max()
@@ -201,7 +201,7 @@ fn it_finds_four_fifths_of_the_best_within_three_seconds() {
         Origin::Unavailable(40),
     ];
     for origin in origins {
-        for trip in [5, 20, 100, 300] {
+        for trip in [5, 50, 300] {
             // Nobody finds in three seconds what takes as long to be answered once.
             if matches!(origin, Origin::Thrashes(most) if most < 10.0) && trip > 100 {
                 continue;
@@ -215,18 +215,9 @@ fn it_finds_four_fifths_of_the_best_within_three_seconds() {
                 "{which}: {got} answers, {most} with the best limit, {limit}; limits {:?}",
                 own.limits
             );
+            assert!(own.most <= CEILING, "{which}: {} at once", own.most);
             assert!(own.limits.iter().all(|limit| (FLOOR..=CEILING).contains(limit)), "{which}");
         }
-    }
-}
-
-#[test]
-fn no_more_than_a_hundred_start_in_the_first_second_once_the_connection_is_shared() {
-    for trip in [1, 5, 20, 100] {
-        let run = run(&adaptive(), Origin::Workers(1_000), MS * trip, 1);
-        let first = run.starts.iter().filter(|&&at| at < Time::ZERO.after(FIRST_TIME)).count();
-        assert!(first <= FIRST_STARTS as usize, "{first} at {trip} ms");
-        assert!(run.starts.len() > 3 * FIRST_STARTS as usize, "and then it goes on: {}", run.starts.len());
     }
 }
 

@@ -152,12 +152,6 @@ impl Order for Fading {
     }
 }
 
-/// Starts of a lane that count as its first ones: a connection that is new takes no more at once than it can.
-pub const FIRST_STARTS: u32 = 100;
-
-/// How long they are counted.
-pub const FIRST_TIME: Duration = Duration::from_secs(1);
-
 #[derive(Debug)]
 struct Lane {
     best: Heap<Best>,
@@ -169,9 +163,6 @@ struct Lane {
     adaptive: Option<AdaptiveLimit>,
     /// And whether they do.
     multiplexed: bool,
-    /// When its first call started, and how many did in the time after that.
-    born: Option<Time>,
-    first_starts: u32,
     /// Slots that others outside hold of the same origin, and how many there are for all together.
     elsewhere: u32,
     shared: Option<u32>,
@@ -189,11 +180,6 @@ impl Lane {
     fn slots(&self) -> Option<u32> {
         let adaptive = self.adaptive.as_ref().filter(|_| self.multiplexed);
         adaptive.map_or(self.limit, |adaptive| Some(adaptive.get()))
-    }
-
-    /// Six at once are no rush, however many there are in a second.
-    fn is_held(&self) -> bool {
-        self.multiplexed && self.first_starts >= FIRST_STARTS
     }
 }
 
@@ -270,8 +256,6 @@ pub struct Queue {
     /// How many emergencies wait. A lane's first call is one if any of its calls is.
     emergencies: u32,
     last_arrival: Time,
-    /// Lanes that had all their first starts, and when that time is over. Few, and not for long.
-    held: Vec<(Time, u32)>,
     per_lane: Option<u32>,
     adaptive: bool,
     concurrency: Option<u32>,
@@ -298,7 +282,6 @@ impl Queue {
             worst: Heap::default(),
             emergencies: 0,
             last_arrival: Time::ZERO,
-            held: Vec::new(),
             per_lane: config.per_lane,
             adaptive: config.adaptive,
             concurrency: config.concurrency,
@@ -320,8 +303,6 @@ impl Queue {
             limit: self.per_lane,
             adaptive: self.adaptive.then(AdaptiveLimit::default),
             multiplexed: false,
-            born: None,
-            first_starts: 0,
             elsewhere: 0,
             shared: None,
             starts: 0,
@@ -381,10 +362,9 @@ impl Queue {
         priority: Priority,
         facts: Facts,
         arrived: Time,
-        now: Time,
     ) -> CallId {
         let id = self.admit(lane, priority, facts, arrived);
-        self.hold(id.index, now);
+        self.hold(id.index);
         id
     }
 
@@ -439,13 +419,13 @@ impl Queue {
         if !emergency {
             self.count_start(lane, index, contested);
         }
-        Some(self.start(index, now))
+        Some(self.start(index))
     }
 
     /// Starts this waiting call, whatever the limits say. `None` when it does not wait.
-    pub fn take(&mut self, id: CallId, now: Time) -> Option<CallId> {
+    pub fn take(&mut self, id: CallId) -> Option<CallId> {
         let index = self.find(id).filter(|&index| self.entries[index as usize].waits())?;
-        Some(self.start(index, now))
+        Some(self.start(index))
     }
 
     fn is_turn_of_all(&self) -> bool {
@@ -469,36 +449,10 @@ impl Queue {
         }
     }
 
-    fn start(&mut self, index: u32, now: Time) -> CallId {
+    fn start(&mut self, index: u32) -> CallId {
         self.leave(index);
-        self.hold(index, now);
+        self.hold(index);
         self.id_of(index)
-    }
-
-    /// Counts the first starts of a lane, which is held when it has had them all.
-    fn count_first(&mut self, index: u32, now: Time) {
-        let lane = &mut self.lanes[index as usize];
-        let until = lane.born.get_or_insert(now).after(FIRST_TIME);
-        if now < until {
-            lane.first_starts += 1;
-            if lane.first_starts == FIRST_STARTS {
-                self.held.push((until, index));
-            }
-        }
-    }
-
-    /// When the first of the held lanes is let go.
-    pub fn next_release(&self) -> Option<Time> {
-        self.held.iter().map(|&(until, _)| until).min()
-    }
-
-    /// Lets those lanes go whose time has come.
-    pub fn release_lanes(&mut self, now: Time) {
-        while let Some(at) = self.held.iter().position(|&(until, _)| until <= now) {
-            let (_, lane) = self.held.swap_remove(at);
-            self.lanes[lane as usize].first_starts = 0;
-            self.refresh(lane);
-        }
     }
 
     /// Puts a running call back where it was, with its age.
@@ -739,7 +693,6 @@ impl Queue {
     fn has_slot(&self, lane: u32) -> bool {
         let lane = &self.lanes[lane as usize];
         lane.slots().is_none_or(|limit| lane.running < limit)
-            && (!lane.is_held() || self.has_emergency(lane))
     }
 
     /// An emergency is its lane's first if any is there.
@@ -785,11 +738,8 @@ impl Queue {
         self.refresh(lane);
     }
 
-    fn hold(&mut self, index: u32, now: Time) {
+    fn hold(&mut self, index: u32) {
         let lane = self.entries[index as usize].lane;
-        if self.adaptive {
-            self.count_first(lane, now);
-        }
         self.lanes[lane as usize].running += 1;
         self.running += 1;
         self.level_count(index).running += 1;
