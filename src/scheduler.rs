@@ -4,6 +4,7 @@ use crate::config::{Config, Strategy};
 use crate::priority::{Level, Priority};
 use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue, Want};
 use crate::time::Time;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -529,7 +530,12 @@ impl Scheduler {
     /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
     fn preempt_for_emergency(&mut self) -> Option<CallId> {
         let blocked = self.queue.blocked_emergencies();
-        let helped = blocked.filter_map(|(arrived, id, full)| Some((arrived, id, self.victim(full)?)));
+        // Where nobody at all gives a slot up, no lane need be asked; and all that the common limit holds up get the same.
+        let any = LazyCell::new(|| self.victim(None));
+        let helped = blocked.filter_map(|(arrived, id, full)| {
+            let victim = any.and_then(|any| if full.is_some() { self.victim(full) } else { Some(any) });
+            Some((arrived, id, victim?))
+        });
         let (_, emergency, victim) = helped.min()?;
         self.preempt(victim);
         self.queue.take(emergency)
@@ -935,5 +941,20 @@ mod tests {
         let helped = rig.core.submit(Submission::new(other, Priority::EMERGENCY), at(1));
         assert_eq!(rig.actions(), [Action::Preempt(low), Action::Start(helped, Level::Critical)]);
         assert!(rig.core.waits(hopeless));
+    }
+
+    #[test]
+    fn what_the_common_limit_holds_up_is_helped_from_any_lane_what_its_lane_holds_up_is_not() {
+        let mut rig = Rig::new(|config| (config.per_lane, config.concurrency) = (Some(1), Some(2)));
+        rig.get(Level::High);
+        let [other, third] = [0, 1].map(|_| rig.core.open_lane());
+        let low = Submission { repeatable: true, ..Submission::new(other, Level::Low.into()) };
+        let low = rig.core.submit(low, at(0));
+        let hopeless = rig.emergency();
+        rig.actions();
+        let [helped, late] =
+            [1, 2].map(|time| rig.core.submit(Submission::new(third, Priority::EMERGENCY), at(time)));
+        assert_eq!(rig.actions(), [Action::Preempt(low), Action::Start(helped, Level::Critical)]);
+        assert!(rig.core.waits(hopeless) && rig.core.waits(late), "nobody else gives a slot up");
     }
 }
