@@ -242,9 +242,11 @@ pub struct Want {
 #[derive(Debug)]
 pub struct Queue {
     entries: Vec<Entry>,
-    /// The first entry without a call; `lane` of each names the next. A list of its own would be four bytes
-    /// more for a waiting call that has the place of an ended one.
+    /// The first entry without a call, and the last; `lane` of each names the next. A list of its own would be four
+    /// bytes more for a waiting call that has the place of an ended one. The first to end is the first to be used
+    /// again, so that ids repeat as late as they can.
     free: u32,
+    last_free: u32,
     lanes: Vec<Lane>,
     free_lanes: Vec<u32>,
     /// Lanes that have a call waiting and a slot to give.
@@ -274,6 +276,7 @@ impl Queue {
         Self {
             entries: Vec::new(),
             free: NOWHERE,
+            last_free: NOWHERE,
             lanes: Vec::new(),
             free_lanes: Vec::new(),
             ready_best: Heap::default(),
@@ -473,7 +476,13 @@ impl Queue {
         }
         let entry = &mut self.entries[index as usize];
         entry.generation |= Entry::FREE;
-        entry.lane = std::mem::replace(&mut self.free, index);
+        entry.lane = NOWHERE;
+        let last = std::mem::replace(&mut self.last_free, index);
+        if self.free == NOWHERE {
+            self.free = index;
+        } else {
+            self.entries[last as usize].lane = index;
+        }
         true
     }
 
@@ -825,9 +834,22 @@ mod tests {
         let [a, b, c] = [0, 1, 2].map(|_| add(&mut queue));
         assert!(queue.remove(a) && queue.remove(c));
         let indices = [0, 1, 2].map(|_| add(&mut queue).index);
-        assert_eq!(indices, [c.index, a.index, 3]);
+        assert_eq!(indices, [a.index, c.index, 3], "the longest unused first");
         assert!(queue.contains(b) && !queue.contains(a) && !queue.contains(c));
         assert_eq!(queue.waiting(), 4);
+    }
+
+    #[test]
+    fn an_id_does_not_repeat_before_every_free_place_was_used_as_often_as_ids_allow() {
+        let (mut queue, lane) = queue(|_| {});
+        let add = |queue: &mut Queue| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        let [a, b] = [0, 1].map(|_| add(&mut queue));
+        assert!(queue.remove(a) && queue.remove(b));
+        for use_of_place in 2..2 * CallId::GENERATIONS {
+            let id = add(&mut queue);
+            assert!(id != a && queue.remove(id), "use {use_of_place}");
+        }
+        assert_eq!([0, 1].map(|_| add(&mut queue)), [a, b]);
     }
 
     #[test]
