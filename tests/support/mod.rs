@@ -33,6 +33,8 @@ enum Happening {
     Resumed,
     Cleared,
     ConcurrencyChanged(Option<u32>),
+    /// Others outside hold so many of an origin's slots, of so many for all together.
+    OthersHold(usize, u32, Option<u32>),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -89,11 +91,12 @@ pub(crate) struct Seen {
     pub faded: u32,
     pub above_lowered_concurrency: u32,
     pub immediate: u32,
+    pub kept_out_by_others: u32,
 }
 
 impl Seen {
     /// Each by name.
-    pub(crate) const fn all(&self) -> [(&'static str, u32); 15] {
+    pub(crate) const fn all(&self) -> [(&'static str, u32); 16] {
         [
             ("aborted while waiting", self.aborted_waiting),
             ("aborted when sent", self.aborted_sent),
@@ -110,6 +113,7 @@ impl Seen {
             ("faded", self.faded),
             ("ran above a lowered concurrency", self.above_lowered_concurrency),
             ("immediate", self.immediate),
+            ("kept out by others outside", self.kept_out_by_others),
         ]
     }
 
@@ -130,6 +134,7 @@ impl Seen {
         self.faded += other.faded;
         self.above_lowered_concurrency += other.above_lowered_concurrency;
         self.immediate += other.immediate;
+        self.kept_out_by_others += other.kept_out_by_others;
     }
 }
 
@@ -154,6 +159,8 @@ pub(crate) struct World {
     /// The shell's table: which lane an origin has, while it has one.
     lane_of: Vec<Option<LaneId>>,
     open_lanes: BTreeSet<LaneId>,
+    /// Of open lanes that are shared: slots that others hold, of how many for all together.
+    shared: BTreeMap<LaneId, (u32, u32)>,
     /// Ties break by sequence number.
     future: BTreeMap<(Time, u64), Happening>,
     sequence: u64,
@@ -210,6 +217,7 @@ impl World {
             lane_of: vec![None; origins.len()],
             origins,
             open_lanes: BTreeSet::new(),
+            shared: BTreeMap::new(),
             future: BTreeMap::new(),
             sequence: 0,
             calls: Vec::new(),
@@ -295,8 +303,8 @@ impl World {
         }
     }
 
-    /// Somebody who pauses, clears and turns knobs. A pause ends, and some concurrency stays, or nothing
-    /// could come to rest.
+    /// Somebody who pauses, clears and turns knobs, and others who share origins. A pause ends, the others leave, and
+    /// some concurrency stays, or nothing could come to rest.
     fn schedule_operator(&mut self) {
         for _ in 0..self.rng.u32(0..4) {
             let wait = self.millis((0, 20_000));
@@ -311,6 +319,13 @@ impl World {
                 _ => Happening::ConcurrencyChanged(Some(self.rng.u32(1..12))),
             };
             self.later(wait, happening);
+        }
+        for _ in 0..self.rng.u32(0..6) {
+            let origin = self.rng.usize(..self.origins.len());
+            let (held, shared) = (self.rng.u32(..7), self.rng.u32(1..8));
+            let (wait, stay) = (self.millis((0, 5_000)), self.millis((1, 8_000)));
+            self.later(wait, Happening::OthersHold(origin, held, Some(shared)));
+            self.later(wait + stay, Happening::OthersHold(origin, 0, None));
         }
     }
 
@@ -378,7 +393,32 @@ impl World {
                 }
                 self.tell(Event::Concurrency(limit));
             }
+            Happening::OthersHold(origin, held, shared) => {
+                // Of an origin without a lane the scheduler knows nothing. Waking for nothing is harmless.
+                match self.lane_of[origin] {
+                    Some(lane) => self.others_hold(lane, held, shared),
+                    None => self.tell(Event::Woke),
+                }
+            }
         }
+    }
+
+    fn others_hold(&mut self, lane: LaneId, held: u32, shared: Option<u32>) {
+        self.shared.remove(&lane);
+        self.shared.extend(shared.map(|shared| (lane, (held, shared))));
+        let in_lane = self.running(|call| call.lane == lane);
+        let waits =
+            |&number: &usize| self.calls[number].lane == lane && self.calls[number].stage == Stage::Waiting;
+        let has_slot = self.config.per_lane.is_none_or(|limit| in_lane < limit);
+        if has_slot && !self.leaves_room(lane, in_lane) && self.alive.iter().any(waits) {
+            self.seen.kept_out_by_others += 1;
+        }
+        self.tell(Event::Elsewhere(lane, held, shared));
+    }
+
+    /// Whether the others outside leave one slot more to a lane that holds so many.
+    fn leaves_room(&self, lane: LaneId, in_lane: u32) -> bool {
+        self.shared.get(&lane).is_none_or(|&(held, shared)| in_lane + held < shared)
     }
 
     fn tell(&mut self, event: Event) {
@@ -635,11 +675,15 @@ impl World {
             let before = if lane == swap.lane { swap.in_lane } else { 0 };
             let fits = self.config.per_lane.is_none_or(|limit| in_lane < limit.max(before));
             self.check(fits, || format!("pre-empted in another lane than the full one of {number}"));
+            let fits = in_lane < before || self.leaves_room(lane, in_lane);
+            self.check(fits, || format!("{number} got a slot that others hold, not the one of its lane"));
         } else {
             let fits = self.concurrency.is_none_or(|limit| running < limit);
             self.check(fits, || format!("started {number} beside {running}"));
             let fits = self.config.per_lane.is_none_or(|limit| in_lane < limit);
             self.check(fits, || format!("started {number} beside {in_lane} of its lane"));
+            let fits = self.leaves_room(lane, in_lane);
+            self.check(fits, || format!("started {number} beside {in_lane} and others outside"));
         }
         self.send(number);
     }
@@ -729,6 +773,7 @@ impl World {
         self.check(known, || format!("forgot {lane:?} that was not open"));
         let used = self.alive.iter().any(|&number| self.calls[number].lane == lane);
         self.check(!used, || format!("forgot {lane:?} that is in use"));
+        self.shared.remove(&lane);
         for known in &mut self.lane_of {
             known.take_if(|known| *known == lane);
         }
@@ -792,7 +837,8 @@ impl World {
             return;
         }
         for (lane, count) in by_lane {
-            let room = self.config.per_lane.is_none_or(|limit| count.running < limit);
+            let room = self.config.per_lane.is_none_or(|limit| count.running < limit)
+                && self.leaves_room(*lane, count.running);
             self.check(!room || count.queued == 0, || format!("{lane:?} waits with slots free: {count:?}"));
         }
     }
