@@ -155,7 +155,7 @@ async fn a_stop_ends_endless_answers() {
     let listeners = sixlane_server::Listeners::bind(0).await.unwrap();
     let url = format!("http://127.0.0.1:{}/api/events", listeners.port());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(sixlane_server::serve(listeners, router, async { drop(stopped.await) }));
+    let server = tokio::spawn(sixlane_server::serve(listeners, None, router, async { drop(stopped.await) }));
     let mut response = reqwest::get(&url).await.unwrap();
     assert!(response.chunk().await.unwrap().is_some());
     stop.send(()).unwrap();
