@@ -180,12 +180,22 @@ pub fn time_limit(option: &'static str, value: f64) -> Result<Option<Duration>, 
 
 /// A whole number from 1 up; infinity, and what is too large to be reached, is `None`.
 #[expect(clippy::cast_sign_loss, reason = "checked to be at least 1")]
-fn count(option: &'static str, value: f64) -> Result<Option<u32>, ConfigError> {
+pub(crate) fn count(option: &'static str, value: f64) -> Result<Option<u32>, ConfigError> {
     if value >= 1.0 && (value.is_infinite() || value.fract() == 0.0) {
         Ok((value < f64::from(u32::MAX)).then_some(value as u32))
     } else {
         Err(ConfigError { option, range: "a whole number from 1 up, or Infinity", value })
     }
+}
+
+/// Milliseconds above 0 that have an end.
+///
+/// # Errors
+/// Refused when they are not.
+pub(crate) fn milliseconds(option: &'static str, value: f64) -> Result<Duration, ConfigError> {
+    let range = "a number of milliseconds above 0";
+    let positive = Some(value).filter(|&value| value > 0.0);
+    positive.and_then(millis).ok_or(ConfigError { option, range, value })
 }
 
 /// Milliseconds that are known not to be negative; what is too long to be measured is `None`.

@@ -4,10 +4,12 @@
 //! events at the same times give the same actions. [`Scheduler`] is the facade; [`queue`] is the order.
 //! The shell for WebAssembly is `web`, which exists on that target alone.
 
+pub mod breaker;
 pub mod config;
 pub mod limit;
 pub mod priority;
 pub mod queue;
+pub mod rate;
 pub mod scheduler;
 pub mod time;
 
