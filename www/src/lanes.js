@@ -16,8 +16,8 @@ const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 /** What is in view: it moves with the time, page by page where motion is not wanted, and is all when it is over. */
 function view(record, now) {
-  const { startedAt, totalMs, over } = record;
-  if (over) return { from: startedAt, span: Math.max(totalMs, 1) };
+  const { startedAt, totalMs, scaleMs, over } = record;
+  if (over) return { from: startedAt, span: Math.max(totalMs, scaleMs, 1) };
   if (still.matches) return { from: startedAt + WINDOW * Math.floor((now - startedAt) / WINDOW), span: WINDOW };
   return { from: Math.max(startedAt, now - WINDOW), span: WINDOW };
 }

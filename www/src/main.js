@@ -108,7 +108,14 @@ async function runSide(one, values, records, job) {
   panel.drawEnd({ peak: stats?.peak, frames: frames.result() });
 }
 
-function conclude({ native, sixlane: ours }, job) {
+function conclude(records, job) {
+  const { native, sixlane: ours } = records;
+  const scaleMs = Math.max(...Object.values(records).map(({ totalMs }) => totalMs), 0);
+  for (const { side, panel } of sides) {
+    if (!records[side]) continue;
+    records[side].scaleMs = scaleMs;
+    panel.draw(records[side], performance.now());
+  }
   blocking.draw();
   if (job.cancelled) {
     verdict.textContent = 'Cancelled.';

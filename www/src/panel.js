@@ -71,6 +71,11 @@ export function createPanel(template, { title, kind, waiting }) {
     return { row, dd };
   }
 
+  function underWay(record) {
+    if (kind === 'sixlane') return `${record.lanesTaken()} of 6 slots taken`;
+    return `${number(record.made - record.ended)} in the browser`;
+  }
+
   function drawBar({ answered, refused, lost, planned }) {
     good.style.transform = `scaleX(${(answered + refused + lost) / planned})`;
     bad.style.transform = `scaleX(${(refused + lost) / planned})`;
@@ -123,11 +128,7 @@ export function createPanel(template, { title, kind, waiting }) {
       }
       write(parts.total, duration(over ? record.totalMs : now - record.startedAt));
       write(parts.remark, remark(record));
-      const inside = record.made - record.ended;
-      write(
-        parts.now,
-        kind === 'native' ? `${number(inside)} in the browser` : `${record.lanesTaken()} of 6 slots taken`,
-      );
+      write(parts.now, over ? `all of it: ${duration(Math.max(record.totalMs, record.scaleMs))}` : underWay(record));
       lanes.draw(record, now);
       drawLevels(record, waiting ? waiting() : record.pendingBy);
     },

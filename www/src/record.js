@@ -68,6 +68,8 @@ export function createRecord({ planned, value }) {
     spanCount: 0,
     startedAt: 0,
     totalMs: 0,
+    /** The time that its lanes are as wide as when it is over, where that is more: two runs are shown alike. */
+    scaleMs: 0,
     over: false,
     firstError: '',
 
