@@ -38,9 +38,11 @@ export function createChart(place) {
       ctx.stroke();
       ctx.font = `${12 * ratio}px system-ui, sans-serif`;
       ctx.textAlign = late ? 'right' : 'left';
-      ctx.textBaseline = 'top';
-      const row = side === 'sixlane' ? 0 : 1;
-      ctx.fillText(text, x + (late ? -6 : 6) * ratio, bbox.top + (2 + 16 * row) * ratio);
+      // The lines rise: an early mark has room above them, a late one below.
+      ctx.textBaseline = late ? 'bottom' : 'top';
+      const row = (side === 'sixlane' ? 0 : 16) * ratio;
+      const y = late ? bbox.top + bbox.height - 6 * ratio - row : bbox.top + 2 * ratio + row;
+      ctx.fillText(text, x + (late ? -6 : 6) * ratio, y);
     }
     ctx.restore();
   }
@@ -50,9 +52,13 @@ export function createChart(place) {
       width: place.clientWidth || 600,
       height: HEIGHT,
       legend: { show: false },
+      padding: [8, 16, 0, 0],
       cursor: { show: false },
       scales: { x: { time: false }, y: { range: (_, __, max) => [0, Math.max(max * 1.05, 10)] } },
-      axes: [axis(secondsOf), { ...axis(countOf), size: 60 }],
+      axes: [
+        { ...axis(secondsOf), size: 28 },
+        { ...axis(countOf), size: 60 },
+      ],
       series: [{}, line('Native fetch', 'neutral', 2), line('sixlane', 'accent', 2.5)],
       hooks: { draw: [drawMarks] },
     },

@@ -7,9 +7,9 @@ import { createPanel } from './panel.js';
 import { LEVELS } from './record.js';
 import { seenByServer, startRun, warmUp } from './run.js';
 import { SCENES, sceneOf } from './scenes/index.js';
-import { SLICE, turn } from './slices.js';
+import { SLICE, SLICE_MS, turn } from './slices.js';
 import { createTheme } from './theme.js';
-import { createFrameCount, createWatch } from './watch.js';
+import { createFrameCount, createWatch, DRAWING } from './watch.js';
 
 /** Frames from one drawing of the chart to the next: its lines move slowly. */
 const CHART_EVERY = 8;
@@ -71,7 +71,7 @@ function animate({ side, panel }, records, frames) {
     frames.tick(now);
     if (!still.matches || now - drawnAt >= CALM) {
       drawnAt = now;
-      watch.during('Drawing', () => {
+      watch.during(DRAWING, () => {
         const time = performance.now();
         record.sample(time);
         panel.draw(record, time);
@@ -99,22 +99,23 @@ async function runSide(one, values, records, job) {
   await run.done;
   // A turn of its own: the last answer should not pay for it.
   await turn();
-  watch.during('Drawing', () => panel.draw(run.record, performance.now()));
+  watch.during(DRAWING, () => panel.draw(run.record, performance.now()));
   await turn();
-  watch.during('Drawing', () => chart.draw(records, scene));
+  watch.during(DRAWING, () => chart.draw(records, scene));
   watch.phase('Other');
   // Also when this cannot be had, the run stands.
   const stats = await seenByServer(nativeFetch, run.tag).catch(() => undefined);
   panel.drawEnd({ peak: stats?.peak, frames: frames.result() });
 }
 
-function conclude(records, job) {
+async function conclude(records, job) {
   const { native, sixlane: ours } = records;
   const scaleMs = Math.max(...Object.values(records).map(({ totalMs }) => totalMs), 0);
   for (const { side, panel } of sides) {
     if (!records[side]) continue;
     records[side].scaleMs = scaleMs;
-    panel.draw(records[side], performance.now());
+    watch.during(DRAWING, () => panel.draw(records[side], performance.now()));
+    await turn();
   }
   blocking.draw();
   if (job.cancelled) {
@@ -154,7 +155,7 @@ async function runBoth(job) {
       if (job.cancelled) one.panel.reset('not run');
       else await runSide(one, values, records, job);
     }
-    conclude(records, job);
+    await conclude(records, job);
   } catch (error) {
     verdict.textContent = 'The run could not be made.';
     detail.textContent = String(error.message ?? error);
@@ -241,7 +242,8 @@ form.addEventListener('change', () => {
 cancelButton.addEventListener('click', () => running?.cancel());
 addEventListener('popstate', showScene);
 
-for (const node of document.querySelectorAll('[data-slice]')) node.textContent = String(SLICE);
+document.querySelector('[data-slice]').textContent = String(SLICE);
+document.querySelector('[data-slice-ms]').textContent = String(SLICE_MS);
 createTheme(document.querySelectorAll('input[name=theme]'));
 showScene();
 sixlane.ready.then(showMode);

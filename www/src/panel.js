@@ -8,31 +8,38 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** The five bars: how much of each level waits. Scaled, not sized: nothing is laid out again. */
-function createLevels(body) {
+/**
+ * The five bars: while it runs how much of each level waits, then how long an answer of it took. Scaled, not sized:
+ * nothing is laid out again.
+ */
+function createLevels(body, label) {
   const rows = LEVELS.map((level) => {
     const row = body.insertRow();
+    row.style.setProperty('--level', `var(--level-${level})`);
     const head = document.createElement('th');
     head.scope = 'row';
     head.textContent = level;
     row.append(head);
     const cells = Array.from({ length: 4 }, () => row.insertCell());
     const bar = document.createElement('i');
-    bar.style.background = `var(--level-${level})`;
     cells[0].className = 'level-bar';
     cells[0].append(bar);
     return { bar, waits: cells[1], answered: cells[2], median: cells[3], share: -1 };
   });
+
   return function draw(record, waiting) {
-    const most = Math.max(1, ...(record?.madeBy ?? []));
+    const over = record?.over ?? false;
+    const medians = over ? LEVELS.map((_, level) => record.median(level)) : [];
+    const most = over ? Math.max(record.scaleMs, record.totalMs) : Math.max(1, ...(record?.madeBy ?? []));
+    write(label, over ? 'Median time' : 'Waiting now');
     for (const [level, row] of rows.entries()) {
-      const share = record ? Math.min(1, waiting[level] / most) : 0;
+      const size = over ? medians[level] || 0 : (waiting?.[level] ?? 0);
+      const share = Math.min(1, size / most);
       if (share !== row.share) row.bar.style.transform = `scaleX(${share})`;
       row.share = share;
       write(row.waits, record ? number(waiting[level]) : COUNT);
       write(row.answered, record ? number(record.answeredBy[level]) : COUNT);
-      const median = record?.over ? record.median(level) : Number.NaN;
-      write(row.median, Number.isNaN(median) ? '–' : duration(median));
+      write(row.median, medians[level] > 0 ? duration(medians[level]) : '–');
     }
   };
 }
@@ -54,7 +61,7 @@ export function createPanel(template, { title, kind, waiting }) {
   const bar = root.querySelector('[role=progressbar]');
   const [good, bad] = bar.children;
   const lanes = createLanes(root.querySelector('canvas'), kind);
-  const drawLevels = createLevels(root.querySelector('tbody'));
+  const drawLevels = createLevels(root.querySelector('tbody'), parts.bars);
   let scene;
   let figures = [];
   root.dataset.kind = kind;
@@ -92,6 +99,7 @@ export function createPanel(template, { title, kind, waiting }) {
       parts.total = figure('Total time').dd;
       parts.peak = figure('Most at once at the server').dd;
       parts.rate = figure('Frames per second').dd;
+      parts.longest = figure('Longest frame').dd;
       this.reset('not run yet');
     },
 
@@ -102,7 +110,7 @@ export function createPanel(template, { title, kind, waiting }) {
       write(parts.state, state);
       write(parts.hero, '–');
       write(parts.caption, scene.heroCaption ?? 'until the critical answer');
-      for (const part of [parts.total, parts.peak, parts.rate]) write(part, '–');
+      for (const part of [parts.total, parts.peak, parts.rate, parts.longest]) write(part, '–');
       for (const { dd, row } of figures) {
         write(dd, '–');
         delete row.dataset.bad;
@@ -137,7 +145,8 @@ export function createPanel(template, { title, kind, waiting }) {
     drawEnd({ peak, frames }) {
       write(parts.peak, peak === undefined ? 'unknown' : number(peak));
       const { rate, longest } = frames;
-      write(parts.rate, Number.isNaN(rate) ? '–' : `${Math.round(rate)}, longest ${Math.round(longest)} ms`);
+      write(parts.rate, Number.isNaN(rate) ? '–' : String(Math.round(rate)));
+      write(parts.longest, Number.isNaN(rate) ? '–' : duration(longest));
       root.dataset.rate = String(rate);
     },
   };

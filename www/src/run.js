@@ -1,5 +1,5 @@
 import { createRecord, LEVELS, OUTCOME } from './record.js';
-import { SLICE, turn } from './slices.js';
+import { SLICE, SLICE_MS, turn } from './slices.js';
 
 /** So that neither side pays for opening the connections. */
 const WARM_UP = 6;
@@ -78,14 +78,16 @@ export function startRun({ side, scene, values, fetch, events, during }) {
   /** Calls `call(index, signal)` `count` times, in slices of one task each; resolves when all have settled. */
   async function inTurns(count, call) {
     const answers = [];
-    for (let from = 0; from < count; from += SLICE) {
+    while (answers.length < count) {
       await turn();
       if (cancelled) break;
       const slice = new AbortController();
       slices.push(slice);
       during(`Making ${side}’s calls`, () => {
-        for (let index = from; index < Math.min(count, from + SLICE); index += 1)
-          answers.push(call(index, slice.signal));
+        const last = Math.min(count, answers.length + SLICE);
+        const limit = performance.now() + SLICE_MS;
+        do answers.push(call(answers.length, slice.signal));
+        while (answers.length < last && performance.now() < limit);
       });
     }
     await Promise.all(answers);

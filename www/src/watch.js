@@ -3,6 +3,9 @@
 /** What the Long Tasks API calls long. */
 export const LONG = 50;
 
+/** The cause of what the page draws itself. */
+export const DRAWING = 'Drawing';
+
 /** Spans kept for the entries that come after them. */
 const KEPT = 256;
 
@@ -24,8 +27,10 @@ export function createWatch() {
     const end = startTime + duration;
     const shares = new Map();
     for (const { cause, from, to } of spans) {
-      const overlap = Math.min(end, to) - Math.max(startTime, from);
-      if (overlap > 0) shares.set(cause, (shares.get(cause) ?? 0) + overlap);
+      // A browser lays out and paints in the task that drew: what comes after a drawing is its share, too.
+      const until = cause === DRAWING && from < end ? end : to;
+      const overlap = Math.min(end, until) - Math.max(startTime, from);
+      if (from < end && to > startTime && overlap > 0) shares.set(cause, (shares.get(cause) ?? 0) + overlap);
     }
     const phase = phases.findLast(({ from }) => from <= end)?.name ?? 'Other';
     const [cause, share] = [...shares].sort(([, a], [, b]) => b - a)[0] ?? ['', 0];

@@ -2,9 +2,9 @@ import { CRITICAL, LEVELS, OUTCOME } from '../record.js';
 import { comparison, duration, number } from '../words.js';
 
 const MIXES = [
-  { id: 'page', label: 'A page: some of each', weights: [0, 5, 15, 20, 60] },
+  { id: 'page', label: 'Some of each', weights: [0, 5, 15, 20, 60] },
   { id: 'crowd', label: 'Background only', weights: [0, 0, 0, 0, 100] },
-  { id: 'even', label: 'All levels alike', weights: [20, 20, 20, 20, 20] },
+  { id: 'even', label: 'All alike', weights: [20, 20, 20, 20, 20] },
 ];
 
 /** Spreads the levels evenly over the calls: each time the one that is furthest behind its share. */
