@@ -110,10 +110,12 @@ async function runSide(one, values, records, job) {
 
 async function conclude(records, job) {
   const { native, sixlane: ours } = records;
-  const scaleMs = Math.max(...Object.values(records).map(({ totalMs }) => totalMs), 0);
+  const ended = Object.values(records);
+  const scaleMs = Math.max(0, ...ended.map(({ totalMs }) => totalMs));
+  const scaleMedian = Math.max(0, ...ended.map((record) => record.longestMedian()));
   for (const { side, panel } of sides) {
     if (!records[side]) continue;
-    records[side].scaleMs = scaleMs;
+    Object.assign(records[side], { scaleMs, scaleMedian });
     watch.during(DRAWING, () => panel.draw(records[side], performance.now()));
     await turn();
   }

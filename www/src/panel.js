@@ -30,7 +30,9 @@ function createLevels(body, label) {
   return function draw(record, waiting) {
     const over = record?.over ?? false;
     const medians = over ? LEVELS.map((_, level) => record.median(level)) : [];
-    const most = over ? Math.max(record.scaleMs, record.totalMs) : Math.max(1, ...(record?.madeBy ?? []));
+    const most = over
+      ? Math.max(1, record.scaleMedian, ...medians.map((ms) => ms || 0))
+      : Math.max(1, ...(record?.madeBy ?? []));
     write(label, over ? 'Median time' : 'Waiting now');
     for (const [level, row] of rows.entries()) {
       const size = over ? medians[level] || 0 : (waiting?.[level] ?? 0);

@@ -70,6 +70,8 @@ export function createRecord({ planned, value }) {
     totalMs: 0,
     /** The time that its lanes are as wide as when it is over, where that is more: two runs are shown alike. */
     scaleMs: 0,
+    /** The same for the bars of its medians. */
+    scaleMedian: 0,
     over: false,
     firstError: '',
 
@@ -172,6 +174,7 @@ export function createRecord({ planned, value }) {
       const sorted = Float64Array.from(took).sort();
       return sorted.length ? sorted[sorted.length >> 1] : Number.NaN;
     },
+    longestMedian: () => Math.max(0, ...LEVELS.map((_, at) => record.median(at) || 0)),
   };
   return record;
 }
