@@ -18,8 +18,8 @@ export async function takePicture(url, path) {
   try {
     const { page } = browser;
     await page.emulateMedia({ colorScheme: 'light' });
-    await browser.setViewport(1280, 1000);
-    await browser.open(new URL('?scene=burst&count=2500&mix=page&delay=10', url).href);
+    await browser.setViewport(1280, 1110);
+    await browser.open(new URL('?scene=burst&count=5000&mix=page&delay=20', url).href);
     await page.click('#run');
     await page.waitForFunction(() => document.querySelectorAll('.panel[data-rate]').length === 2, null, {
       timeout: 120_000,
