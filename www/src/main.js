@@ -112,7 +112,7 @@ async function conclude(records, job) {
   const { native, sixlane: ours } = records;
   const ended = Object.values(records);
   const scaleMs = Math.max(0, ...ended.map(({ totalMs }) => totalMs));
-  const scaleMedian = Math.max(0, ...ended.map((record) => record.longestMedian()));
+  const scaleMedian = Math.max(0, ...ended.flatMap(({ medians }) => medians));
   for (const { side, panel } of sides) {
     if (!records[side]) continue;
     Object.assign(records[side], { scaleMs, scaleMedian });

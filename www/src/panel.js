@@ -29,13 +29,11 @@ function createLevels(body, label) {
 
   return function draw(record, waiting) {
     const over = record?.over ?? false;
-    const medians = over ? LEVELS.map((_, level) => record.median(level)) : [];
-    const most = over
-      ? Math.max(1, record.scaleMedian, ...medians.map((ms) => ms || 0))
-      : Math.max(1, ...(record?.madeBy ?? []));
+    const medians = record?.medians ?? [];
+    const most = over ? Math.max(1, record.scaleMedian, ...medians) : Math.max(1, ...(record?.madeBy ?? []));
     write(label, over ? 'Median time' : 'Waiting now');
     for (const [level, row] of rows.entries()) {
-      const size = over ? medians[level] || 0 : (waiting?.[level] ?? 0);
+      const size = over ? medians[level] : (waiting?.[level] ?? 0);
       const share = Math.min(1, size / most);
       if (share !== row.share) row.bar.style.transform = `scaleX(${share})`;
       row.share = share;

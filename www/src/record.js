@@ -45,6 +45,15 @@ export function createRecord({ planned, value }) {
     onLane[lane] = -1;
   }
 
+  function median(at) {
+    const took = new Float64Array(record.answeredBy[at]);
+    let count = 0;
+    for (let n = 0; n < record.made; n += 1) {
+      if (level[n] === at && outcome[n] === OUTCOME.answered) took[count++] = endedAt[n] - calledAt[n];
+    }
+    return took.sort()[took.length >> 1] ?? 0;
+  }
+
   const laneOf = (index) => onLane.findIndex((span) => span >= 0 && spans.index[span] === index);
 
   const record = {
@@ -74,6 +83,8 @@ export function createRecord({ planned, value }) {
     scaleMedian: 0,
     over: false,
     firstError: '',
+    /** By level, the median time to its answers in ms, known at the end; 0 without any. */
+    medians: LEVELS.map(() => 0),
 
     call(at, now) {
       const index = record.made;
@@ -163,18 +174,8 @@ export function createRecord({ planned, value }) {
       record.totalMs = now - record.startedAt;
       record.over = true;
       record.sample(now);
+      record.medians = LEVELS.map((_, at) => median(at));
     },
-
-    /** The median time to the answers of a level, in ms; NaN without any. */
-    median(at) {
-      const took = [];
-      for (let n = 0; n < record.made; n += 1) {
-        if (level[n] === at && outcome[n] === OUTCOME.answered) took.push(endedAt[n] - calledAt[n]);
-      }
-      const sorted = Float64Array.from(took).sort();
-      return sorted.length ? sorted[sorted.length >> 1] : Number.NaN;
-    },
-    longestMedian: () => Math.max(0, ...LEVELS.map((_, at) => record.median(at) || 0)),
   };
   return record;
 }
