@@ -25,6 +25,7 @@ export async function takePicture(url, path) {
       timeout: 120_000,
     });
     await page.evaluate(() => document.activeElement.blur());
+    await page.mouse.move(0, 0);
     await page.screenshot({ path });
   } finally {
     await browser.close();

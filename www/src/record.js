@@ -139,8 +139,7 @@ export function createRecord({ planned, value }) {
       if (lane >= 0) close(lane, now);
     },
 
-    span: (n) => ({ lane: spans.lane[n], level: level[spans.index[n]], from: times.from[n], to: times.to[n] }),
-    /** The same without an object for each: what the canvas reads thousands of times a frame. */
+    /** The spans in the order of their starts, bare: what the canvas reads thousands of times a frame. */
     arrays: () => ({ lane: spans.lane, index: spans.index, from: times.from, to: times.to }),
     lanesTaken: () => onLane.reduce((sum, span) => sum + (span >= 0), 0),
 

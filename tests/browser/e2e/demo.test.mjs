@@ -159,7 +159,7 @@ export default async function ({ launch, server: { binary }, test }) {
         assert.equal((await readPanel(page, 'sixlane')).state, 'not run');
 
         await page.selectOption('#count', '100');
-        await page.fill('#delay', '40');
+        await page.fill('#delay', '150');
         await page.click('#run');
         await running('sixlane');
         await page.click('#cancel');

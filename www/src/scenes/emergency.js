@@ -60,7 +60,7 @@ export default {
     { label: 'Lost', text: (record) => number(record.lost), bad: (record) => record.lost > 0 },
   ],
 
-  chart: { title: 'Answers over time', unit: 'answers', value: (record) => record.answered },
+  chart: { title: 'Answers over time', value: (record) => record.answered },
 
   marks(record) {
     if (outcomeOf(record) !== OUTCOME.answered) return [];

@@ -5,9 +5,10 @@
  * - `controls`: what the visitor chooses (see ../controls.js); their values come back as `values`
  * - `total(values)`: how many requests a run makes
  * - `run({ values, record, inTurns, send, pause })`: makes them (see ../run.js), and resolves when all have settled
- * - `hero(record, now)`: the big figure of a column: `{ text, caption, tone }`, tone "quiet", "good" or "bad"
+ * - `hero(record, now)`: the big figure of a column: `{ text, caption, tone }`, tone "quiet", "good" or "bad";
+ *   `heroCaption`: its caption before a run, when it is not about a critical answer
  * - `figures`: the rows below it: `{ label, text(record, now), bad(record)? }`
- * - `chart`: `{ title, unit, value(record) }`, and `marks(record)`: `[{ at, text }]`, at in ms from the start
+ * - `chart`: `{ title, value(record) }`, and `marks(record)`: `[{ at, text }]`, at in ms from the start
  * - `verdict(native, sixlane)`: `{ headline, detail }`
  */
 import burst from './burst.js';
