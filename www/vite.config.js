@@ -10,6 +10,8 @@ export default defineConfig({
     outDir: 'dist',
     emptyOutDir: true,
     target: 'es2022',
+    // light-dark() stays as it is: what it would be lowered to does not follow the choice of the page.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     modulePreload: { polyfill: false },
   },
   server: { proxy: { '/api': server, '/control': server } },

@@ -20,6 +20,7 @@ export async function startServer(binary, args) {
     const url = await within(30_000, Promise.race([ready, early]), () => `${binary} did not get ready in 30 s`);
     early.catch(() => {}); // From now on its end is no surprise.
     return {
+      binary,
       url,
       /** What the server saw of the requests that carry this run's tag. */
       async stats(run) {

@@ -1,110 +1,153 @@
+import { createLanes } from './lanes.js';
+import { LEVELS } from './record.js';
 import { duration, number } from './words.js';
 
-const CAPTIONS = {
-  waiting: 'and no critical answer yet',
-  answered: 'until the critical answer',
-  lost: 'the critical request failed',
-  cancelled: 'the critical request was cancelled',
-};
+const COUNT = '0';
 
-/** The big figure: it runs until the critical answer is there, and then stands. */
-function headline({ critical, criticalMs, criticalAt }) {
-  if (critical === 'answered') return duration(criticalMs);
-  return critical === 'waiting' ? duration(performance.now() - criticalAt) : critical;
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * The five bars: while it runs how much of each level waits, then how long an answer of it took. Scaled, not sized:
+ * nothing is laid out again.
+ */
+function createLevels(body, label) {
+  const rows = LEVELS.map((level) => {
+    const row = body.insertRow();
+    row.style.setProperty('--level', `var(--level-${level})`);
+    const head = document.createElement('th');
+    head.scope = 'row';
+    head.textContent = level;
+    row.append(head);
+    const cells = Array.from({ length: 4 }, () => row.insertCell());
+    const bar = document.createElement('i');
+    cells[0].className = 'level-bar';
+    cells[0].append(bar);
+    return { bar, waits: cells[1], answered: cells[2], median: cells[3], share: -1 };
+  });
+
+  return function draw(record, waiting) {
+    const over = record?.over ?? false;
+    const medians = record?.medians ?? [];
+    const most = over ? Math.max(1, record.scaleMedian, ...medians) : Math.max(1, ...(record?.madeBy ?? []));
+    write(label, over ? 'Median time' : 'Waiting now');
+    for (const [level, row] of rows.entries()) {
+      const size = over ? medians[level] : (waiting?.[level] ?? 0);
+      const share = Math.min(1, size / most);
+      if (share !== row.share) row.bar.style.transform = `scaleX(${share})`;
+      row.share = share;
+      write(row.waits, record ? number(waiting[level]) : COUNT);
+      write(row.answered, record ? number(record.answeredBy[level]) : COUNT);
+      write(row.median, medians[level] > 0 ? duration(medians[level]) : '–');
+    }
+  };
 }
 
 /** What has no row of its own. */
-function remark({ failed, firstError, cancelled }) {
-  const failure = failed > 0 ? `The first failure: “${firstError}”.` : '';
-  return cancelled > 0 ? `${failure} Cancelled: ${number(cancelled)}.` : failure;
+function remark({ lost, firstError, cancelled }) {
+  const failure = lost > 0 ? `The browser said: “${firstError}”. ` : '';
+  return cancelled > 0 ? `${failure}Cancelled: ${number(cancelled)}.` : failure;
 }
 
 /**
  * One column of the comparison.
  *
- * @param queue says what is under way, if the fetch can tell
+ * @param waiting what waits now by level, if the fetch can tell; otherwise what is not answered yet is shown
  */
-export function createPanel(template, { title, kind, queue }) {
+export function createPanel(template, { title, kind, waiting }) {
   const root = template.content.firstElementChild.cloneNode(true);
   const parts = Object.fromEntries([...root.querySelectorAll('[data-show]')].map((part) => [part.dataset.show, part]));
   const bar = root.querySelector('[role=progressbar]');
   const [good, bad] = bar.children;
-  const shown = {};
+  const lanes = createLanes(root.querySelector('canvas'), kind);
+  const drawLevels = createLevels(root.querySelector('tbody'), parts.bars);
+  let scene;
+  let figures = [];
   root.dataset.kind = kind;
+  root.setAttribute('aria-label', title);
   bar.setAttribute('aria-label', `Progress of ${title}`);
+  write(parts.title, title);
+  for (const node of root.querySelectorAll('[data-for]')) node.hidden = node.dataset.for !== kind;
 
-  /** Writes what has changed, and only that. */
-  function show(texts) {
-    for (const [name, text] of Object.entries(texts)) {
-      if (shown[name] !== text) parts[name].textContent = shown[name] = text;
-    }
+  function figure(label) {
+    const row = document.createElement('div');
+    const [dt, dd] = ['dt', 'dd'].map((name) => row.appendChild(document.createElement(name)));
+    dt.textContent = label;
+    parts.figures.append(row);
+    return { row, dd };
   }
 
-  function mark(state) {
-    root.dataset.state = state;
+  function underWay(record) {
+    if (kind === 'sixlane') return `${record.lanesTaken()} of 6 slots taken`;
+    return `${number(record.made - record.ended)} in the browser`;
   }
 
-  function drawBar({ finished, failed, total }) {
-    const percent = (count) => `${((100 * count) / total).toFixed(1)}%`;
-    good.style.inlineSize = percent(finished);
-    bad.style.inlineSize = percent(failed);
-    bar.setAttribute('aria-valuenow', String(Math.floor((100 * (finished + failed)) / total)));
+  function drawBar({ answered, refused, lost, planned }) {
+    good.style.transform = `scaleX(${(answered + refused + lost) / planned})`;
+    bad.style.transform = `scaleX(${(refused + lost) / planned})`;
+    bar.setAttribute('aria-valuenow', String(Math.floor((100 * (answered + refused + lost)) / planned)));
   }
-
-  function underWay({ total, finished, failed, cancelled }) {
-    if (!queue) return number(total - finished - failed - cancelled);
-    const { running, queued } = queue();
-    return `${number(running)} / ${number(queued)}`;
-  }
-
-  show({ title, underWayLabel: queue ? 'Under way / waiting now' : 'Under way or waiting now' });
-  mark('idle');
 
   return {
     root,
 
+    setScene(next) {
+      scene = next;
+      parts.figures.replaceChildren();
+      figures = scene.figures.map((description) => ({ ...description, ...figure(description.label) }));
+      parts.total = figure('Total time').dd;
+      parts.peak = figure('Most at once at the server').dd;
+      parts.rate = figure('Frames per second').dd;
+      parts.longest = figure('Longest frame').dd;
+      this.reset('not run yet');
+    },
+
     reset(state) {
-      mark('idle');
-      drawBar({ finished: 0, failed: 0, total: 1 });
-      show({
-        state,
-        critical: '–',
-        caption: CAPTIONS.answered,
-        calls: '–',
-        finished: '–',
-        failed: '–',
-        total: '–',
-        underWay: '–',
-        peak: '–',
-        remark: '',
-      });
-      delete root.dataset.critical;
-      delete root.dataset.failed;
+      root.dataset.state = 'idle';
+      root.dataset.tone = 'quiet';
+      drawBar({ answered: 0, refused: 0, lost: 0, planned: 1 });
+      write(parts.state, state);
+      write(parts.hero, '–');
+      write(parts.caption, scene.heroCaption ?? 'until the critical answer');
+      for (const part of [parts.total, parts.peak, parts.rate, parts.longest]) write(part, '–');
+      for (const { dd, row } of figures) {
+        write(dd, '–');
+        delete row.dataset.bad;
+      }
+      write(parts.remark, '');
+      write(parts.now, kind === 'native' ? '0 in the browser' : '0 of 6 slots taken');
+      lanes.draw(undefined);
+      drawLevels(undefined);
     },
 
-    draw(progress) {
-      const { critical, callsMs, finished, failed, cancelled, startedAt, totalMs, over } = progress;
-      mark(over ? 'over' : 'running');
-      root.dataset.critical = critical;
-      root.toggleAttribute('data-failed', failed > 0);
-      drawBar(progress);
-      const end = cancelled > 0 ? 'cancelled' : 'done';
-      show({
-        state: over ? end : 'running',
-        critical: headline(progress),
-        caption: CAPTIONS[critical],
-        calls: duration(callsMs),
-        finished: number(finished),
-        failed: number(failed),
-        total: duration(over ? totalMs : performance.now() - startedAt),
-        underWay: underWay(progress),
-        remark: remark(progress),
-      });
+    draw(record, now) {
+      const { over } = record;
+      root.dataset.state = over ? 'over' : 'running';
+      const hero = scene.hero(record, now);
+      root.dataset.tone = hero.tone;
+      write(parts.hero, hero.text);
+      write(parts.caption, hero.caption);
+      write(parts.state, over ? (record.cancelled > 0 ? 'cancelled' : 'done') : 'running');
+      drawBar(record);
+      for (const { text, bad, dd, row } of figures) {
+        write(dd, text(record, now));
+        row.toggleAttribute('data-bad', bad?.(record) ?? false);
+      }
+      write(parts.total, duration(over ? record.totalMs : now - record.startedAt));
+      write(parts.remark, remark(record));
+      write(parts.now, over ? `all of it: ${duration(Math.max(record.totalMs, record.scaleMs))}` : underWay(record));
+      lanes.draw(record, now);
+      drawLevels(record, waiting ? waiting() : record.pendingBy);
     },
 
-    /** What the server saw, once it can be asked. */
-    drawPeak(peak) {
-      show({ peak: peak === undefined ? 'unknown' : number(peak) });
+    /** What is known only afterwards. */
+    drawEnd({ peak, frames }) {
+      write(parts.peak, peak === undefined ? 'unknown' : number(peak));
+      const { rate, longest } = frames;
+      write(parts.rate, Number.isNaN(rate) ? '–' : String(Math.round(rate)));
+      write(parts.longest, Number.isNaN(rate) ? '–' : duration(longest));
+      root.dataset.rate = String(rate);
     },
   };
 }

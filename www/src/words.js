@@ -12,35 +12,40 @@ export function duration(ms) {
   return ms < 99_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }
 
+/** The same in seconds: two figures in one sentence need one unit. */
+function seconds(ms) {
+  const digits = ms < 9.5 ? 3 : ms < 995 ? 2 : ms < 99_500 ? 1 : 0;
+  return `${(ms / 1000).toFixed(digits)} s`;
+}
+
 function times(ratio) {
   return `${ratio < 9.95 ? ratio.toFixed(1) : number(Math.round(ratio))} times`;
 }
 
-function criticalSentence(native, sixlane) {
-  const one = duration(native.criticalMs);
-  const other = duration(sixlane.criticalMs);
-  if (native.critical !== 'answered' && sixlane.critical !== 'answered') {
-    return 'The critical request was lost both ways.';
-  }
-  if (native.critical !== 'answered') {
-    return `Native fetch lost the critical request; with sixlane its answer came after ${other}.`;
-  }
-  if (sixlane.critical !== 'answered') {
-    return `sixlane lost the critical request; with native fetch its answer came after ${one}.`;
-  }
-  const ratio = native.criticalMs / sixlane.criticalMs;
-  if (ratio >= 1.1) return `The critical answer came after ${other} instead of ${one}: ${times(ratio)} sooner.`;
-  if (ratio <= 1 / 1.1) return `The critical answer came after ${other} instead of ${one}: ${times(1 / ratio)} later.`;
-  return `The critical answer came about as soon either way: ${one} with native fetch, ${other} with sixlane.`;
+function headline(what, one, other) {
+  if (one === undefined && other === undefined) return `The ${what} request was lost both ways.`;
+  if (one === undefined) return `The ${what} answer: ${seconds(other)} with sixlane, lost natively.`;
+  if (other === undefined) return `The ${what} answer: lost with sixlane, ${seconds(one)} natively.`;
+  return `The ${what} answer: ${seconds(other)} with sixlane, ${seconds(one)} natively.`;
 }
 
-function lossSentence(native, sixlane) {
-  if (native.failed === 0 && sixlane.failed === 0) return `Neither lost any of the ${number(native.total)} requests.`;
-  const lost = ({ failed }) => (failed === 0 ? 'none' : number(failed));
-  return `Of ${number(native.total)} requests native fetch lost ${lost(native)}, sixlane ${lost(sixlane)}.`;
+function pace(one, other) {
+  if (one === undefined || other === undefined) return '';
+  const ratio = one / other;
+  if (ratio >= 1.1) return `${times(ratio)} sooner. `;
+  return ratio <= 1 / 1.1 ? `${times(1 / ratio)} later. ` : 'About as soon either way. ';
 }
 
-/** What two finished runs come to: the sentence for the critical answer, and that for the losses. */
-export function compare(native, sixlane) {
-  return [criticalSentence(native, sixlane), lossSentence(native, sixlane)];
+function losses(native, sixlane) {
+  const all = number(native.planned);
+  const refused = native.refused + sixlane.refused > 0 ? ' The server failed what it was told to fail.' : '';
+  if (native.lost === 0 && sixlane.lost === 0) return `Neither lost any of the ${all} requests.${refused}`;
+  const lost = ({ lost }) => (lost === 0 ? 'none' : number(lost));
+  return `Of ${all} requests the browser lost ${lost(native)} natively, ${lost(sixlane)} with sixlane.${refused}`;
+}
+
+/** What two finished runs come to: the time of one request, `time(record)` in ms or undefined, and the losses. */
+export function comparison(what, { native, sixlane, time }) {
+  const [one, other] = [time(native), time(sixlane)];
+  return { headline: headline(what, one, other), detail: pace(one, other) + losses(native, sixlane) };
 }

@@ -1,0 +1,125 @@
+import { createRecord, LEVELS, OUTCOME } from './record.js';
+import { SLICE, SLICE_MS, turn } from './slices.js';
+
+/** So that neither side pays for opening the connections. */
+const WARM_UP = 6;
+
+/** The longest wait for the server to be done with what was cancelled. */
+const DRAIN_LIMIT = 5000;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function warmUp(fetch) {
+  const requests = Array.from({ length: WARM_UP }, () => fetch('/api/user/profile?run=warm-up'));
+  for (const response of await Promise.all(requests)) await response.arrayBuffer();
+}
+
+/** What the server saw of a run, asked when it has none of it any more; undefined when it cannot be asked. */
+export async function seenByServer(fetch, tag) {
+  const limit = performance.now() + DRAIN_LIMIT;
+  for (;;) {
+    const response = await fetch(`/control/stats?run=${encodeURIComponent(tag)}`);
+    if (!response.ok) return undefined;
+    const stats = await response.json();
+    if (stats.inFlight === 0 || performance.now() > limit) return stats;
+    await pause(50);
+  }
+}
+
+/** Puts what sixlane says about its slots into a record. Returns the end of it. */
+function follow(events, record, tag) {
+  const mine = `run=${tag}&`;
+  const on = {
+    started: (index) => record.enter(index, performance.now()),
+    settled: (index) => record.answering(index),
+    preempted(index) {
+      record.preempted += 1;
+      record.leave(index, performance.now());
+    },
+  };
+  const listeners = Object.entries(on).map(([type, note]) => {
+    const listener = ({ detail: { url } }) => {
+      if (url.includes(mine)) note(Number(url.slice(url.lastIndexOf('=') + 1)));
+    };
+    events.addEventListener(type, listener);
+    return () => events.removeEventListener(type, listener);
+  });
+  return () => {
+    for (const stop of listeners) stop();
+  };
+}
+
+/** One side's run of a scene: `record` at once, `done` when all has settled, `cancel()` at any time. */
+export function startRun({ side, scene, values, fetch, events, during }) {
+  const record = createRecord({ planned: scene.total(values), value: scene.chart.value });
+  const tag = `${side}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
+  const slices = [];
+  let cancelled = false;
+  let stop;
+  const stopped = new Promise((resolve) => {
+    stop = resolve;
+  });
+
+  async function send(path, { level, query, emergency, ...init }, signal) {
+    const index = record.call(level, performance.now());
+    const url = `${path}?${new URLSearchParams({ run: tag, ...query, n: index })}`;
+    const end = (how, error) => record.end(index, how, performance.now(), error);
+    try {
+      // Native fetch knows no `lane` and ignores it: the calls are the same.
+      const response = await fetch(url, { ...init, signal, lane: { priority: LEVELS[level], emergency } });
+      // To the end: only then is the connection free for the next one.
+      await response.arrayBuffer();
+      end(response.ok ? OUTCOME.answered : OUTCOME.refused, `status ${response.status}`);
+    } catch (error) {
+      end(signal.aborted ? OUTCOME.cancelled : OUTCOME.lost, signal.aborted ? '' : String(error.message ?? error));
+    }
+  }
+
+  /** Calls `call(index, signal)` `count` times, in slices of one task each; resolves when all have settled. */
+  async function inTurns(count, call) {
+    const answers = [];
+    while (answers.length < count) {
+      await turn();
+      if (cancelled) break;
+      const slice = new AbortController();
+      slices.push(slice);
+      during(`Making ${side}’s calls`, () => {
+        const last = Math.min(count, answers.length + SLICE);
+        const limit = performance.now() + SLICE_MS;
+        do answers.push(call(answers.length, slice.signal));
+        while (answers.length < last && performance.now() < limit);
+      });
+    }
+    await Promise.all(answers);
+  }
+
+  /** A pause that a cancel ends. */
+  const rest = (ms) => Promise.race([pause(ms), stopped]);
+
+  async function run() {
+    const unfollow = events ? follow(events, record, tag) : () => {};
+    record.startedAt = performance.now();
+    try {
+      await scene.run({ values, record, inTurns, send, pause: rest });
+    } finally {
+      record.finish(performance.now());
+      unfollow();
+    }
+    return record;
+  }
+
+  return {
+    tag,
+    record,
+    done: run(),
+    /** In slices, too, the last calls first: what is cancelled must not be started by what was cancelled before. */
+    async cancel() {
+      cancelled = true;
+      stop();
+      while (slices.length > 0) {
+        await turn();
+        during(`Cancelling ${side}’s calls`, () => slices.pop().abort());
+      }
+    },
+  };
+}
