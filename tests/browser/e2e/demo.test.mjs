@@ -249,7 +249,7 @@ export default async function ({ launch, server: { binary }, test }) {
       }));
 
     await test('demo: of 10,000 requests native fetch loses thousands, sixlane none', () =>
-      inChromium('?count=10000&delay=0', async (page) => {
+      inChromium('?count=10000&delay=5', async (page) => {
         await runToEnd(page);
         const [native, ours] = [await readPanel(page, 'native'), await readPanel(page, 'sixlane')];
         assert.equal(ours.figures.Answered, '10,001');
@@ -257,6 +257,7 @@ export default async function ({ launch, server: { binary }, test }) {
         const lost = Number(native.figures['Lost by the browser'].replace(',', ''));
         // Most without the driver, which is told of each request and slows the calls down.
         assert.ok(lost > 1000, `native fetch lost ${lost}`);
+        console.log(`    native fetch lost ${lost}`);
         // Figures of a machine that does other things, too: shown, not judged.
         const causes = await page.$$eval('#causes tr', (rows) =>
           rows.map(({ dataset: { cause, long, longest } }) => `${cause}: ${long} (${Math.round(longest)} ms)`),
