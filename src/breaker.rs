@@ -134,6 +134,18 @@ pub struct Permit {
     epoch: u32,
 }
 
+impl Permit {
+    /// As a number.
+    pub const fn to_bits(self) -> u32 {
+        self.epoch
+    }
+
+    /// Back from [`to_bits`](Self::to_bits). Any number is a permit, if perhaps of no use.
+    pub const fn from_bits(epoch: u32) -> Self {
+        Self { epoch }
+    }
+}
+
 /// What became of a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Report {
@@ -141,6 +153,8 @@ pub enum Report {
     Success,
     /// It failed, in a way that counts.
     Failure,
+    /// It was refused by something that works: no success, but a sign of life.
+    Alive,
     /// It tells nothing: its caller aborted it.
     Nothing,
 }
@@ -222,6 +236,16 @@ impl Breaker {
         }
     }
 
+    /// Whether [`admit`](Self::admit) would give leave.
+    pub fn would_admit(&self, now: Time) -> bool {
+        match self.inner {
+            Inner::Closed => true,
+            Inner::Open { until } => until <= now,
+            Inner::HalfOpen { under_way, lease, .. } => under_way < self.config.probes || lease <= now,
+            Inner::Isolated => false,
+        }
+    }
+
     /// Leave to make a call, or none.
     pub fn admit(&mut self, now: Time) -> Option<Permit> {
         match &mut self.inner {
@@ -262,7 +286,7 @@ impl Breaker {
                         self.open_for = self.open_for.saturating_mul(2).min(self.config.max_open_for);
                         self.open(now);
                     }
-                    Report::Success => {
+                    Report::Success | Report::Alive => {
                         *successes += 1;
                         if *successes >= self.config.successes {
                             self.close();
@@ -291,7 +315,7 @@ impl Breaker {
             *bucket = Bucket { number, ..Bucket::default() };
         }
         match report {
-            Report::Nothing => return,
+            Report::Alive | Report::Nothing => return,
             Report::Success => {
                 bucket.successes = bucket.successes.saturating_add(1);
                 self.in_a_row = 0;
@@ -368,7 +392,7 @@ mod tests {
     #[test]
     fn it_opens_at_failures_in_a_row_and_a_success_begins_anew() {
         let mut breaker = Breaker::new(&config());
-        for report in [Report::Failure, Report::Success, Report::Failure, Report::Nothing] {
+        for report in [Report::Failure, Report::Success, Report::Failure, Report::Nothing, Report::Alive] {
             assert!(call(&mut breaker, report, at(0)));
         }
         assert_eq!(breaker.state(at(0)), State::Closed);
@@ -491,12 +515,18 @@ mod tests {
             for caller in 0..3 {
                 let Some(permit) = self.permits[caller] else {
                     let mut next = self.clone();
+                    let would = next.breaker.would_admit(next.now);
                     next.permits[caller] = next.breaker.admit(next.now);
+                    assert_eq!(would, next.permits[caller].is_some());
                     assert!(next.permits[caller].is_none() || next.breaker.state(next.now) != State::Open);
                     next.explore(depth - 1, seen);
                     continue;
                 };
-                for report in [Some(Report::Success), Some(Report::Failure), Some(Report::Nothing), None] {
+                for report in [Report::Success, Report::Failure, Report::Alive, Report::Nothing]
+                    .map(Some)
+                    .into_iter()
+                    .chain([None])
+                {
                     let mut next = self.clone();
                     next.permits[caller] = None;
                     // None: lost, as with a page that was frozen.

@@ -1,5 +1,7 @@
 //! Options of the queue: loose numbers in, a type that cannot be wrong out. Defaults stand here and nowhere else.
 
+use crate::breaker::BreakerConfig;
+use crate::rate::RateConfig;
 use std::fmt;
 use std::time::Duration;
 
@@ -75,7 +77,7 @@ impl Default for Aging {
 }
 
 /// What a [`Scheduler`](crate::Scheduler) obeys. Valid by construction.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Config {
     /// Calls under way in one lane. `None`: no bound but [`concurrency`](Self::concurrency).
     pub per_lane: Option<u32>,
@@ -90,6 +92,12 @@ pub struct Config {
     pub strategy: Strategy,
     /// How long waits count.
     pub aging: Aging,
+    /// A circuit breaker for each lane. `None`: nobody is turned away.
+    pub breaker: Option<BreakerConfig>,
+    /// A rate limit for each lane: who exceeds it waits. `None`: none.
+    pub rate: Option<RateConfig>,
+    /// What random numbers grow from.
+    pub seed: u64,
 }
 
 impl Config {
@@ -162,6 +170,9 @@ impl Default for Config {
             high_water: None,
             strategy: Strategy::default(),
             aging: Aging::default(),
+            breaker: None,
+            rate: None,
+            seed: 0,
         }
     }
 }

@@ -6,10 +6,13 @@
 
 pub mod breaker;
 pub mod config;
+pub mod gate;
 pub mod limit;
 pub mod priority;
 pub mod queue;
+pub mod random;
 pub mod rate;
+pub mod retry;
 pub mod scheduler;
 pub mod time;
 

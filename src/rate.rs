@@ -88,6 +88,23 @@ impl RateLimiter {
 
     /// Takes `weight` if it is there.
     pub fn take(&mut self, weight: u32, now: Time) -> Verdict {
+        let verdict = self.check(weight, now);
+        if verdict == Verdict::Allowed {
+            match self.config {
+                RateConfig::TokenBucket { every, .. } => {
+                    self.full = self.full.max(now).after(every.saturating_mul(weight));
+                }
+                RateConfig::SlidingWindow { .. } => {
+                    self.past.push_back((now, weight));
+                    self.weight += weight;
+                }
+            }
+        }
+        verdict
+    }
+
+    /// What [`take`](Self::take) would say.
+    pub fn check(&mut self, weight: u32, now: Time) -> Verdict {
         match self.config {
             RateConfig::TokenBucket { capacity, every } => {
                 if weight > capacity {
@@ -96,11 +113,7 @@ impl RateLimiter {
                 let full = self.full.max(now).after(every.saturating_mul(weight));
                 // More than the whole bucket would be missing until then.
                 let over = full.since(now).saturating_sub(every.saturating_mul(capacity));
-                if over.is_zero() {
-                    self.full = full;
-                    return Verdict::Allowed;
-                }
-                Verdict::Wait(Some(over))
+                if over.is_zero() { Verdict::Allowed } else { Verdict::Wait(Some(over)) }
             }
             RateConfig::SlidingWindow { limit, window } => {
                 self.slide(window, now);
@@ -109,8 +122,6 @@ impl RateLimiter {
                 }
                 let mut free = limit - self.weight;
                 if weight <= free {
-                    self.past.push_back((now, weight));
-                    self.weight += weight;
                     return Verdict::Allowed;
                 }
                 for &(at, left) in &self.past {

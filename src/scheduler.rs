@@ -1,9 +1,16 @@
 //! The facade: events in, actions out, one deadline.
 
+mod recovery;
+
+use crate::breaker::{BreakerConfig, Permit, Report, State};
 use crate::config::{Config, Strategy};
+use crate::gate::Gate;
 use crate::priority::{Level, Priority};
 use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue, Want};
+use crate::random::Random;
+use crate::rate::RateConfig;
 use crate::time::Time;
+use recovery::report_of;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -94,6 +101,10 @@ pub enum Outcome {
     Failed,
     /// By its caller's abort.
     Cancelled,
+    /// By its caller's abort, after [`Action::Start`] and before it was sent.
+    Unsent,
+    /// With an error that says nothing of its origin: there is no network.
+    Offline,
 }
 
 /// What happened outside.
@@ -123,6 +134,8 @@ pub enum Event {
     Paused,
     /// The end of [`Event::Paused`].
     Resumed,
+    /// There is a network again.
+    Online,
     /// Everything that waits is to be turned away.
     Cleared,
     /// The deadline has come.
@@ -138,6 +151,8 @@ pub enum Refusal {
     Cleared,
     /// Its time is up, waiting or running; one that runs is to be aborted.
     TimedOut,
+    /// The breaker of its lane is open.
+    CircuitOpen,
 }
 
 /// Why a slot was given back although the body has not ended.
@@ -158,10 +173,16 @@ pub enum Action {
     Preempt(CallId),
     /// Settle it with this error.
     Reject(CallId, Refusal),
+    /// The time for one attempt is up: stop it, then [`Scheduler::retry`] or [`Event::Settled`].
+    Expire(CallId),
     /// The call's slot is given to others; the call itself goes on.
     Lend(CallId, Lent),
     /// This lane is closed; its id may come back for another.
     Forget(LaneId),
+    /// Its origin asked for a pause: nothing starts in this lane before [`Scheduler::paused_for`] is over.
+    Pause(LaneId),
+    /// The breaker of this lane has changed.
+    Breaker(LaneId, State),
 }
 
 /// How far a running call has come.
@@ -191,6 +212,23 @@ struct Record {
     phase: Option<Phase>,
     total_until: Option<Time>,
     attempt: Option<Duration>,
+    permit: Option<Permit>,
+    /// What came of this attempt was heard.
+    heard: bool,
+    /// Why it waits beside the line.
+    hold: Option<Hold>,
+    retries: u32,
+    /// The delay before the last of them.
+    delay: Duration,
+}
+
+/// Why a call waits beside the line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hold {
+    /// Its next attempt is not before this time.
+    Until(Time),
+    /// Its next attempt is not before [`Event::Online`].
+    Offline,
 }
 
 /// Calls settled so far, and slots taken from some for others.
@@ -204,6 +242,8 @@ pub struct Totals {
     pub cancelled: u64,
     /// Attempts stopped for an emergency.
     pub preempted: u64,
+    /// Attempts that are to follow a failed one.
+    pub retries: u64,
 }
 
 /// Decides who runs. Drive it in one loop: [`submit`](Self::submit) a call or [`handle`](Self::handle) an
@@ -223,6 +263,13 @@ pub struct Scheduler {
     deadlines: BTreeSet<(Time, CallId)>,
     /// Longest idle first.
     idle: VecDeque<LaneId>,
+    breaker: Option<BreakerConfig>,
+    rate: Option<RateConfig>,
+    /// By lane.
+    gates: Vec<Gate>,
+    /// Lanes that are closed until a time.
+    shut: Vec<(LaneId, Time)>,
+    random: Random,
     actions: VecDeque<Action>,
     totals: Totals,
 }
@@ -239,6 +286,11 @@ impl Scheduler {
             limited: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             idle: VecDeque::new(),
+            breaker: config.breaker,
+            rate: config.rate,
+            gates: Vec::new(),
+            shut: Vec::new(),
+            random: Random::new(config.seed),
             actions: VecDeque::new(),
             totals: Totals::default(),
         }
@@ -247,6 +299,11 @@ impl Scheduler {
     /// Opens a lane. It is open until [`Action::Forget`] names it.
     pub fn open_lane(&mut self) -> LaneId {
         let lane = self.queue.open_lane();
+        let gate = Gate::new(self.breaker.as_ref(), self.rate);
+        match self.gates.get_mut(lane.0 as usize) {
+            Some(old) => *old = gate,
+            None => self.gates.push(gate),
+        }
         self.rest(lane);
         lane
     }
@@ -266,11 +323,13 @@ impl Scheduler {
         };
         if call.total.is_some() || call.attempt.is_some() {
             let total_until = call.total.map(|total| arrived.after(total));
-            self.limited.insert(id, Record { phase: None, total_until, attempt: call.attempt });
+            self.limited.insert(id, Record { total_until, attempt: call.attempt, ..Record::default() });
             self.deadlines.extend(total_until.map(|at| (at, id)));
         }
         if call.immediate {
             self.begin(id, now);
+        } else if self.is_guarded() {
+            self.pass_gate(id, lane, now);
         }
         self.work_off(now);
         self.turn_away_overflow(id);
@@ -292,7 +351,8 @@ impl Scheduler {
             }
             Event::Concurrency(limit) => self.queue.set_concurrency(limit),
             Event::Elsewhere(lane, held, shared) => self.queue.set_elsewhere(lane, held, shared),
-            Event::GiveWay(lane) => self.give_way(lane),
+            Event::GiveWay(lane) => self.give_way(lane, now),
+            Event::Online => self.online(),
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::Cleared => self.clear(),
@@ -315,7 +375,9 @@ impl Scheduler {
     /// When to hand in [`Event::Woke`] if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.deadlines.first().map(|&(at, _)| at)
+        // A lane that nobody waits in needs no timer.
+        let shut = self.shut.iter().filter(|&&(lane, _)| self.queue.waits_in(lane)).map(|&(_, at)| at);
+        self.deadlines.first().map(|&(at, _)| at).into_iter().chain(shut).min()
     }
 
     /// How many may run in all. `None`: no bound.
@@ -375,7 +437,9 @@ impl Scheduler {
 
     /// The longest anybody has waited who still waits.
     pub fn oldest_wait(&self, now: Time) -> Duration {
-        self.queue.oldest_wait(now)
+        let held = self.limited.iter().filter(|(_, record)| record.hold.is_some());
+        let arrivals = held.filter_map(|(&id, _)| self.queue.arrival_of(id));
+        arrivals.map(|arrived| now.since(arrived)).fold(self.queue.oldest_wait(now), Duration::max)
     }
 
     /// What became of calls so far.
@@ -384,8 +448,10 @@ impl Scheduler {
     }
 
     fn headers(&mut self, id: CallId, body: Body, status: u16, now: Time) {
-        let Some(Phase::Sent { since, .. }) = self.phase(id) else { return };
-        self.measured(id, since, status == UNAVAILABLE, now);
+        if !matches!(self.phase(id), Some(Phase::Sent { .. })) {
+            return;
+        }
+        self.hear(id, report_of(status), Some(status == UNAVAILABLE), now);
         self.totals.completed += 1;
         self.forget(id);
         let phase = match body {
@@ -408,21 +474,15 @@ impl Scheduler {
         self.running.insert(id, Record { phase: Some(phase), ..Record::default() });
     }
 
-    fn give_way(&mut self, lane: LaneId) {
+    fn give_way(&mut self, lane: LaneId, now: Time) {
         if let Some(id) = self.victim(Some(lane)) {
-            self.preempt(id);
+            self.preempt(id, now);
             self.queue.cede(lane);
         }
     }
 
     fn phase(&self, id: CallId) -> Option<Phase> {
         self.running.get(&id)?.phase
-    }
-
-    fn measured(&mut self, id: CallId, sent: Time, refused: bool, now: Time) {
-        if let Some(lane) = self.queue.lane_of(id) {
-            self.queue.measured(lane, sent, refused, now);
-        }
     }
 
     /// A quarter of what a shared connection takes; of six connections, two.
@@ -456,16 +516,19 @@ impl Scheduler {
         if !self.queue.contains(id) {
             return;
         }
-        // Streams that are refused fail like anything else.
-        if let (Some(Phase::Sent { since, .. }), Outcome::Failed) = (self.phase(id), outcome) {
-            self.measured(id, since, true, now);
+        match outcome {
+            // Streams that are refused fail like anything else.
+            Outcome::Failed => self.hear(id, Report::Failure, Some(true), now),
+            Outcome::Completed => self.hear(id, Report::Success, None, now),
+            Outcome::Unsent => self.unsent(id, now),
+            Outcome::Cancelled | Outcome::Offline => self.hear(id, Report::Nothing, None, now),
         }
         // Once the caller has the headers, what comes is the end of the body, whatever it is called.
         if !self.phase(id).is_some_and(Phase::is_answered) {
             match outcome {
                 Outcome::Completed => self.totals.completed += 1,
-                Outcome::Failed => self.totals.failed += 1,
-                Outcome::Cancelled => self.totals.cancelled += 1,
+                Outcome::Failed | Outcome::Offline => self.totals.failed += 1,
+                Outcome::Cancelled | Outcome::Unsent => self.totals.cancelled += 1,
             }
         }
         self.end(id);
@@ -480,7 +543,7 @@ impl Scheduler {
     fn refuse(&mut self, id: CallId, why: Refusal) {
         match why {
             Refusal::Cleared => self.totals.cancelled += 1,
-            Refusal::QueueFull | Refusal::TimedOut => self.totals.failed += 1,
+            Refusal::QueueFull | Refusal::TimedOut | Refusal::CircuitOpen => self.totals.failed += 1,
         }
         self.actions.push_back(Action::Reject(id, why));
         self.end(id);
@@ -506,29 +569,45 @@ impl Scheduler {
             if at > now {
                 break;
             }
-            self.time_is_up(id);
+            self.time_is_up(id, at, now);
+        }
+        while let Some(&(lane, _)) = self.shut.iter().find(|(_, at)| *at <= now) {
+            self.settle_gate(lane, now);
         }
         // Also where nothing may start: who is dropped, and what is counted, goes by priorities as they are now.
         self.queue.fade(now);
         if !self.paused {
-            while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency()) {
+            while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency(now)) {
                 self.begin(id, now);
                 self.announce(id);
             }
         }
     }
 
-    fn time_is_up(&mut self, id: CallId) {
+    fn time_is_up(&mut self, id: CallId, at: Time, now: Time) {
         if self.phase(id).is_some_and(Phase::is_answered) {
             self.actions.push_back(Action::Lend(id, Lent::Unread));
             self.end(id);
-        } else {
+            return;
+        }
+        let record = self.running.get_mut(&id).or_else(|| self.limited.get_mut(&id));
+        let Some(record) = record.filter(|record| record.total_until.is_none_or(|until| until > now)) else {
+            self.hear(id, Report::Failure, None, now);
             self.refuse(id, Refusal::TimedOut);
+            return;
+        };
+        self.deadlines.remove(&(at, id));
+        if let Some(Phase::Sent { until, .. }) = &mut record.phase {
+            *until = None;
+            self.actions.push_back(Action::Expire(id));
+        } else {
+            record.hold = None;
+            self.queue.unpark(id);
         }
     }
 
     /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
-    fn preempt_for_emergency(&mut self) -> Option<CallId> {
+    fn preempt_for_emergency(&mut self, now: Time) -> Option<CallId> {
         let blocked = self.queue.blocked_emergencies();
         // Where nobody at all gives a slot up, no lane need be asked; and all that the common limit holds up get the same.
         let any = LazyCell::new(|| self.victim(None));
@@ -537,7 +616,8 @@ impl Scheduler {
             Some((arrived, id, victim?))
         });
         let (_, emergency, victim) = helped.min()?;
-        self.preempt(victim);
+        self.preempt(victim, now);
+        // The breaker of its lane may have turned it away since.
         self.queue.take(emergency)
     }
 
@@ -556,26 +636,36 @@ impl Scheduler {
     }
 
     /// Back to its place, with its age.
-    fn preempt(&mut self, id: CallId) {
-        let Some(Record { phase, total_until, attempt }) = self.running.remove(&id) else { return };
-        if let Some(Phase::Sent { until: Some(until), .. }) = phase {
-            self.deadlines.remove(&(until, id));
-        }
-        if total_until.is_some() || attempt.is_some() {
-            self.limited.insert(id, Record { phase: None, total_until, attempt });
-            // One deadline may have stood for both limits.
-            self.deadlines.extend(total_until.map(|at| (at, id)));
+    fn preempt(&mut self, id: CallId, now: Time) {
+        self.hear(id, Report::Nothing, None, now);
+        let Some(record) = self.stop(id) else { return };
+        if record.total_until.is_some() || record.attempt.is_some() || record.retries > 0 {
+            self.limited.insert(id, record);
         }
         self.queue.put_back(id);
         self.totals.preempted += 1;
         self.actions.push_back(Action::Preempt(id));
+        self.look_at_gate(id, now);
+    }
+
+    /// The running attempt is over, the call is not: what stays of its record.
+    fn stop(&mut self, id: CallId) -> Option<Record> {
+        let record = self.running.remove(&id)?;
+        if let Some(Phase::Sent { until: Some(until), .. }) = record.phase {
+            self.deadlines.remove(&(until, id));
+        }
+        // One deadline may have stood for both limits.
+        self.deadlines.extend(record.total_until.map(|at| (at, id)));
+        Some(Record { phase: None, permit: None, ..record })
     }
 
     /// An attempt begins: its clock runs.
     fn begin(&mut self, id: CallId, now: Time) {
         let record = self.limited.remove(&id).unwrap_or_default();
         let until = record.attempt.map(|attempt| now.after(attempt));
-        self.running.insert(id, Record { phase: Some(Phase::Sent { since: now, until }), ..record });
+        let permit = self.enter_gate(id, record.retries, now);
+        let phase = Some(Phase::Sent { since: now, until });
+        self.running.insert(id, Record { phase, permit, heard: false, ..record });
         self.deadlines.extend(until.map(|at| (at, id)));
     }
 
@@ -587,13 +677,17 @@ impl Scheduler {
     /// Drops what is known of a call, its deadlines with it.
     fn forget(&mut self, id: CallId) {
         let record = self.running.remove(&id).or_else(|| self.limited.remove(&id));
-        let Some(Record { phase, total_until, .. }) = record else { return };
+        let Some(Record { phase, total_until, hold, .. }) = record else { return };
+        let held_until = match hold {
+            Some(Hold::Until(until)) => Some(until),
+            Some(Hold::Offline) | None => None,
+        };
         let phase_until = match phase {
             Some(Phase::Sent { until, .. }) => until,
             Some(Phase::Unread { until }) => Some(until),
             Some(Phase::Reading | Phase::Streaming) | None => None,
         };
-        for at in phase_until.into_iter().chain(total_until) {
+        for at in phase_until.into_iter().chain(total_until).chain(held_until) {
             self.deadlines.remove(&(at, id));
         }
     }
@@ -762,7 +856,8 @@ mod tests {
         rig.core.handle(Event::Settled(a, Outcome::Completed), at(30));
         assert_eq!(rig.core.poll_timeout(), Some(at(80)));
         rig.core.handle(Event::Woke, at(80));
-        assert_eq!(rig.actions().last(), Some(&Action::Reject(b, Refusal::TimedOut)));
+        assert_eq!(rig.actions().last(), Some(&Action::Expire(b)));
+        assert_eq!(rig.core.poll_timeout(), None);
     }
 
     #[test]

@@ -383,7 +383,7 @@ impl Pair {
                 Action::Start(id, level) => Did::Start(self.numbers[&id], level),
                 Action::Preempt(id) => Did::Preempt(self.numbers[&id]),
                 Action::Reject(id, why) => Did::Reject(self.numbers[&id], why),
-                Action::Lend(..) | Action::Forget(_) => {
+                _ => {
                     return Err(TestCaseError::fail(format!("{action:?} came without a reason")));
                 }
             });
@@ -441,6 +441,7 @@ fn configs() -> impl Strategy<Value = Config> {
         high_water,
         strategy,
         aging,
+        ..Config::default()
     })
 }
 

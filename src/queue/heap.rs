@@ -52,11 +52,6 @@ impl<O: Order> Heap<O> {
         self.indices.capacity()
     }
 
-    /// In no order at all.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.indices.iter().copied()
-    }
-
     pub(super) fn push(&mut self, arena: &mut [O::Item], index: u32) {
         debug_assert_eq!(*O::place(&mut arena[index as usize]), NOWHERE);
         push_tight(&mut self.indices, index);

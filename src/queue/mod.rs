@@ -32,6 +32,9 @@ use heap::{Heap, NOWHERE, Order, push_tight};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// Where a lane has no limit of its own, a slow beginning is over at this many slots.
+const RAMP_END: u32 = 64;
+
 /// One call, from its arrival to its end. Late uses of an id whose call has ended are noticed and ignored.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CallId {
@@ -84,6 +87,7 @@ struct Entry {
 }
 
 impl Entry {
+    const PARKED: u32 = 1 << 28;
     const REPEATABLE: u32 = 1 << 30;
     const UNTIL_HEADERS: u32 = 1 << 29;
     const FREE: u32 = 1 << 31;
@@ -92,8 +96,17 @@ impl Entry {
         self.generation & (CallId::GENERATIONS - 1)
     }
 
+    /// In line, and not parked.
     const fn waits(&self) -> bool {
         self.best != NOWHERE
+    }
+
+    const fn is_parked(&self) -> bool {
+        self.generation & Self::PARKED != 0
+    }
+
+    const fn is_queued(&self) -> bool {
+        self.waits() || self.is_parked()
     }
 
     fn key(&self) -> (Priority, std::cmp::Reverse<Time>) {
@@ -157,6 +170,11 @@ struct Lane {
     best: Heap<Best>,
     oldest: Heap<Oldest>,
     running: u32,
+    parked: u32,
+    /// Nothing starts in it for now.
+    closed: bool,
+    /// Slots it has for now, fewer than it will have: what comes back from a pause begins slowly.
+    ramp: Option<u32>,
     /// Slots it has, where they are fixed.
     limit: Option<u32>,
     /// What they may be where many share a connection, if that is wanted.
@@ -178,6 +196,11 @@ struct Lane {
 
 impl Lane {
     fn slots(&self) -> Option<u32> {
+        let full = self.full_slots();
+        self.ramp.map_or(full, |ramp| Some(full.map_or(ramp, |full| full.min(ramp))))
+    }
+
+    fn full_slots(&self) -> Option<u32> {
         let adaptive = self.adaptive.as_ref().filter(|_| self.multiplexed);
         adaptive.map_or(self.limit, |adaptive| Some(adaptive.get()))
     }
@@ -303,6 +326,9 @@ impl Queue {
             best: Heap::default(),
             oldest: Heap::default(),
             running: 0,
+            parked: 0,
+            closed: false,
+            ramp: None,
             limit: self.per_lane,
             adaptive: self.adaptive.then(AdaptiveLimit::default),
             multiplexed: false,
@@ -342,7 +368,8 @@ impl Queue {
 
     /// Whether the lane is open and nothing waits or runs in it.
     pub fn is_idle(&self, lane: LaneId) -> bool {
-        self.lane(lane).is_some_and(|lane| lane.open && lane.running == 0 && lane.best.len() == 0)
+        self.lane(lane)
+            .is_some_and(|lane| lane.open && lane.running == 0 && lane.parked == 0 && lane.best.len() == 0)
     }
 
     /// Whether the lane is open.
@@ -460,10 +487,77 @@ impl Queue {
 
     /// Puts a running call back where it was, with its age.
     pub fn put_back(&mut self, id: CallId) {
-        if let Some(index) = self.find(id).filter(|&index| !self.entries[index as usize].waits()) {
+        if let Some(index) = self.find(id).filter(|&index| !self.entries[index as usize].is_queued()) {
             self.release(index);
             self.join(index);
         }
+    }
+
+    /// Takes a running call's slot, and keeps it out of the line until [`unpark`](Self::unpark).
+    pub fn park(&mut self, id: CallId) {
+        let Some(index) = self.find(id) else { return };
+        let entry = &mut self.entries[index as usize];
+        if entry.is_queued() {
+            return;
+        }
+        entry.generation |= Entry::PARKED;
+        let lane = entry.lane;
+        self.release(index);
+        self.lanes[lane as usize].parked += 1;
+        self.waiting += 1;
+        self.level_count(index).queued += 1;
+    }
+
+    /// Lets a parked call in line again, at its old place.
+    pub fn unpark(&mut self, id: CallId) {
+        if let Some(index) = self.find(id).filter(|&index| self.entries[index as usize].is_parked()) {
+            self.leave_park(index);
+            self.join(index);
+        }
+    }
+
+    fn leave_park(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        entry.generation &= !Entry::PARKED;
+        let lane = entry.lane;
+        self.lanes[lane as usize].parked -= 1;
+        self.waiting -= 1;
+        self.level_count(index).queued -= 1;
+    }
+
+    /// Lets nothing start in a lane, or lets it again.
+    pub fn set_closed(&mut self, lane: LaneId, closed: bool) {
+        if self.lane(lane).is_some_and(|lane| lane.open && lane.closed != closed) {
+            self.lanes[lane.0 as usize].closed = closed;
+            self.refresh(lane.0);
+        }
+    }
+
+    /// A lane begins with one slot, after something that held it up.
+    pub fn begin_slowly(&mut self, lane: LaneId) {
+        if self.is_open(lane) {
+            self.lanes[lane.0 as usize].ramp = Some(1);
+            self.refresh(lane.0);
+        }
+    }
+
+    /// Something went well in a lane: if it began slowly, it has twice the slots now.
+    pub fn went_well(&mut self, lane: LaneId) {
+        let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
+        let Some(ramp) = entry.ramp else { return };
+        let more = ramp.saturating_mul(2);
+        entry.ramp = entry.full_slots().map_or(more < RAMP_END, |full| more < full).then_some(more);
+        self.refresh(lane.0);
+    }
+
+    /// Whether anybody waits in a lane, parked or in line.
+    pub fn waits_in(&self, lane: LaneId) -> bool {
+        self.lane(lane).is_some_and(|lane| lane.parked > 0 || lane.best.len() > 0)
+    }
+
+    /// All that wait in a lane, in order of arrival.
+    pub fn waiting_in(&self, lane: LaneId) -> Vec<CallId> {
+        self.by_age(|entry| entry.lane == lane.0)
     }
 
     /// Ends a call, waiting or running. False when it had ended before.
@@ -471,6 +565,8 @@ impl Queue {
         let Some(index) = self.find(id) else { return false };
         if self.entries[index as usize].waits() {
             self.leave(index);
+        } else if self.entries[index as usize].is_parked() {
+            self.leave_park(index);
         } else {
             self.release(index);
         }
@@ -562,7 +658,9 @@ impl Queue {
     pub fn first(&self, lane: LaneId) -> Option<Want> {
         let first = self.lane(lane).filter(|lane| lane.open)?.best.first()?;
         let Entry { priority, arrived, .. } = self.entries[first as usize];
-        let ready = self.has_slot(lane.0) && self.concurrency.is_none_or(|limit| self.running < limit);
+        let ready = self.has_slot(lane.0)
+            && !self.lanes[lane.0 as usize].closed
+            && self.concurrency.is_none_or(|limit| self.running < limit);
         Some(Want { priority, arrived, ready })
     }
 
@@ -583,15 +681,19 @@ impl Queue {
     }
 
     /// The first waiting emergency of each lane, when it arrived, and the lane again if that is what is full.
+    ///
+    /// Of a lane that is closed there is none: no slot helps it.
     pub fn blocked_emergencies(&self) -> impl Iterator<Item = (Time, CallId, Option<LaneId>)> + '_ {
         // Nearly always there is none, and then not even the lanes are looked at.
         let lanes = if self.emergencies == 0 { &[][..] } else { &self.lanes[..] };
-        lanes.iter().enumerate().filter(|(_, lane)| self.has_emergency(lane)).filter_map(|(index, lane)| {
-            let first = lane.best.first()?;
-            let index = index as u32;
-            let full = (!self.has_room(index)).then_some(LaneId(index));
-            Some((self.entries[first as usize].arrived, self.id_of(first), full))
-        })
+        lanes.iter().enumerate().filter(|(_, lane)| !lane.closed && self.has_emergency(lane)).filter_map(
+            |(index, lane)| {
+                let first = lane.best.first()?;
+                let index = index as u32;
+                let full = (!self.has_room(index)).then_some(LaneId(index));
+                Some((self.entries[first as usize].arrived, self.id_of(first), full))
+            },
+        )
     }
 
     /// Who is dropped when too many wait: the least urgent, the youngest among equals.
@@ -601,16 +703,20 @@ impl Queue {
 
     /// All that wait, in order of arrival.
     pub fn waiting_ids(&self) -> Vec<CallId> {
-        let waiting = self.lanes.iter().flat_map(|lane| lane.best.iter());
+        self.by_age(|_| true)
+    }
+
+    fn by_age(&self, which: impl Fn(&Entry) -> bool) -> Vec<CallId> {
+        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_queued() && which(entry));
         // A tree because there is one of this very type already: sorting would be 3 kB more of wasm.
         let by_age: BTreeSet<(Time, CallId)> =
-            waiting.map(|index| (self.entries[index as usize].arrived, self.id_of(index))).collect();
+            waiting.map(|(index, entry)| (entry.arrived, self.id_of(index as u32))).collect();
         by_age.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Whether this call waits.
     pub fn waits(&self, id: CallId) -> bool {
-        self.find(id).is_some_and(|index| self.entries[index as usize].waits())
+        self.find(id).is_some_and(|index| self.entries[index as usize].is_queued())
     }
 
     /// Whether this call waits or runs.
@@ -671,7 +777,7 @@ impl Queue {
         self.lanes.iter().enumerate().filter(|(_, lane)| lane.open).map(|(index, lane)| LaneStatus {
             lane: LaneId(index as u32),
             limit: lane.slots(),
-            count: Count { queued: lane.best.len() as u32, running: lane.running },
+            count: Count { queued: lane.best.len() as u32 + lane.parked, running: lane.running },
         })
     }
 
@@ -694,8 +800,8 @@ impl Queue {
     }
 
     fn has_room(&self, lane: u32) -> bool {
-        let Lane { running, elsewhere, shared, .. } = self.lanes[lane as usize];
-        self.has_slot(lane) && shared.is_none_or(|limit| running.saturating_add(elsewhere) < limit)
+        let Lane { running, elsewhere, shared, closed, .. } = self.lanes[lane as usize];
+        !closed && self.has_slot(lane) && shared.is_none_or(|limit| running.saturating_add(elsewhere) < limit)
     }
 
     /// Whether the lane's own limit has room.

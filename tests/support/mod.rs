@@ -4,10 +4,13 @@
 
 mod origin;
 
-pub(crate) use origin::Origin;
+pub(crate) use origin::{Answer, Origin};
 
 use fastrand::Rng;
+use sixlane::breaker::{BreakerConfig, State};
 use sixlane::queue::Count;
+use sixlane::rate::RateConfig;
+use sixlane::retry::{Failure, RetryConfig, What};
 use sixlane::scheduler::{SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
 use sixlane::{
     Action, Aging, Body, CallId, Config, Event, LaneId, Lent, Level, Outcome, Priority, Refusal, Scheduler,
@@ -23,8 +26,8 @@ const MS: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Submitted,
-    /// The origin's answer to one attempt; `None` is a failure without one.
-    Answered(usize, u32, Option<Body>),
+    /// What came of one attempt.
+    Answered(usize, u32, Answer),
     ReadingBegan(usize),
     BodyEnded(usize),
     CallerAborted(usize),
@@ -33,6 +36,8 @@ enum Happening {
     Resumed,
     Cleared,
     ConcurrencyChanged(Option<u32>),
+    NetworkLost,
+    NetworkBack,
     /// Others outside hold so many of an origin's slots, of so many for all together.
     OthersHold(usize, u32, Option<u32>),
 }
@@ -40,6 +45,8 @@ enum Happening {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Waiting,
+    /// Its next attempt is not before this time; `None`: not before there is a network.
+    Held(Option<Time>),
     Sent,
     /// The caller has the headers; the slot is held.
     Unread(Time),
@@ -50,6 +57,10 @@ enum Stage {
 }
 
 impl Stage {
+    const fn waits(self) -> bool {
+        matches!(self, Self::Waiting | Self::Held(_))
+    }
+
     const fn runs(self) -> bool {
         matches!(self, Self::Sent | Self::Unread(_) | Self::Reading | Self::Streaming)
     }
@@ -64,6 +75,8 @@ struct Call {
     arrived: Time,
     stage: Stage,
     attempt: u32,
+    /// Retries that used up attempts; `None`: none is wanted.
+    retries: Option<u32>,
     settled: u32,
     repeatable: bool,
     until_headers: bool,
@@ -92,11 +105,22 @@ pub(crate) struct Seen {
     pub above_lowered_concurrency: u32,
     pub immediate: u32,
     pub kept_out_by_others: u32,
+    pub aborted_held: u32,
+    pub timed_out_held: u32,
+    pub retried: u32,
+    pub retried_offline: u32,
+    pub paused_lanes: u32,
+    pub circuit_open: u32,
+    pub half_open: u32,
+    pub closed_again: u32,
+    pub rate_limited: u32,
+    pub unsent: u32,
+    pub final_failures: u32,
 }
 
 impl Seen {
     /// Each by name.
-    pub(crate) const fn all(&self) -> [(&'static str, u32); 16] {
+    pub(crate) const fn all(&self) -> [(&'static str, u32); 27] {
         [
             ("aborted while waiting", self.aborted_waiting),
             ("aborted when sent", self.aborted_sent),
@@ -114,6 +138,17 @@ impl Seen {
             ("ran above a lowered concurrency", self.above_lowered_concurrency),
             ("immediate", self.immediate),
             ("kept out by others outside", self.kept_out_by_others),
+            ("aborted while held", self.aborted_held),
+            ("timed out while held", self.timed_out_held),
+            ("retried", self.retried),
+            ("retried for want of a network", self.retried_offline),
+            ("lane paused", self.paused_lanes),
+            ("turned away by a breaker", self.circuit_open),
+            ("breaker half-open", self.half_open),
+            ("breaker closed again", self.closed_again),
+            ("kept by a rate limit", self.rate_limited),
+            ("not sent after all", self.unsent),
+            ("failed for good", self.final_failures),
         ]
     }
 
@@ -135,6 +170,17 @@ impl Seen {
         self.above_lowered_concurrency += other.above_lowered_concurrency;
         self.immediate += other.immediate;
         self.kept_out_by_others += other.kept_out_by_others;
+        self.aborted_held += other.aborted_held;
+        self.timed_out_held += other.timed_out_held;
+        self.retried += other.retried;
+        self.retried_offline += other.retried_offline;
+        self.paused_lanes += other.paused_lanes;
+        self.circuit_open += other.circuit_open;
+        self.half_open += other.half_open;
+        self.closed_again += other.closed_again;
+        self.rate_limited += other.rate_limited;
+        self.unsent += other.unsent;
+        self.final_failures += other.final_failures;
     }
 }
 
@@ -153,6 +199,10 @@ pub(crate) struct World {
     now: Time,
     core: Scheduler,
     config: Config,
+    retry: RetryConfig,
+    offline: bool,
+    /// Starts that a rate limit counts, by lane.
+    counted: BTreeMap<LaneId, Vec<Time>>,
     concurrency: Option<u32>,
     paused: bool,
     origins: Vec<Origin>,
@@ -184,6 +234,7 @@ impl World {
         let many = if rng.u8(..10) == 0 { 90 } else { 5 };
         let origins = (0..rng.usize(1..=many)).map(|_| Origin::any(&mut rng)).collect();
         let mut world = Self::with(seed, rng, config, origins);
+        world.retry.set_limit([0.0, 1.0, 3.0][world.rng.usize(..3)]).expect("it is in range");
         world.schedule_load();
         world.schedule_operator();
         world
@@ -212,6 +263,9 @@ impl World {
             now: Time::ZERO,
             core: Scheduler::new(&config),
             config,
+            retry: RetryConfig::default(),
+            offline: false,
+            counted: BTreeMap::new(),
             concurrency: config.concurrency,
             paused: false,
             lane_of: vec![None; origins.len()],
@@ -271,7 +325,7 @@ impl World {
 
     #[track_caller]
     fn fail(&self, what: impl Display) -> ! {
-        let last: Vec<_> = self.log.iter().rev().take(12).rev().collect();
+        let last: Vec<_> = self.log.iter().rev().take(60).rev().collect();
         panic!(
             "seed {}: {what}\nat {:?}, after call {}, paused: {}, under {:?}\nthe last actions: {last:?}",
             self.seed,
@@ -320,6 +374,11 @@ impl World {
             };
             self.later(wait, happening);
         }
+        if self.rng.u8(..4) == 0 {
+            let (wait, gone) = (self.millis((0, 5_000)), self.millis((1, 8_000)));
+            self.later(wait, Happening::NetworkLost);
+            self.later(wait + gone, Happening::NetworkBack);
+        }
         for _ in 0..self.rng.u32(0..6) {
             let origin = self.rng.usize(..self.origins.len());
             let (held, shared) = (self.rng.u32(..7), self.rng.u32(1..8));
@@ -359,7 +418,7 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Submitted => self.submit(),
-            Happening::Answered(call, attempt, body) => self.answered(call, attempt, body),
+            Happening::Answered(call, attempt, answer) => self.answered(call, attempt, answer),
             Happening::ReadingBegan(call) => {
                 if matches!(self.calls[call].stage, Stage::Unread(_)) {
                     self.calls[call].stage = Stage::Reading;
@@ -386,6 +445,21 @@ impl World {
                 self.tell(Event::Resumed);
             }
             Happening::Cleared => self.tell(Event::Cleared),
+            Happening::NetworkLost => {
+                self.offline = true;
+                // The scheduler is told by the next failure. Waking for nothing is harmless.
+                self.tell(Event::Woke);
+            }
+            Happening::NetworkBack => {
+                self.offline = false;
+                for &number in &self.alive {
+                    let stage = &mut self.calls[number].stage;
+                    if *stage == Stage::Held(None) {
+                        *stage = Stage::Waiting;
+                    }
+                }
+                self.tell(Event::Online);
+            }
             Happening::ConcurrencyChanged(limit) => {
                 self.concurrency = limit;
                 if limit.is_some_and(|limit| self.running(|_| true) > limit) {
@@ -456,6 +530,7 @@ impl World {
             arrived,
             stage: Stage::Waiting,
             attempt: 0,
+            retries: self.rng.bool().then_some(0),
             settled: 0,
             repeatable: call.repeatable,
             until_headers: call.until_headers,
@@ -531,8 +606,13 @@ impl World {
         call.attempt_until = call.attempt_limit.map(|limit| self.now.after(limit));
         let (attempt, at) = (call.attempt, call.origin);
         let busy = self.running(|call| call.origin == at);
-        if let Some((wait, body)) = self.origins[at].answer(self.now, busy, &mut self.rng) {
-            self.later(wait, Happening::Answered(number, attempt, body));
+        let answer = if self.offline {
+            Some((MS, Answer::Lost))
+        } else {
+            self.origins[at].answer(self.now, busy, &mut self.rng)
+        };
+        if let Some((wait, answer)) = answer {
+            self.later(wait, Happening::Answered(number, attempt, answer));
         }
         // Nobody waits for ever: where no limit was set, the caller goes.
         if self.calls[number].total_until.is_none() && self.calls[number].attempt_limit.is_none() {
@@ -541,33 +621,109 @@ impl World {
         }
     }
 
-    fn answered(&mut self, number: usize, attempt: u32, body: Option<Body>) {
-        let (id, stage) = (self.calls[number].id, self.calls[number].stage);
+    fn answered(&mut self, number: usize, attempt: u32, answer: Answer) {
+        let Call { id, stage, .. } = self.calls[number];
         // Of an attempt that was stopped the shell hears nothing more. Waking for nothing is harmless.
-        if self.calls[number].attempt != attempt || stage == Stage::Waiting {
+        if self.calls[number].attempt != attempt || stage.waits() {
             return self.tell(Event::Woke);
         }
-        let event = body.map_or(Event::Settled(id, Outcome::Failed), |body| Event::Headers(id, body, 200));
+        let (event, failure) = match answer {
+            Answer::Well(body) => (Event::Headers(id, body, 200), None),
+            Answer::Unavailable(asked) => {
+                (Event::Headers(id, Body::None, 503), Some((What::Status(503), asked)))
+            }
+            Answer::Lost if self.offline => {
+                let what = What::Offline { same_origin: true };
+                (Event::Settled(id, Outcome::Offline), Some((what, None)))
+            }
+            Answer::Lost => {
+                let what = What::NoResponse { same_origin: true };
+                (Event::Settled(id, Outcome::Failed), Some((what, None)))
+            }
+        };
         if stage != Stage::Sent {
             // Its caller has gone, or its time was up.
             return self.tell_of(number, event);
         }
+        if failure.is_some_and(|(what, asked)| self.retries(number, what, asked)) {
+            return;
+        }
         self.calls[number].settled += 1;
-        match body {
-            None => {
-                self.totals.failed += 1;
+        if let Event::Headers(_, body, _) = event {
+            self.totals.completed += 1;
+            self.calls[number].stage = self.stage_of(number, body);
+            if self.calls[number].stage == Stage::Over {
                 self.over(number);
             }
-            Some(body) => {
-                self.totals.completed += 1;
-                self.calls[number].stage = self.stage_of(number, body);
-                if self.calls[number].stage == Stage::Over {
-                    self.over(number);
-                }
-                self.schedule_body(number, body);
-            }
+            self.schedule_body(number, body);
+        } else {
+            self.totals.failed += 1;
+            self.over(number);
         }
         self.tell(event);
+    }
+
+    /// The failed attempt is followed by another one.
+    fn retries(&mut self, number: usize, what: What, asked: Option<Duration>) -> bool {
+        let Call { id, lane, retries, total_until, .. } = self.calls[number];
+        let Some(retries) = retries else { return false };
+        let failure = Failure { method: "GET", idempotent: false, what, asked };
+        // Some shells ask somebody first, who may need a while.
+        if self.rng.u8(..4) == 0 {
+            let stage = self.calls[number].stage;
+            self.core.retry(id, &self.retry, &failure, false, self.now);
+            self.perform();
+            if self.calls[number].stage != stage || self.rng.bool() {
+                return self.calls[number].stage != stage;
+            }
+        }
+        let paused = self.core.paused_for(lane, self.now);
+        let delay = self.core.retry(id, &self.retry, &failure, true, self.now);
+        let pause = self.core.paused_for(lane, self.now);
+        if let Some(asked) = asked {
+            let most = paused.max(asked + (asked / 10).min(Duration::from_secs(1)));
+            self.check(pause >= asked && pause <= most, || format!("asked for {asked:?}, pauses {pause:?}"));
+        }
+        let Some(delay) = delay else {
+            self.seen.final_failures += 1;
+            return false;
+        };
+        let in_time = total_until.is_none_or(|until| self.now.after(delay) < until);
+        self.check(in_time, || format!("{number} waits {delay:?}, longer than it may"));
+        self.totals.retries += 1;
+        let call = &mut self.calls[number];
+        call.attempt_until = None;
+        call.stage = match what {
+            What::Offline { .. } => Stage::Held(None),
+            _ if asked.is_some() || delay.is_zero() => Stage::Waiting,
+            _ => Stage::Held(Some(self.now.after(delay))),
+        };
+        if matches!(what, What::Offline { .. }) {
+            self.seen.retried_offline += 1;
+        } else {
+            call.retries = Some(retries + 1);
+            self.check(retries < 3, || format!("retried {number} too often"));
+            self.seen.retried += 1;
+        }
+        true
+    }
+
+    /// Its attempt took too long.
+    fn expire(&mut self, id: CallId) {
+        let number = self.number(id);
+        let Call { stage, attempt_until, .. } = self.calls[number];
+        self.check(stage == Stage::Sent && attempt_until.is_some_and(|at| at <= self.now), || {
+            format!("the attempt of {number} is not over: {stage:?} until {attempt_until:?}")
+        });
+        self.seen.timed_out_sent += 1;
+        self.calls[number].attempt_until = None;
+        self.calls[number].attempt += 1;
+        if !self.retries(number, What::Expired, None) {
+            self.calls[number].settled += 1;
+            self.totals.failed += 1;
+            self.over(number);
+            self.tell(Event::Settled(id, Outcome::Failed));
+        }
     }
 
     /// What the rules make of a call whose headers are there.
@@ -613,13 +769,13 @@ impl World {
         let stage = self.calls[number].stage;
         let mut event = Event::Settled(id, Outcome::Cancelled);
         match stage {
-            Stage::Waiting | Stage::Sent => {
+            Stage::Waiting | Stage::Held(_) | Stage::Sent => {
                 self.calls[number].settled += 1;
                 self.totals.cancelled += 1;
-                if stage == Stage::Waiting {
-                    self.seen.aborted_waiting += 1;
-                } else {
-                    self.seen.aborted_sent += 1;
+                match stage {
+                    Stage::Waiting => self.seen.aborted_waiting += 1,
+                    Stage::Held(_) => self.seen.aborted_held += 1,
+                    _ => self.seen.aborted_sent += 1,
                 }
                 self.over(number);
             }
@@ -652,6 +808,11 @@ impl World {
                 Action::Reject(id, why) => self.reject(id, why),
                 Action::Lend(id, why) => self.lend(id, why),
                 Action::Forget(lane) => self.forget(lane),
+                Action::Expire(id) => self.expire(id),
+                Action::Pause(_) => self.seen.paused_lanes += 1,
+                Action::Breaker(_, State::HalfOpen) => self.seen.half_open += 1,
+                Action::Breaker(_, State::Closed) => self.seen.closed_again += 1,
+                Action::Breaker(..) => {}
             }
         }
         self.check(self.swap.is_none(), || "pre-empted for nobody".to_owned());
@@ -685,7 +846,38 @@ impl World {
             let fits = self.leaves_room(lane, in_lane);
             self.check(fits, || format!("started {number} beside {in_lane} and others outside"));
         }
+        let open = self.core.breaker_of(lane, self.now) == State::Open;
+        self.check(!open, || format!("started {number} through an open breaker"));
+        let pause = self.core.paused_for(lane, self.now);
+        self.check(pause.is_zero(), || format!("started {number}, {pause:?} before a pause is over"));
+        self.count_against_rate(lane);
         self.send(number);
+        // One signal may abort many calls: its caller is gone before it could be sent.
+        if self.rng.u8(..30) == 0 {
+            self.seen.unsent += 1;
+            self.counted.entry(lane).or_default().pop();
+            self.calls[number].settled += 1;
+            self.totals.cancelled += 1;
+            self.over(number);
+            self.tell(Event::Settled(id, Outcome::Unsent));
+        }
+    }
+
+    /// No window has more starts than the limit of rate allows.
+    fn count_against_rate(&mut self, lane: LaneId) {
+        let starts = self.counted.entry(lane).or_default();
+        starts.push(self.now);
+        let allowed = |span: Duration| match self.config.rate {
+            Some(RateConfig::TokenBucket { capacity, every }) => {
+                u128::from(capacity) + span.as_nanos() / every.as_nanos() + 1
+            }
+            Some(RateConfig::SlidingWindow { limit, window }) if span < window => u128::from(limit),
+            _ => u128::MAX,
+        };
+        let spans = starts.iter().rev().zip(1_u128..);
+        let most = spans.map(|(&start, count)| (self.now.since(start), count));
+        let above = most.into_iter().find(|&(span, count)| count > allowed(span));
+        self.check(above.is_none(), || format!("{above:?} are too many in {lane:?}"));
     }
 
     fn preempt(&mut self, id: CallId) {
@@ -714,21 +906,20 @@ impl World {
 
     fn reject(&mut self, id: CallId, why: Refusal) {
         let number = self.number(id);
-        let Call { stage, total_until, attempt_until, priority, .. } = self.calls[number];
-        self.check(stage == Stage::Waiting || stage == Stage::Sent, || {
+        let Call { stage, lane, total_until, attempt_until, priority, .. } = self.calls[number];
+        self.check(stage.waits() || stage == Stage::Sent, || {
             format!("turned {number} away that is {stage:?}")
         });
         match why {
             Refusal::Cleared => {
-                self.check(stage == Stage::Waiting, || format!("cleared {number} that runs"));
+                self.check(stage.waits(), || format!("cleared {number} that runs"));
                 self.totals.cancelled += 1;
                 self.seen.cleared += 1;
             }
             Refusal::QueueFull => {
-                self.check(stage == Stage::Waiting, || format!("turned {number} away that runs"));
+                self.check(stage.waits(), || format!("turned {number} away that runs"));
                 self.check(priority != Priority::EMERGENCY, || format!("turned emergency {number} away"));
-                let waiting =
-                    self.alive.iter().filter(|&&one| self.calls[one].stage == Stage::Waiting).count();
+                let waiting = self.alive.iter().filter(|&&one| self.calls[one].stage.waits()).count();
                 let full = self.config.high_water.is_some_and(|most| waiting > most as usize);
                 self.check(full, || format!("turned {number} away with {waiting} waiting"));
                 self.totals.failed += 1;
@@ -738,11 +929,18 @@ impl World {
                 let due = total_until.into_iter().chain(attempt_until).min();
                 self.check(due.is_some_and(|at| at <= self.now), || format!("timed {number} out too soon"));
                 self.totals.failed += 1;
-                if stage == Stage::Waiting {
-                    self.seen.timed_out_waiting += 1;
-                } else {
-                    self.seen.timed_out_sent += 1;
+                match stage {
+                    Stage::Waiting => self.seen.timed_out_waiting += 1,
+                    Stage::Held(_) => self.seen.timed_out_held += 1,
+                    _ => self.seen.timed_out_sent += 1,
                 }
+            }
+            Refusal::CircuitOpen => {
+                self.check(stage.waits(), || format!("turned {number} away that runs"));
+                let open = self.core.breaker_of(lane, self.now) == State::Open;
+                self.check(open, || format!("turned {number} away by a breaker that is not open"));
+                self.totals.failed += 1;
+                self.seen.circuit_open += 1;
             }
         }
         self.calls[number].settled += 1;
@@ -774,6 +972,7 @@ impl World {
         let used = self.alive.iter().any(|&number| self.calls[number].lane == lane);
         self.check(!used, || format!("forgot {lane:?} that is in use"));
         self.shared.remove(&lane);
+        self.counted.remove(&lane);
         for known in &mut self.lane_of {
             known.take_if(|known| *known == lane);
         }
@@ -787,6 +986,12 @@ impl World {
     }
 
     fn fade(&mut self) {
+        for &number in &self.alive {
+            let stage = &mut self.calls[number].stage;
+            if matches!(*stage, Stage::Held(Some(until)) if until <= self.now) {
+                *stage = Stage::Waiting;
+            }
+        }
         let Some(after) = self.config.aging.demote_after else { return };
         for &number in &self.alive {
             let call = &mut self.calls[number];
@@ -807,14 +1012,14 @@ impl World {
         for call in self.alive.iter().map(|&number| &self.calls[number]) {
             let lane = by_lane.entry(call.lane).or_default();
             for count in [&mut all, &mut by_level[call.priority.level() as usize], lane] {
-                if call.stage == Stage::Waiting {
+                if call.stage.waits() {
                     count.queued += 1;
                 } else {
                     count.running += 1;
                 }
             }
             self.check(self.core.contains(call.id), || format!("{:?} is lost", call.id));
-            self.check(self.core.waits(call.id) == (call.stage == Stage::Waiting), || {
+            self.check(self.core.waits(call.id) == call.stage.waits(), || {
                 format!("{:?} waits: {}, books: {:?}", call.id, self.core.waits(call.id), call.stage)
             });
         }
@@ -828,34 +1033,62 @@ impl World {
             format!("{:?}, books: {:?}", self.core.totals(), self.totals)
         });
         self.check(self.core.is_paused() == self.paused, || "who paused?".to_owned());
-        self.check_nobody_waits_for_nothing(all, &by_lane);
+        if self.nobody_waits_for_nothing(all, &by_lane) {
+            self.seen.rate_limited += 1;
+        }
         self.check_time();
     }
 
-    fn check_nobody_waits_for_nothing(&self, all: Count, by_lane: &BTreeMap<LaneId, Count>) {
+    /// Checks that; whether somebody waits for a limit of rate and nothing else.
+    fn nobody_waits_for_nothing(&self, all: Count, by_lane: &BTreeMap<LaneId, Count>) -> bool {
         if self.paused || self.concurrency.is_some_and(|limit| all.running >= limit) {
-            return;
+            return false;
         }
+        let mut rate_limited = false;
         for (lane, count) in by_lane {
-            let room = self.config.per_lane.is_none_or(|limit| count.running < limit)
+            let held = |&&number: &&usize| {
+                let Call { lane: of, stage, .. } = self.calls[number];
+                of == *lane && matches!(stage, Stage::Held(_))
+            };
+            let in_line = count.queued - self.alive.iter().filter(held).count() as u32;
+            let room = self.core.limit_of(*lane).is_none_or(|limit| count.running < limit)
+                && self.core.paused_for(*lane, self.now).is_zero()
+                // What it lets through as probes, its own tests say.
+                && self.core.breaker_of(*lane, self.now) == State::Closed
                 && self.leaves_room(*lane, count.running);
-            self.check(!room || count.queued == 0, || format!("{lane:?} waits with slots free: {count:?}"));
+            let waits = room && in_line > 0;
+            rate_limited |= waits;
+            let fits = !waits || self.config.rate.is_some();
+            self.check(fits, || format!("{lane:?} waits with slots free: {count:?}"));
         }
+        rate_limited
     }
 
     fn check_time(&self) {
         let calls = || self.alive.iter().map(|&number| &self.calls[number]);
-        let waiting = calls().filter(|call| call.stage == Stage::Waiting);
+        let waiting = calls().filter(|call| call.stage.waits());
         let oldest = waiting.map(|call| self.now.since(call.arrived)).max().unwrap_or_default();
         self.check(self.core.oldest_wait(self.now) == oldest, || format!("the oldest waits {oldest:?}"));
         let due = calls().filter_map(|call| match call.stage {
-            Stage::Waiting => call.total_until,
+            Stage::Waiting => {
+                let pause = self.core.paused_for(call.lane, self.now);
+                let over = (!pause.is_zero()).then(|| self.now.after(pause));
+                call.total_until.into_iter().chain(over).min()
+            }
+            Stage::Held(until) => {
+                let pause = self.core.paused_for(call.lane, self.now);
+                let over = (!pause.is_zero()).then(|| self.now.after(pause));
+                call.total_until.into_iter().chain(until).chain(over).min()
+            }
             Stage::Sent => call.total_until.into_iter().chain(call.attempt_until).min(),
             Stage::Unread(until) => Some(until),
             Stage::Reading | Stage::Streaming | Stage::Over => None,
         });
         let (due, told) = (due.min(), self.core.poll_timeout());
-        self.check(told == due, || format!("wants to wake at {told:?}, books: {due:?}"));
+        let guarded = self.config.breaker.is_some() || self.config.rate.is_some();
+        let fits =
+            if guarded { due.is_none_or(|due| told.is_some_and(|told| told <= due)) } else { told == due };
+        self.check(fits, || format!("wants to wake at {told:?}, books: {due:?}"));
         self.check(told.is_none_or(|at| at > self.now), || format!("wants to wake in the past: {told:?}"));
     }
 }
@@ -880,5 +1113,21 @@ fn any_config(rng: &mut Rng) -> Config {
             demote_after: demote_after[rng.usize(..4)],
             oldest_every: [None, Some(1), Some(2), Some(8)][rng.usize(..4)],
         },
+        breaker: (rng.u8(..3) == 0).then(|| {
+            let mut config = BreakerConfig::default();
+            config.set_open_for(f64::from(rng.u16(1..5_000))).expect("it is in range");
+            config.set_successes(f64::from(rng.u8(1..4))).expect("it is in range");
+            config
+        }),
+        rate: (rng.u8(..4) == 0).then(|| {
+            let (many, time) = (f64::from(rng.u8(1..20)), f64::from(rng.u16(1..4_000)));
+            let config = if rng.bool() {
+                RateConfig::sliding_window(many, time)
+            } else {
+                RateConfig::token_bucket(many, many, time)
+            };
+            config.expect("it is in range")
+        }),
+        seed: rng.u64(..),
     }
 }

@@ -4,6 +4,17 @@ use fastrand::Rng;
 use sixlane::{Body, Time};
 use std::time::Duration;
 
+/// What comes of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    /// No response.
+    Lost,
+    /// All is well, and this follows the headers.
+    Well(Body),
+    /// 503, perhaps with the wish for a pause.
+    Unavailable(Option<Duration>),
+}
+
 /// How an origin behaves, and how its pages treat what it sends. Times are in milliseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
@@ -11,6 +22,9 @@ pub(crate) struct Origin {
     /// Added for each call that it works on.
     slower_each: u64,
     failures: f64,
+    /// The share of its failures that are responses, and the pause that some of them ask for, at most.
+    says_so: f64,
+    asks_for: u64,
     never_answers: f64,
     /// No connection before this time.
     offline_until: Time,
@@ -28,6 +42,8 @@ impl Origin {
             answers_after: (5, 80),
             slower_each: 0,
             failures: 0.0,
+            says_so: 0.5,
+            asks_for: 0,
             never_answers: 0.0,
             offline_until: Time::ZERO,
             body: any_body,
@@ -39,6 +55,11 @@ impl Origin {
     /// Fails one time in three.
     pub(crate) fn flaky() -> Self {
         Self { failures: 0.33, answers_after: (1, 400), ..Self::healthy() }
+    }
+
+    /// Fails one time in four, and asks for pauses.
+    pub(crate) fn asking_for_pauses() -> Self {
+        Self { failures: 0.25, says_so: 0.9, asks_for: 4_000, ..Self::healthy() }
     }
 
     /// The more it has to do, the slower.
@@ -77,8 +98,9 @@ impl Origin {
 
     /// One of the above.
     pub(crate) fn any(rng: &mut Rng) -> Self {
-        match rng.u8(..8) {
+        match rng.u8(..9) {
             0 => Self::healthy(),
+            8 => Self::asking_for_pauses(),
             1 => Self::flaky(),
             2 => Self::overloaded(),
             3 => Self::hanging(),
@@ -89,18 +111,25 @@ impl Origin {
         }
     }
 
-    /// When an answer to a call sent now comes, and which; `Some((_, None))` is a failure without one.
-    pub(crate) fn answer(&self, now: Time, busy: u32, rng: &mut Rng) -> Option<(Duration, Option<Body>)> {
+    /// When something comes of a request sent now, and what.
+    pub(crate) fn answer(&self, now: Time, busy: u32, rng: &mut Rng) -> Option<(Duration, Answer)> {
         if now < self.offline_until {
-            return Some((Duration::from_millis(1), None));
+            return Some((Duration::from_millis(1), Answer::Lost));
         }
         if rng.f64() < self.never_answers {
             return None;
         }
         let (least, most) = self.answers_after;
         let wait = rng.u64(least..=most) + self.slower_each * u64::from(busy);
-        let body = (rng.f64() >= self.failures).then(|| (self.body)(rng));
-        Some((Duration::from_millis(wait), body))
+        let answer = if rng.f64() >= self.failures {
+            Answer::Well((self.body)(rng))
+        } else if rng.f64() < self.says_so {
+            let asks = self.asks_for > 0 && rng.bool();
+            Answer::Unavailable(asks.then(|| Duration::from_millis(rng.u64(..=self.asks_for))))
+        } else {
+            Answer::Lost
+        };
+        Some((Duration::from_millis(wait), answer))
     }
 }
 

@@ -1,0 +1,254 @@
+//! What comes of attempts: retries, pauses, breakers and rate limits, and how they meet slots and order.
+//!
+//! A call that is to be tried again gives its slot back at once. While it is held it stands beside the line; after
+//! that, or where its whole lane pauses, it stands in line again at its old place.
+
+use super::{Action, Hold, Phase, Record, Refusal, Scheduler};
+use crate::breaker::{Permit, Report, State};
+use crate::gate::Standing;
+use crate::queue::{CallId, LaneId};
+use crate::retry::{Failure, RetryConfig, What};
+use crate::time::Time;
+use std::time::Duration;
+
+/// A pause is longer than asked for by up to this share of it, so that not everybody comes back at once,
+const SPREAD: u32 = 10;
+/// and by no more than this.
+const MOST_SPREAD: Duration = Duration::from_secs(1);
+
+/// What a status says of an origin's health.
+pub(super) const fn report_of(status: u16) -> Report {
+    match status {
+        // It is not to be seen.
+        0 => Report::Nothing,
+        400..=499 => Report::Alive,
+        500..=599 => Report::Failure,
+        _ => Report::Success,
+    }
+}
+
+impl Scheduler {
+    /// An attempt that is under way has failed. Whether another one follows, and after which delay: where
+    /// [`Hold::Offline`] holds it, and where its lane pauses, that is a guess. `None`: what came of the attempt is
+    /// final, and [`Event::Headers`](super::Event::Headers) or [`Event::Settled`](super::Event::Settled) is to come.
+    ///
+    /// With `commit`, the call waits from now on; [`Action::Start`] will come again. Without, it is only asked.
+    pub fn retry(
+        &mut self,
+        id: CallId,
+        config: &RetryConfig,
+        failure: &Failure<'_>,
+        commit: bool,
+        now: Time,
+    ) -> Option<Duration> {
+        self.hear_failure(id, config, failure, now);
+        let delay = self.next_attempt(id, config, failure, commit, now);
+        self.work_off(now);
+        delay
+    }
+
+    fn hear_failure(&mut self, id: CallId, config: &RetryConfig, failure: &Failure<'_>, now: Time) {
+        let (report, refused) = match failure.what {
+            // A pause is what a server that is well asks for.
+            What::Status(429 | 503) if failure.asked.is_some() => (Report::Nothing, Some(true)),
+            What::Status(status) => (report_of(status), Some(status == super::UNAVAILABLE)),
+            What::Expired => (Report::Failure, None),
+            What::NoResponse { .. } => (Report::Failure, Some(true)),
+            What::Offline { .. } => (Report::Nothing, None),
+        };
+        let first = self.running.get(&id).is_some_and(|record| !record.heard);
+        self.hear(id, report, refused, now);
+        if let (Some(asked), Some(lane), true) = (config.pause(failure.asked), self.queue.lane_of(id), first)
+        {
+            let spread = (asked / SPREAD).min(MOST_SPREAD).mul_f64(self.random.fraction());
+            if self.gates[lane.0 as usize].pause(now.after(asked).after(spread)) {
+                self.actions.push_back(Action::Pause(lane));
+                self.queue.begin_slowly(lane);
+            }
+            self.settle_gate(lane, now);
+        }
+    }
+
+    fn next_attempt(
+        &mut self,
+        id: CallId,
+        config: &RetryConfig,
+        failure: &Failure<'_>,
+        commit: bool,
+        now: Time,
+    ) -> Option<Duration> {
+        let lane = self.queue.lane_of(id)?;
+        let record = *self.running.get(&id)?;
+        let sent = matches!(record.phase, Some(Phase::Sent { .. }));
+        let gate = &mut self.gates[lane.0 as usize];
+        let offline = matches!(failure.what, What::Offline { .. });
+        if !sent
+            || !config.allows(failure, record.retries)
+            || !(offline || config.affords(&gate.budget, now))
+            || gate.standing(now) == Standing::Refuses
+        {
+            return None;
+        }
+        let pause = gate.paused_for(now);
+        let delay = if offline || failure.asked.is_some() {
+            pause
+        } else if commit {
+            config.delay(record.retries + 1, record.delay, &mut self.random)
+        } else {
+            Duration::ZERO
+        };
+        if record.total_until.is_some_and(|until| until <= now.after(delay)) {
+            return None;
+        }
+        if commit {
+            let hold = if offline {
+                Some(Hold::Offline)
+            } else {
+                // For a pause it waits in line, like everybody.
+                Some(Hold::Until(now.after(delay))).filter(|_| failure.asked.is_none() && !delay.is_zero())
+            };
+            self.hold(id, hold, offline, delay, now);
+        }
+        Some(delay)
+    }
+
+    fn hold(&mut self, id: CallId, hold: Option<Hold>, offline: bool, delay: Duration, now: Time) {
+        let Some(record) = self.stop(id) else { return };
+        let retries = record.retries.saturating_add(u32::from(!offline));
+        self.limited.insert(id, Record { hold, retries, delay, ..record });
+        self.totals.retries += 1;
+        if let (Some(lane), false) = (self.queue.lane_of(id), offline) {
+            self.gates[lane.0 as usize].budget.retry(now);
+        }
+        match hold {
+            Some(Hold::Until(until)) => {
+                self.queue.park(id);
+                self.deadlines.insert((until, id));
+            }
+            Some(Hold::Offline) => self.queue.park(id),
+            None => self.queue.put_back(id),
+        }
+    }
+
+    /// There is a network again: who waited for that is in line.
+    pub(super) fn online(&mut self) {
+        let held = self.limited.iter_mut().filter(|(_, record)| record.hold == Some(Hold::Offline));
+        for (&id, record) in held {
+            record.hold = None;
+            self.queue.unpark(id);
+            if let Some(lane) = self.queue.lane_of(id) {
+                self.queue.begin_slowly(lane);
+            }
+        }
+    }
+
+    /// What came of an attempt: heard once, whoever tells it first. `refused`: what it says of the lane's load.
+    pub(super) fn hear(&mut self, id: CallId, report: Report, refused: Option<bool>, now: Time) {
+        let Some(record) = self.running.get_mut(&id) else { return };
+        let Some(Phase::Sent { since, .. }) = record.phase else { return };
+        if std::mem::replace(&mut record.heard, true) {
+            return;
+        }
+        let permit = record.permit.take();
+        let Some(lane) = self.queue.lane_of(id) else { return };
+        if let Some(refused) = refused {
+            self.queue.measured(lane, since, refused, now);
+        }
+        if matches!(report, Report::Success | Report::Alive) {
+            self.queue.went_well(lane);
+        }
+        if let Some(permit) = permit {
+            self.gates[lane.0 as usize].report(permit, report, now);
+            self.settle_gate(lane, now);
+        }
+    }
+
+    /// It was never sent: what it took is there again.
+    pub(super) fn unsent(&mut self, id: CallId, now: Time) {
+        let since = match self.phase(id) {
+            Some(Phase::Sent { since, .. }) => Some(since),
+            _ => None,
+        };
+        self.hear(id, Report::Nothing, None, now);
+        if let (Some(since), Some(lane), true) = (since, self.queue.lane_of(id), self.is_guarded()) {
+            self.gates[lane.0 as usize].unsent(since, now);
+            self.settle_gate(lane, now);
+        }
+    }
+
+    /// Whether lanes have gates that each call passes.
+    pub(super) const fn is_guarded(&self) -> bool {
+        self.breaker.is_some() || self.rate.is_some()
+    }
+
+    /// A new call stands before its lane's gate.
+    pub(super) fn pass_gate(&mut self, id: CallId, lane: LaneId, now: Time) {
+        // Only itself: whoever waited before was turned away when the breaker opened.
+        if self.gates[lane.0 as usize].standing(now) == Standing::Refuses {
+            self.refuse(id, Refusal::CircuitOpen);
+        } else {
+            self.settle_gate(lane, now);
+        }
+    }
+
+    /// A call goes through its lane's gate.
+    pub(super) fn enter_gate(&mut self, id: CallId, retries: u32, now: Time) -> Option<Permit> {
+        let lane = self.queue.lane_of(id)?;
+        let guarded = self.is_guarded();
+        let gate = &mut self.gates[lane.0 as usize];
+        if retries == 0 {
+            gate.budget.request(now);
+        }
+        if !guarded {
+            return None;
+        }
+        let permit = gate.start(now);
+        self.settle_gate(lane, now);
+        permit
+    }
+
+    pub(super) fn look_at_gate(&mut self, id: CallId, now: Time) {
+        if let (Some(lane), true) = (self.queue.lane_of(id), self.is_guarded()) {
+            self.settle_gate(lane, now);
+        }
+    }
+
+    /// Opens and closes a lane as its gate says.
+    pub(super) fn settle_gate(&mut self, lane: LaneId, now: Time) {
+        let gate = &mut self.gates[lane.0 as usize];
+        let standing = gate.standing(now);
+        if let Some(state) = gate.breaker_change(now) {
+            self.actions.push_back(Action::Breaker(lane, state));
+            if state == State::Closed {
+                self.queue.begin_slowly(lane);
+            }
+        }
+        self.shut.retain(|&(shut, _)| shut != lane);
+        self.queue.set_closed(lane, standing != Standing::Open);
+        match standing {
+            Standing::Open => {}
+            Standing::Until(at) => self.shut.push((lane, at)),
+            Standing::Refuses if !self.queue.waits_in(lane) => {}
+            Standing::Refuses => {
+                for id in self.queue.waiting_in(lane) {
+                    self.refuse(id, Refusal::CircuitOpen);
+                }
+            }
+        }
+    }
+
+    /// Where the breaker of a lane stands; closed where there is none.
+    pub fn breaker_of(&self, lane: LaneId, now: Time) -> State {
+        self.gates.get(lane.0 as usize).map_or(State::Closed, |gate| gate.breaker(now))
+    }
+
+    /// What is left of a pause that a lane's origin asked for.
+    pub fn paused_for(&self, lane: LaneId, now: Time) -> Duration {
+        self.gates.get(lane.0 as usize).map_or(Duration::ZERO, |gate| gate.paused_for(now))
+    }
+
+    /// When asking a breaker again makes sense that turned a call away.
+    pub fn retry_after(&self, lane: LaneId, now: Time) -> Option<Duration> {
+        self.gates.get(lane.0 as usize).and_then(|gate| gate.retry_after(now))
+    }
+}
