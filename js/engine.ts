@@ -3,6 +3,7 @@ import { onTrap, poison } from './load.js';
 import type { Sharer, Want } from './page.js';
 import type { Driver } from './pkg/sixlane.js';
 import { isMultiplexed } from './protocols.js';
+import type { BreakerState } from './types.js';
 
 /** A call as the engine knows it: an id while the core has it, and the key of its lane. */
 export interface Call {
@@ -16,7 +17,14 @@ export interface Host<C extends Call> {
   start(call: C, level: number): void;
   /** Stop the running attempt without a word to the caller. */
   preempt(call: C): void;
-  refuse(call: C, why: Refusal): void;
+  /** `retryAfter`: milliseconds until asking again makes sense, null where nobody can tell. */
+  refuse(call: C, why: Refusal, retryAfter: number | null): void;
+  /** Its attempt took too long: stop it, then `retry` or `settled`. */
+  expire(call: C): void;
+  /** The origin of this key asked for a pause, of which so many milliseconds are left. */
+  paused(key: string, left: number): void;
+  /** The circuit breaker of this key has changed. */
+  breaker(key: string, state: BreakerState, retryAfter: number | null): void;
   lend(call: C, why: 'unread' | 'streams'): void;
   /** A key is used that was not known. */
   opened(): void;
@@ -41,11 +49,36 @@ export interface Terms {
 }
 
 /** How a call was settled, as the core counts it. */
-export const Outcome = { completed: 0, failed: 1, cancelled: 2 } as const;
+export const Outcome = { completed: 0, failed: 1, cancelled: 2, unsent: 3, offline: 4 } as const;
+
+/** What came of an attempt that has no status. */
+export const Lost = { expired: -1, noResponse: -2, offline: -3 } as const;
+
+/** An attempt that failed, as the core wants to know it. */
+export interface Failure {
+  /** What says how to go on, or undefined for the defaults. */
+  readonly options: unknown;
+  readonly method: string;
+  /** A status, or one of {@link Lost}. */
+  readonly code: number;
+  /** The pause that the server asked for, in milliseconds. */
+  readonly asked: number | undefined;
+  readonly idempotent: boolean;
+  readonly resendable: boolean;
+  readonly sameOrigin: boolean;
+}
+
+/** By the shell's number: see `state_word`. */
+export const BREAKER_STATES = ['closed', 'open', 'half-open', 'isolated'] as const;
 
 /** Action words carry an id in their lower 48 bits and a code above: see `action_word` in the shell. */
 const CODE = 2 ** 48;
 const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout'];
+const FORGET = 12;
+const CIRCUIT_OPEN = 13;
+const EXPIRE = 14;
+const PAUSE = 15;
+const BREAKER = 16;
 
 /** Those that have calls: somebody waits for them, even if nobody holds them. */
 const busy = new Set<object>();
@@ -111,6 +144,22 @@ export class Engine<C extends Call> implements Sharer {
   headers(call: C, length: number, status: number): boolean {
     this.#touched.add(call.key);
     return this.#enter(() => this.#driver.headers(call.id, length, status)) ?? false;
+  }
+
+  /** The delay before another attempt, in milliseconds; undefined when there is none. Unless `asked`, the call waits then. */
+  retry(call: C, failure: Failure, asks: boolean): number | undefined {
+    const { options, method, code, asked = Number.NaN } = failure;
+    const flags =
+      (failure.idempotent ? 1 : 0) | (failure.resendable ? 2 : 0) | (failure.sameOrigin ? 4 : 0) | (asks ? 0 : 8);
+    this.#touched.add(call.key);
+    const delay = this.#enter(() => this.#driver.retry(call.id, options, method, code, asked, flags));
+    return delay === undefined || Number.isNaN(delay) ? undefined : delay;
+  }
+
+  /** There is a network again. */
+  online(): void {
+    this.#touchAll();
+    this.#enter(() => this.#driver.online());
   }
 
   /** What the origin of a lane was seen to speak. */
@@ -209,9 +258,10 @@ export class Engine<C extends Call> implements Sharer {
     const { lanes, ...figures } = status;
     return {
       ...figures,
-      lanes: lanes.map(({ id, ...lane }) => ({
+      lanes: lanes.map(({ id, breaker, ...lane }) => ({
         key: this.#keys[id] ?? '',
         protocol: this.#protocols[id] ?? null,
+        breaker: BREAKER_STATES[breaker] as BreakerState,
         ...lane,
       })),
     };
@@ -332,12 +382,8 @@ export class Engine<C extends Call> implements Sharer {
   }
 
   #perform(code: number, subject: number): void {
-    if (code === 12) {
-      const key = this.#keys[subject] ?? '';
-      this.#lanes.delete(key);
-      this.#touched.delete(key);
-      delete this.#keys[subject];
-      delete this.#protocols[subject];
+    if (code === FORGET || code >= PAUSE) {
+      this.#performOnLane(code, subject);
       return;
     }
     const call = this.#calls[subject >>> 0];
@@ -345,10 +391,33 @@ export class Engine<C extends Call> implements Sharer {
     this.#touched.add(call.key);
     if (code <= 5) this.#host.start(call, code - 1);
     else if (code === 6) this.#host.preempt(call);
-    else if (code <= 9) {
+    else if (code === EXPIRE) this.#host.expire(call);
+    else if (code === CIRCUIT_OPEN) {
       this.forget(call);
-      this.#host.refuse(call, REFUSALS[code - 7] as Refusal);
+      this.#host.refuse(call, 'circuit-open', this.#retryAfter(this.#lanes.get(call.key)));
+    } else if (code <= 9) {
+      this.forget(call);
+      this.#host.refuse(call, REFUSALS[code - 7] as Refusal, null);
     } else this.#host.lend(call, code === 10 ? 'unread' : 'streams');
+  }
+
+  #performOnLane(code: number, lane: number): void {
+    const key = this.#keys[lane] ?? '';
+    if (code === FORGET) {
+      this.#lanes.delete(key);
+      this.#touched.delete(key);
+      delete this.#keys[lane];
+      delete this.#protocols[lane];
+      return;
+    }
+    this.#touched.add(key);
+    if (code === PAUSE) this.#host.paused(key, this.#driver.pausedFor(lane));
+    else this.#host.breaker(key, BREAKER_STATES[code - BREAKER] as BreakerState, this.#retryAfter(lane));
+  }
+
+  #retryAfter(lane: number | undefined): number | null {
+    const wait = lane === undefined ? Number.NaN : this.#driver.retryAfter(lane);
+    return Number.isNaN(wait) ? null : wait;
   }
 
   /** A trap is a RuntimeError of WebAssembly; what the shell throws on purpose is a RangeError or a TypeError. */
@@ -365,6 +434,7 @@ interface Figures {
   failed: number;
   cancelled: number;
   preempted: number;
+  retries: number;
   byPriority: Record<'critical' | 'high' | 'normal' | 'low' | 'background', { queued: number; running: number }>;
   oldestWait: number;
 }
@@ -372,10 +442,11 @@ interface LaneFigures {
   limit: number | null;
   queued: number;
   running: number;
+  pausedFor: number;
 }
 interface RawStatus extends Figures {
-  lanes: (LaneFigures & { id: number })[];
+  lanes: (LaneFigures & { id: number; breaker: number })[];
 }
 export interface CoreStatus extends Figures {
-  lanes: (LaneFigures & { key: string; protocol: string | null })[];
+  lanes: (LaneFigures & { key: string; protocol: string | null; breaker: BreakerState })[];
 }

@@ -1,9 +1,10 @@
 /** Why sixlane turned a call away. */
-export type SixlaneErrorCode = 'queue-full' | 'queue-cleared' | 'closed';
+export type SixlaneErrorCode = 'queue-full' | 'queue-cleared' | 'circuit-open' | 'closed';
 
 const MESSAGES: Record<SixlaneErrorCode, string> = {
   'queue-full': 'turned away: as many calls wait as `highWater` allows',
   'queue-cleared': 'turned away: the queue was cleared',
+  'circuit-open': 'turned away: the circuit breaker is open, after too many failures',
   closed: 'turned away: this instance is closed',
 };
 
@@ -15,12 +16,13 @@ const MESSAGES: Record<SixlaneErrorCode, string> = {
 export class SixlaneError extends Error {
   readonly code: SixlaneErrorCode;
   /** When asking again makes sense, in milliseconds; null where nobody can tell. */
-  readonly retryAfter: number | null = null;
+  readonly retryAfter: number | null;
 
-  constructor(code: SixlaneErrorCode) {
+  constructor(code: SixlaneErrorCode, retryAfter: number | null = null) {
     super(MESSAGES[code]);
     this.name = 'SixlaneError';
     this.code = code;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -30,10 +32,10 @@ export function isSixlaneError(value: unknown): value is SixlaneError {
 }
 
 /** Why the core turned a call away. */
-export type Refusal = 'queue-full' | 'queue-cleared' | 'timeout';
+export type Refusal = 'queue-full' | 'queue-cleared' | 'circuit-open' | 'timeout';
 
 /** What a call rejects with that the core turned away. A time-out has the name that native ones have. */
-export function refusalReason(why: Refusal, clearReason: unknown): unknown {
+export function refusalReason(why: Refusal, clearReason?: unknown, retryAfter: number | null = null): unknown {
   if (why === 'timeout') return new DOMException('The call took longer than its `timeout`.', 'TimeoutError');
-  return (why === 'queue-cleared' ? clearReason : undefined) ?? new SixlaneError(why);
+  return (why === 'queue-cleared' ? clearReason : undefined) ?? new SixlaneError(why, retryAfter);
 }

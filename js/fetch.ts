@@ -1,8 +1,9 @@
 import { watchBody } from './body.js';
-import { Engine, type Host, Outcome, type Terms } from './engine.js';
+import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
-import { bodyLength, describe, type Flight, times } from './flight.js';
+import { bodyLength, describe, type Flight, isResendable, times } from './flight.js';
+import { pauseAsked } from './hints.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
 import { nativeFetch, page } from './page.js';
@@ -11,13 +12,15 @@ import { compileRoutes, type Routing } from './routes.js';
 import { balance, join, leave, replace } from './share.js';
 import { Starting } from './starting.js';
 import { Timing } from './timing.js';
-import type { LaneInit, SixlaneFetch, SixlaneOptions, Status } from './types.js';
+import type { LaneInit, RetryOptions, SixlaneFetch, SixlaneOptions, Status } from './types.js';
 
 /** A module that is not there by then is not waited for. */
 const START_LIMIT = 10_000;
 
 /** The longest that a timer can be set for. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+
+const PAGE_EVENTS = ['pagehide', 'pageshow', 'online'];
 
 /** The browser's own hint for each level, by its index; "normal" is what it assumes anyway. */
 const HINTS: readonly (RequestPriority | undefined)[] = ['low', 'low', undefined, 'high', 'high'];
@@ -76,7 +79,8 @@ class Instance {
   #closed = false;
   readonly #stopLearning: () => void;
   readonly #onPage = ({ type }: Event): void => {
-    this.#leaving = type === 'pagehide';
+    if (type === 'online') this.#engine?.online();
+    else this.#leaving = type === 'pagehide';
   };
 
   constructor(options: SixlaneOptions) {
@@ -100,8 +104,7 @@ class Instance {
       // Whoever does not look at `ready` hears of wrong options from every call.
       this.ready.catch(() => {});
     }
-    globalThis.addEventListener?.('pagehide', this.#onPage);
-    globalThis.addEventListener?.('pageshow', this.#onPage);
+    for (const type of PAGE_EVENTS) globalThis.addEventListener?.(type, this.#onPage);
     this.#stopLearning = onProtocol((origin, protocol) => this.#engine?.setProtocol(origin, protocol));
   }
 
@@ -135,6 +138,7 @@ class Instance {
         request,
         windowless: init?.window === null,
         lane,
+        resend: this.#resend(request, input, init ?? undefined, lane?.retry),
         origin,
         key: typeof lane?.key === 'string' ? lane.key : origin,
         arrived: performance.now(),
@@ -142,6 +146,7 @@ class Instance {
         priority: priorityValue(lane?.priority) ?? LEVELS.normal,
         stage: 'waiting',
         attempt: 0,
+        tries: 0,
         sent: 0,
         controller: undefined,
         timing: undefined,
@@ -168,9 +173,9 @@ class Instance {
       cancelled: rest.cancelled + this.#early.cancelled,
       mode: this.#mode,
       reason: this.#reason,
-      origins: lanes.map(({ key, protocol, limit, running, queued }) => {
+      origins: lanes.map(({ limit, ...lane }) => {
         const slots = limit ?? Number.POSITIVE_INFINITY;
-        return { key, protocol, limit: slots, running, queued, utilization: running / slots };
+        return { ...lane, limit: slots, utilization: lane.running / slots };
       }),
     };
   }
@@ -198,8 +203,7 @@ class Instance {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    globalThis.removeEventListener?.('pagehide', this.#onPage);
-    globalThis.removeEventListener?.('pageshow', this.#onPage);
+    for (const type of PAGE_EVENTS) globalThis.removeEventListener?.(type, this.#onPage);
     this.#stopLearning();
     const reason = new SixlaneError('closed');
     const flights = [...(this.#engine?.calls() ?? []), ...(this.#starting?.flights ?? []), ...this.#bodies];
@@ -226,19 +230,22 @@ class Instance {
 
   #laneOf(request: Request, init: RequestInit | undefined, emergency: boolean): LaneInit | undefined {
     const route = this.#routing?.(request);
-    const { timeout } = this.#options;
+    const { timeout, retry } = this.#options;
     const said = init?.lane;
     const hint = init?.priority;
     const natural = hint === 'high' || hint === 'low' ? { priority: hint } : undefined;
-    if (!route && said === undefined && timeout === undefined && !natural && !emergency) return undefined;
+    const silent = timeout === undefined && retry === undefined && !natural && !emergency;
+    if (silent && !route && said === undefined) return undefined;
     // What is no object cannot be spread without losing what it is: the module says what is wrong with it.
     if (said !== undefined && (typeof said !== 'object' || said === null)) return said;
-    const lane = {
+    const lane: LaneInit = {
       ...(timeout === undefined ? {} : { timeout }),
       ...natural,
       ...defined(route ?? {}),
       ...defined(said ?? {}),
     };
+    const merged = [route?.retry, said?.retry].reduce(refine, retry);
+    if (merged !== undefined) lane.retry = merged;
     return emergency ? { ...lane, emergency } : lane;
   }
 
@@ -248,7 +255,10 @@ class Instance {
     const host: Host<Flight> = {
       start: (flight, level) => this.#send(flight, level),
       preempt: (flight) => this.#preempt(flight),
-      refuse: (flight, why) => this.#refuse(flight, why),
+      refuse: (flight, why, retryAfter) => this.#refuse(flight, why, retryAfter),
+      expire: (flight) => this.#expire(flight),
+      paused: (key, pausedFor) => this.events.emit('paused-origin', () => ({ key, pausedFor })),
+      breaker: (key, state, retryAfter) => this.events.emit('breaker', () => ({ key, state, retryAfter })),
       lend: (flight, why) => {
         this.#engine?.forget(flight);
         this.events.emit('lent', () => ({ ...describe(flight), why }));
@@ -304,16 +314,42 @@ class Instance {
     };
   }
 
+  /** What a call may be sent again as. Its body is only kept where that may happen. */
+  #resend(
+    request: Request,
+    input: RequestInfo | URL,
+    init: RequestInit | undefined,
+    retry: LaneInit['retry'],
+  ): Flight['resend'] {
+    const { method, redirect, integrity, headers } = request;
+    // These two fail for good, and a page cannot tell it from bad luck.
+    if (redirect === 'error' || integrity || retry === false) return undefined;
+    if (method === 'GET' || method === 'HEAD') return 'request';
+    if (!isResendable(input, init)) return undefined;
+    try {
+      return loaded()?.mayRepeat(retry, method, headers.has('idempotency-key')) ? 'clone' : undefined;
+    } catch {
+      // The core says what is wrong with it.
+      return undefined;
+    }
+  }
+
   #preempt(flight: Flight): void {
-    flight.stage = 'waiting';
-    flight.attempt += 1;
-    flight.timing?.stop();
+    this.#standBack(flight);
+    flight.tries -= 1;
     flight.controller?.abort();
     this.events.emit('preempted', () => describe(flight));
   }
 
-  #refuse(flight: Flight, why: Refusal): void {
-    const reason = refusalReason(why, this.#clearReason);
+  /** It waits again: of the attempt that was under way nothing is heard any more. */
+  #standBack(flight: Flight): void {
+    flight.stage = 'waiting';
+    flight.attempt += 1;
+    flight.timing?.stop();
+  }
+
+  #refuse(flight: Flight, why: Refusal, retryAfter: number | null = null): void {
+    const reason = refusalReason(why, this.#clearReason, retryAfter);
     // The core knows already.
     flight.id = -1;
     this.#over(flight, Outcome.failed, reason);
@@ -326,10 +362,11 @@ class Instance {
     const { request, lane, source } = flight;
     // One signal may abort many calls, one after the other: the slot of the first is not for the next of them.
     if (source?.aborted) {
-      this.#over(flight, Outcome.cancelled, source.reason);
+      this.#over(flight, Outcome.unsent, source.reason);
       return;
     }
     const attempt = ++flight.attempt;
+    flight.tries += 1;
     const controller = new AbortController();
     flight.stage = 'sent';
     flight.controller = controller;
@@ -345,10 +382,11 @@ class Instance {
     const hint = lane?.priority !== undefined || lane?.emergency ? HINTS[level] : undefined;
     if (hint) init.priority = hint;
     this.events.emit('started', () => describe(flight));
-    this.#attempt(request, init).then(
+    // A body can be read once: what is sent again is a clone that was made before.
+    this.#attempt(flight.resend === 'clone' ? request.clone() : request, init).then(
       (response) => this.#answered(flight, attempt, response),
       (error: unknown) => {
-        if (attempt === flight.attempt) this.#over(flight, Outcome.failed, error);
+        if (attempt === flight.attempt) this.#lost(flight, error);
       },
     );
   }
@@ -359,8 +397,105 @@ class Instance {
   }
 
   #answered(flight: Flight, attempt: number, response: Response | undefined): void {
+    if (attempt !== flight.attempt || flight.stage !== 'sent') return;
+    // A mock may answer with anything.
+    if (response instanceof Response && flight.lane?.retry !== false) {
+      const asked = pauseAsked(response);
+      const unwell = asked !== undefined || response.status >= 400;
+      if (unwell && this.#tryAgain(flight, response.status, asked, response)) return;
+    }
+    this.#deliver(flight, response);
+  }
+
+  /** No response: the browser does not say why, and another attempt may have one. */
+  #lost(flight: Flight, error: unknown): void {
+    if (flight.stage !== 'sent') return;
+    const offline = globalThis.navigator?.onLine === false;
+    // What native fetch rejects with where there is no network; anything else a transport of somebody's says of itself.
+    const network = (error as Error | undefined)?.name === 'TypeError';
+    const code = offline ? Lost.offline : Lost.noResponse;
+    if (network && flight.lane?.retry !== false && this.#tryAgain(flight, code, undefined, undefined, error)) return;
+    this.#over(flight, offline && network ? Outcome.offline : Outcome.failed, error);
+  }
+
+  #expire(flight: Flight): void {
+    // Somebody is being asked already whether there is to be another one.
+    if (flight.stage !== 'sent') return;
+    const reason = refusalReason('timeout');
+    flight.attempt += 1;
+    flight.timing?.stop();
+    flight.controller?.abort(reason);
+    if (flight.lane?.retry !== false && this.#tryAgain(flight, Lost.expired, undefined, undefined, reason)) return;
+    this.#over(flight, Outcome.failed, reason);
+  }
+
+  /** The attempt under way failed. Whether there will be, or may be, another one. */
+  #tryAgain(flight: Flight, code: number, asked?: number, response?: Response, error?: unknown): boolean {
+    const engine = this.#engine;
+    if (!engine) return false;
+    const { request, lane, origin, resend } = flight;
+    const failure: Failure = {
+      options: lane?.retry,
+      method: request.method,
+      code,
+      asked,
+      idempotent: request.headers.has('idempotency-key'),
+      resendable: resend !== undefined && !(request.keepalive || this.#leaving),
+      // Where there is no page, there is no CORS.
+      sameOrigin: origin === (globalThis.location?.origin ?? origin),
+    };
+    const shouldRetry = typeof lane?.retry === 'object' ? lane.retry.shouldRetry : undefined;
+    const delay = engine.retry(flight, failure, shouldRetry !== undefined);
+    if (delay === undefined) return false;
+    if (!shouldRetry) {
+      this.#again(flight, delay, response, error);
+      return true;
+    }
+    const { attempt } = flight;
+    flight.stage = 'asking';
+    this.#ask(shouldRetry, flight, response, error).then((yes) => {
+      if (attempt !== flight.attempt || flight.stage !== 'asking') {
+        discard(response);
+        return;
+      }
+      flight.stage = 'sent';
+      const wait = yes ? this.#engine?.retry(flight, failure, false) : undefined;
+      if (wait !== undefined) this.#again(flight, wait, response, error);
+      else if (response) this.#deliver(flight, response);
+      else this.#over(flight, Outcome.failed, error);
+    });
+    return true;
+  }
+
+  /** Never rejects: who cannot say yes says no. */
+  async #ask(
+    shouldRetry: NonNullable<RetryOptions['shouldRetry']>,
+    { request, tries }: Flight,
+    response: Response | undefined,
+    error: unknown,
+  ): Promise<boolean> {
+    try {
+      return await shouldRetry({ request, attempt: tries, ...(response ? { response } : { error }) });
+    } catch (thrown) {
+      globalThis.reportError?.(thrown);
+      return false;
+    }
+  }
+
+  #again(flight: Flight, delay: number, response: Response | undefined, error: unknown): void {
+    discard(response);
+    this.#standBack(flight);
+    this.events.emit('retry', () => ({
+      ...describe(flight),
+      attempt: flight.tries,
+      delay,
+      ...(response ? { status: response.status } : { error: String(error) }),
+    }));
+  }
+
+  #deliver(flight: Flight, response: Response | undefined): void {
     const { settle } = flight;
-    if (attempt !== flight.attempt || flight.stage !== 'sent' || !settle) return;
+    if (!settle) return;
     flight.stage = 'body';
     // A mock may answer with anything; there is nothing to watch then.
     const watchable = response instanceof Response && !flight.timing?.finished;
@@ -526,6 +661,21 @@ let warned = false;
 function warnOnce(message: string): void {
   if (!warned) console.warn(message);
   warned = true;
+}
+
+/** Nobody will read it: its connection is for others. */
+function discard(response: Response | undefined): void {
+  response?.body?.cancel().catch(() => {});
+}
+
+/** What is said closer to a call goes before what is said for many, each option by itself. */
+function refine(base: LaneInit['retry'], own: LaneInit['retry']): LaneInit['retry'] {
+  if (own === undefined || base === undefined || base === false) return own ?? base;
+  if (own === false || typeof own === 'string') return own;
+  const all = [base, own].map((options) => (typeof options === 'number' ? { limit: options } : options));
+  // What is no object is kept as it is: the module says what is wrong with it.
+  if (all.some((options) => typeof options !== 'object' || options === null)) return own;
+  return Object.assign({}, ...all.map((options) => defined(options as object)));
 }
 
 function defined<T extends object>(object: T): T {

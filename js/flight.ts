@@ -3,8 +3,11 @@ import { levelOf } from './levels.js';
 import type { Timing } from './timing.js';
 import type { LaneInit } from './types.js';
 
-/** Where a call stands: waits, is on the wire, its body is on the wire, or is over. */
-type Stage = 'waiting' | 'sent' | 'body' | 'over';
+/**
+ * Where a call stands: waits, is on the wire, has failed and somebody is asked whether to go on, its body is on the wire,
+ * or is over.
+ */
+type Stage = 'waiting' | 'sent' | 'asking' | 'body' | 'over';
 
 /** One call of fetch, from its arguments to the end of its body. */
 export interface Flight extends Call {
@@ -13,6 +16,8 @@ export interface Flight extends Call {
   /** `window: null` in `init`, which a Request does not tell. */
   readonly windowless: boolean;
   readonly lane: LaneInit | undefined;
+  /** What it may be sent again as: itself, a clone, or nothing. */
+  readonly resend: 'request' | 'clone' | undefined;
   readonly arrived: number;
   /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
   readonly source: AbortSignal | null | undefined;
@@ -20,6 +25,8 @@ export interface Flight extends Call {
   stage: Stage;
   /** Which attempt is on the wire: answers of an earlier one, pre-empted since, are not heard. */
   attempt: number;
+  /** Attempts that brought something or nothing, the one under way among them; those pre-empted are none. */
+  tries: number;
   sent: number;
   controller: AbortController | undefined;
   timing: Timing | undefined;
@@ -32,6 +39,15 @@ export interface Flight extends Call {
   length: number;
   status: number;
   reading: boolean;
+}
+
+/** Whether what was handed over as a body can be sent twice: not a stream, nor what somebody else's Request holds. */
+export function isResendable(input: RequestInfo | URL, init: RequestInit | undefined): boolean {
+  const body = init?.body;
+  if (body === undefined || body === null) return !(input instanceof Request) || input.body === null;
+  if (typeof body === 'string' || ArrayBuffer.isView(body)) return true;
+  const tag = Object.prototype.toString.call(body).slice(8, -1);
+  return ['String', 'Blob', 'File', 'ArrayBuffer', 'URLSearchParams', 'FormData'].includes(tag);
 }
 
 /** What follows the headers, as the core wants to know it: see `body` in the shell's convert.rs. */

@@ -65,10 +65,13 @@ class TaskQueue implements Queue {
     if (!bindings) throw new Error('sixlane is not loaded: await init() before createQueue()');
     const host: Host<Job> = {
       start: (job) => this.#run(job),
-      // Tasks are not known to be repeatable and have no body, so the first two never come; no other queue shares their keys.
+      // Tasks are not known to be repeatable and have no body, so none of these ever comes; no other queue shares their keys.
       preempt: () => {},
       lend: () => {},
       opened: () => {},
+      expire: () => {},
+      paused: () => {},
+      breaker: () => {},
       refuse: (job, why) => this.#refuse(job, why),
       drained: () => this.#wakeWaiters(),
       trapped: (jobs) => this.#failOpen(jobs),

@@ -120,6 +120,7 @@ export class Starting implements Sharer {
       ...count(flights),
       ...NONE,
       preempted: 0,
+      retries: 0,
       byPriority: {
         critical: level('critical'),
         high: level('high'),
@@ -131,6 +132,8 @@ export class Starting implements Sharer {
       lanes: [...this.#lanes].map(([key, { waiting, running }]) => ({
         key,
         protocol: null,
+        breaker: 'closed' as const,
+        pausedFor: 0,
         limit: this.#perOrigin,
         queued: waiting.size,
         running,

@@ -13,6 +13,170 @@ export type Timeout =
       attempt?: number;
     };
 
+/** How failed attempts are followed by others. */
+export interface RetryOptions {
+  /**
+   * Attempts after the first. A whole number from 0 up, or `Infinity`.
+   *
+   * @defaultValue 3
+   */
+  limit?: number;
+  /**
+   * The delay before the first retry, without jitter. Milliseconds from 0 up.
+   *
+   * @defaultValue 300
+   */
+  baseDelay?: number;
+  /**
+   * No delay is longer, jitter included. Milliseconds from 0 up.
+   *
+   * @defaultValue 10000
+   */
+  maxDelay?: number;
+  /**
+   * How many times longer each delay is than the one before. A finite number from 1 up.
+   *
+   * @defaultValue 2
+   */
+  factor?: number;
+  /**
+   * Spreads the delays of many: "full" is 0 to the delay, "equal" half of it to all of it, "decorrelated" from `baseDelay` to
+   * three times the last one; a number from 0 to 1 is ± that share of the delay; `false` is the delay itself.
+   *
+   * @defaultValue "full"
+   */
+  jitter?: 'full' | 'equal' | 'decorrelated' | number | false;
+  /**
+   * Methods that may be sent twice, in any case. A call that carries an Idempotency-Key header may, whatever its method.
+   *
+   * @defaultValue GET HEAD OPTIONS PUT DELETE TRACE
+   */
+  methods?: readonly string[];
+  /**
+   * Whole numbers from 100 to 599.
+   *
+   * @defaultValue 408 425 429 500 502 503 504
+   */
+  statusCodes?: readonly number[];
+  /**
+   * Failures without any response. A page cannot tell another origin's refusal by CORS from a lost connection, and the first
+   * one is final.
+   *
+   * @defaultValue "same-origin"
+   */
+  network?: 'same-origin' | 'all' | false;
+  /**
+   * A pause that a server asks for is waited for up to this long; the response to a longer one goes to the caller.
+   * Milliseconds from 0 up, or `Infinity`.
+   *
+   * @defaultValue 60000
+   */
+  maxRetryAfter?: number;
+  /**
+   * Retries that an origin gets, counted over 10 s: `share` for each request made, 0 to 1, and `minPerSecond` whatever their
+   * number, 0 or more. `false`: as many as they may be.
+   *
+   * @defaultValue 0.2 and 10
+   */
+  budget?: { share?: number; minPerSecond?: number } | false;
+  /**
+   * Asked before each retry, and may only say no. `attempt` is 1 for the first. What it throws is reported, and means no.
+   *
+   * @defaultValue none
+   */
+  shouldRetry?: (context: {
+    request: Request;
+    response?: Response;
+    error?: unknown;
+    attempt: number;
+  }) => boolean | PromiseLike<boolean>;
+}
+
+/** When calls to what keeps failing are turned away. */
+export interface BreakerOptions {
+  /**
+   * Opens when this share of the calls of the last `window` failed. A number above 0, at most 1.
+   *
+   * @defaultValue 0.5
+   */
+  failureRate?: number;
+  /**
+   * Milliseconds above 0.
+   *
+   * @defaultValue 10000
+   */
+  window?: number;
+  /**
+   * Calls in the window below which `failureRate` is not looked at. A whole number from 1 up.
+   *
+   * @defaultValue 10
+   */
+  minimum?: number;
+  /**
+   * Or: opens at this many failures in a row. A whole number from 1 up; `Infinity`: only the rate counts.
+   *
+   * @defaultValue 5
+   */
+  consecutive?: number;
+  /**
+   * Time open before the first probe; it doubles at each failed one. Milliseconds above 0.
+   *
+   * @defaultValue 10000
+   */
+  openFor?: number;
+  /**
+   * Time open at most. Milliseconds above 0.
+   *
+   * @defaultValue 60000
+   */
+  maxOpenFor?: number;
+  /**
+   * Calls let through at once while half-open. A whole number from 1 up.
+   *
+   * @defaultValue 1
+   */
+  probes?: number;
+  /**
+   * Successes that close it. A whole number from 1 up.
+   *
+   * @defaultValue 3
+   */
+  successes?: number;
+}
+
+export type BreakerState = 'closed' | 'open' | 'half-open' | 'isolated';
+
+/** How many in how much time. */
+export type RateLimitOptions =
+  | {
+      algorithm?: 'token-bucket';
+      /**
+       * The most at once. A whole number from 1 up.
+       *
+       * @defaultValue 100
+       */
+      capacity?: number;
+      /**
+       * Tokens that flow in smoothly in each `refillInterval`. A number above 0.
+       *
+       * @defaultValue 10
+       */
+      refillRate?: number;
+      /**
+       * Milliseconds above 0.
+       *
+       * @defaultValue 1000
+       */
+      refillInterval?: number;
+    }
+  | {
+      algorithm: 'sliding-window';
+      /** Never more than this many in any `window`. A whole number from 1 up. */
+      limit: number;
+      /** Milliseconds above 0. */
+      window: number;
+    };
+
 /** What one call may say. Whatever is left out comes from the first route that matches, then from the options. */
 export interface LaneInit {
   /**
@@ -40,6 +204,8 @@ export interface LaneInit {
    * @defaultValue none
    */
   timeout?: Timeout;
+  /** A number is the `limit`; `false`: no retry, and no pause by what its answers say. Each option by itself. */
+  retry?: RetryOptions | number | false;
   /**
    * When the slot is given back: at the end of the body, or when the headers are there.
    *
@@ -114,12 +280,28 @@ export interface SixlaneOptions {
   queue?: QueueOptions;
   /** For every call that says nothing else. */
   timeout?: Timeout;
+  /** For every call that says nothing else. */
+  retry?: RetryOptions | number | false;
+  /**
+   * For each origin: calls to one that keeps failing reject with SixlaneError "circuit-open". `true`: the defaults.
+   *
+   * @defaultValue false
+   */
+  breaker?: BreakerOptions | boolean;
+  /**
+   * For each origin. Calls over the limit wait.
+   *
+   * @defaultValue false
+   */
+  rateLimit?: RateLimitOptions | false;
   /** The first match wins. */
   routes?: readonly Route[];
   /** Where the module comes from. Default: `sixlane.wasm` beside this file. */
   wasm?: WasmSource;
   /** The transport. Default: `globalThis.fetch` as it was, looked up at each call. */
   fetch?: typeof fetch;
+  /** Of the jitter, for tests that must repeat. A number; drawn by default. */
+  seed?: number;
 }
 
 export interface TaskQueueOptions extends CommonQueueOptions {
@@ -204,6 +386,9 @@ export interface OriginStatus {
   readonly queued: number;
   /** running / limit */
   readonly utilization: number;
+  readonly breaker: BreakerState;
+  /** Milliseconds left of a pause that the server asked for. */
+  readonly pausedFor: number;
 }
 
 export interface Status extends QueueStatus {
@@ -214,6 +399,8 @@ export interface Status extends QueueStatus {
   readonly origins: readonly OriginStatus[];
   /** Attempts stopped for an emergency. */
   readonly preempted: number;
+  /** Attempts that failed and were followed by another one. */
+  readonly retries: number;
 }
 
 type FetchArguments = [input: RequestInfo | URL, init?: RequestInit & { lane?: LaneInit | undefined }];
@@ -235,8 +422,10 @@ export interface SixlaneFetch {
   /** The same as `init.lane.emergency`. */
   emergency(...args: FetchArguments): Promise<Response>;
   /**
-   * "queued", "started", "settled", "preempted", and "lent": a slot was given to others although the body has not ended,
-   * `detail.why` "unread" or "streams". `detail` is plain data with `url`, `key` and `priority`.
+   * "queued", "started", "settled", "preempted", "retry", "breaker", "paused-origin", and "lent": a slot was given to others although the body has not ended,
+   * `detail.why` "unread" or "streams". `detail` is plain data: of a call its `url`, `key` and `priority`; "retry" adds
+   * `attempt`, `delay`, and `status` or `error`. "breaker" has `key`, `state` and `retryAfter`, "paused-origin" `key` and
+   * `pausedFor`.
    */
   readonly events: EventTarget;
   /** Settles every waiting call with SixlaneError "closed", aborts the running ones, frees the module. */

@@ -34,6 +34,13 @@ impl Default for RateConfig {
 }
 
 impl RateConfig {
+    /// The capacity of a bucket that nobody says.
+    pub const CAPACITY: f64 = 100.0;
+    /// What flows in then,
+    pub const REFILL_RATE: f64 = 10.0;
+    /// in so many milliseconds.
+    pub const REFILL_INTERVAL: f64 = 1000.0;
+
     /// A bucket of `capacity` tokens, into which `rate` flow in `interval` milliseconds.
     ///
     /// # Errors
@@ -158,7 +165,9 @@ impl RateLimiter {
     pub fn remaining(&mut self, now: Time) -> u32 {
         match self.config {
             RateConfig::TokenBucket { capacity, every } => {
-                let missing = self.full.since(now).as_nanos().div_ceil(every.as_nanos().max(1));
+                // In 64 bits: a division of 128 is a kilobyte of wasm.
+                let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                let missing = nanos(self.full.since(now)).div_ceil(nanos(every).max(1));
                 capacity.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX))
             }
             RateConfig::SlidingWindow { limit, window } => {

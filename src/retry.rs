@@ -208,10 +208,9 @@ impl RetryConfig {
 
     /// Whether another attempt may help, apart from budgets and time. `retries` were made already.
     pub fn allows(&self, failure: &Failure<'_>, retries: u32) -> bool {
-        let repeatable = failure.idempotent || self.allows_method(failure.method);
+        let repeatable = failure.resendable && self.repeats(failure.method, failure.idempotent);
         let too_long = failure.asked.is_some() && self.pause(failure.asked).is_none();
-        self.limit > 0
-            && repeatable
+        repeatable
             && !too_long
             && match failure.what {
                 What::Status(status) => retries < self.limit && self.allows_status(status),
@@ -220,6 +219,11 @@ impl RetryConfig {
                 // What could not be sent used no attempt up.
                 What::Offline { same_origin } => self.allows_network(same_origin),
             }
+    }
+
+    /// Whether a request with this method may be sent again at all.
+    pub fn repeats(&self, method: &str, idempotent: bool) -> bool {
+        self.limit > 0 && (idempotent || self.allows_method(method))
     }
 
     fn allows_method(&self, method: &str) -> bool {
@@ -300,6 +304,8 @@ pub struct Failure<'a> {
     pub method: &'a str,
     /// Whether the server knows a repetition by its Idempotency-Key.
     pub idempotent: bool,
+    /// Whether the request can be sent again as it was.
+    pub resendable: bool,
     /// What came of it.
     pub what: What,
     /// The pause that the server asked for.
@@ -383,6 +389,7 @@ mod tests {
     const LOST: Failure<'_> = Failure {
         method: "GET",
         idempotent: false,
+        resendable: true,
         what: What::NoResponse { same_origin: true },
         asked: None,
     };
@@ -421,6 +428,7 @@ mod tests {
         let post = Failure { method: "POST", ..status(503) };
         assert!(!config.allows(&post, 0));
         assert!(config.allows(&Failure { idempotent: true, ..post }, 0), "its key makes it safe");
+        assert!(!config.allows(&Failure { resendable: false, ..status(503) }, 0));
         let mut config = config;
         config.set_methods(vec!["post".into()]);
         assert!(config.allows(&post, 0) && !config.allows(&status(503), 0));

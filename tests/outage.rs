@@ -136,7 +136,7 @@ fn answer(core: &mut Scheduler, id: CallId, retry: &RetryConfig, down: Down, now
         Down::AsksForPauses => (What::Status(503), Some(PAUSE), Event::Headers(id, Body::None, 503)),
         Down::Silent => (What::NoResponse { same_origin: true }, None, Event::Settled(id, Outcome::Failed)),
     };
-    let failure = Failure { method: "GET", idempotent: false, what, asked };
+    let failure = Failure { method: "GET", idempotent: false, resendable: true, what, asked };
     if core.retry(id, retry, &failure, true, now).is_none() {
         end(report, id, End::Failed);
         core.handle(event, now);

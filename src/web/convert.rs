@@ -1,14 +1,17 @@
 //! Plain data of the core, as JavaScript reads it.
 
+use crate::breaker::State;
 use crate::priority::Level;
 use crate::queue::{CallId, Count};
+use crate::retry::What;
 use crate::scheduler::{Action, Body, Lent, Outcome, Refusal, Scheduler};
 use crate::time::Time;
 use serde::Serialize;
+use std::time::Duration;
 
 /// An action as one number: a code times 2^48, plus the id it is about. 0 is no action.
 ///
-/// The codes stand again in `js/driver.ts`, which reads them.
+/// The codes stand again in `js/engine.ts`, which reads them.
 pub(super) fn action_word(action: Action) -> f64 {
     let (code, subject) = match action {
         Action::Start(id, level) => (1 + level as u64, id.to_bits()),
@@ -19,10 +22,24 @@ pub(super) fn action_word(action: Action) -> f64 {
         Action::Lend(id, Lent::Unread) => (10, id.to_bits()),
         Action::Lend(id, Lent::Streams) => (11, id.to_bits()),
         Action::Forget(lane) => (12, u64::from(lane.0)),
+        Action::Reject(id, Refusal::CircuitOpen) => (13, id.to_bits()),
+        Action::Expire(id) => (14, id.to_bits()),
+        Action::Pause(lane) => (15, u64::from(lane.0)),
+        Action::Breaker(lane, state) => (16 + u64::from(state_word(state)), u64::from(lane.0)),
     };
-    #[expect(clippy::cast_precision_loss, reason = "12 times 2^48 and an id below 2^48 are exact")]
+    #[expect(clippy::cast_precision_loss, reason = "19 times 2^48 and an id below 2^48 are exact")]
     let word = (code << 48 | subject) as f64;
     word
+}
+
+/// A breaker's state: 0 closed, 1 open, 2 half-open, 3 isolated.
+pub(super) const fn state_word(state: State) -> u32 {
+    match state {
+        State::Closed => 0,
+        State::Open => 1,
+        State::HalfOpen => 2,
+        State::Isolated => 3,
+    }
 }
 
 /// An id back from JavaScript.
@@ -42,13 +59,32 @@ pub(super) fn body(length: f64) -> Body {
     }
 }
 
-/// How a call was settled: 0 with a result, 1 with an error, else by its caller's abort.
+/// How a call was settled: 0 with a result, 1 with an error, 3 by its caller's abort before it was sent, 4 for want of a
+/// network, else by its caller's abort.
 pub(super) fn outcome(code: u32) -> Outcome {
     match code {
         0 => Outcome::Completed,
         1 => Outcome::Failed,
+        3 => Outcome::Unsent,
+        4 => Outcome::Offline,
         _ => Outcome::Cancelled,
     }
+}
+
+/// What came of an attempt: a status from 0 up, -1 no response in time, -2 none, -3 none and no network.
+#[expect(clippy::cast_sign_loss, reason = "negative codes are taken before")]
+pub(super) const fn what(code: f64, same_origin: bool) -> What {
+    match code {
+        -1.0 => What::Expired,
+        -2.0 => What::NoResponse { same_origin },
+        -3.0 => What::Offline { same_origin },
+        status => What::Status(status as u16),
+    }
+}
+
+/// A time as JavaScript has it.
+pub(super) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// Figures for `status()`; names are those of the public surface.
@@ -61,6 +97,7 @@ pub(super) struct Status {
     failed: u64,
     cancelled: u64,
     preempted: u64,
+    retries: u64,
     by_priority: ByPriority,
     oldest_wait: f64,
     lanes: Vec<Lane>,
@@ -82,11 +119,14 @@ struct LevelCount {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Lane {
     id: u32,
     limit: Option<u32>,
     queued: u32,
     running: u32,
+    breaker: u32,
+    paused_for: f64,
 }
 
 impl Status {
@@ -105,6 +145,7 @@ impl Status {
             failed: totals.failed,
             cancelled: totals.cancelled,
             preempted: totals.preempted,
+            retries: totals.retries,
             by_priority: ByPriority {
                 critical: level(Level::Critical),
                 high: level(Level::High),
@@ -112,7 +153,7 @@ impl Status {
                 low: level(Level::Low),
                 background: level(Level::Background),
             },
-            oldest_wait: core.oldest_wait(now).as_secs_f64() * 1000.0,
+            oldest_wait: millis(core.oldest_wait(now)),
             lanes: core
                 .lanes()
                 .map(|lane| Lane {
@@ -120,6 +161,8 @@ impl Status {
                     limit: lane.limit,
                     queued: lane.count.queued,
                     running: lane.count.running,
+                    breaker: state_word(core.breaker_of(lane.lane, now)),
+                    paused_for: millis(core.paused_for(lane.lane, now)),
                 })
                 .collect(),
         }

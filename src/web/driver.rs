@@ -4,6 +4,7 @@ use super::{clock, convert, options};
 use crate::config::{Config, time_limit};
 use crate::priority::Priority;
 use crate::queue::{LaneId, Want};
+use crate::retry::Failure;
 use crate::scheduler::{Event, Protocol, Scheduler, Submission};
 use crate::time::Time;
 use gloo_timers::callback::Timeout;
@@ -116,6 +117,55 @@ impl Driver {
         self.on(Event::Settled(convert::call_id(id), convert::outcome(outcome)));
     }
 
+    /// An attempt has failed: see `convert::what` for `code`, and `asked` is the pause that the server asked for, in
+    /// milliseconds, NaN for none. `flags`: 1 it carries an Idempotency-Key, 2 it can be sent again, 4 it goes to the
+    /// page's own origin, 8 it waits for another attempt from now on, if there is one. Returns the delay before that,
+    /// in milliseconds; NaN when what came of it is final.
+    ///
+    /// # Errors
+    /// `RangeError` or `TypeError` that names the option; they were checked when the call was made, so only when they
+    /// have been changed since.
+    pub fn retry(
+        &self,
+        id: f64,
+        options: &JsValue,
+        method: &str,
+        code: f64,
+        asked: f64,
+        flags: u32,
+    ) -> Result<f64, JsValue> {
+        let config = options::retry_options("retry", options)?;
+        let failure = Failure {
+            method,
+            idempotent: flags & 1 != 0,
+            resendable: flags & 2 != 0,
+            what: convert::what(code, flags & 4 != 0),
+            asked: Duration::try_from_secs_f64(asked / 1000.0).ok(),
+        };
+        let mut inner = self.0.borrow_mut();
+        let delay = inner.core.retry(convert::call_id(id), &config, &failure, flags & 8 != 0, clock::now());
+        self.set_timer(&mut inner);
+        Ok(delay.map_or(f64::NAN, convert::millis))
+    }
+
+    /// There is a network again.
+    pub fn online(&self) {
+        self.on(Event::Online);
+    }
+
+    /// Milliseconds that are left of a pause of a lane.
+    #[wasm_bindgen(js_name = pausedFor)]
+    pub fn paused_for(&self, lane: u32) -> f64 {
+        convert::millis(self.0.borrow().core.paused_for(LaneId(lane), clock::now()))
+    }
+
+    /// Milliseconds until asking a lane's breaker again makes sense; NaN where nobody knows.
+    #[wasm_bindgen(js_name = retryAfter)]
+    pub fn retry_after(&self, lane: u32) -> f64 {
+        let wait = self.0.borrow().core.retry_after(LaneId(lane), clock::now());
+        wait.map_or(f64::NAN, convert::millis)
+    }
+
     /// Changes the priority of a waiting call. False when it does not wait.
     ///
     /// # Errors
@@ -192,7 +242,7 @@ impl Driver {
     /// When that call arrived, in milliseconds.
     #[wasm_bindgen(js_name = firstSince)]
     pub fn first_since(&self, lane: u32) -> f64 {
-        self.first(lane).map_or(f64::NAN, |want| want.arrived.since(Time::ZERO).as_secs_f64() * 1000.0)
+        self.first(lane).map_or(f64::NAN, |want| convert::millis(want.arrived.since(Time::ZERO)))
     }
 
     /// Whether that call would start now if only other instances left it a slot.

@@ -7,5 +7,7 @@ mod clock;
 mod convert;
 mod driver;
 mod options;
+mod policies;
 
 pub use driver::{Driver, read_add, read_lane};
+pub use policies::{CircuitBreaker, RateLimits, RetryPolicy, may_repeat};

@@ -1,7 +1,10 @@
 //! Options as callers write them, read with errors that name option, range and value.
 
-use crate::config::{Config, ConfigError, Strategy, time_limit};
+use crate::breaker::BreakerConfig;
+use crate::config::{Config, ConfigError, Strategy, count, time_limit};
 use crate::priority::{Level, Priority};
+use crate::rate::RateConfig;
+use crate::retry::{Jitter, Network, RetryConfig};
 use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
@@ -35,14 +38,27 @@ impl Lane {
 /// The options of `createFetch`: those about the queue become a [`Config`], the others are checked.
 pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
     let mut config = Config::default();
-    let options = Fields::of("", "options", options, &["queue", "timeout", "routes", "wasm", "fetch"])?;
+    let known = ["queue", "timeout", "retry", "breaker", "rateLimit", "routes", "wasm", "fetch", "seed"];
+    let options = Fields::of("", "options", options, &known)?;
     let known = ["perOrigin", "concurrency", "highWater", "strategy", "aging"];
     let queue = options.nested("queue", &known)?;
     if queue.text("perOrigin")?.as_deref() != Some("auto") {
-        queue.number("perOrigin", |value| config.set_per_origin(value))?;
+        queue.number("perOrigin", &mut |value| config.set_per_origin(value))?;
     }
     common(&queue, &mut config)?;
     timeout(&options)?;
+    retry(&options)?;
+    let breaker = options.get("breaker")?;
+    config.breaker = match breaker.as_bool() {
+        Some(wanted) => wanted.then(BreakerConfig::default),
+        None if breaker.is_undefined() => None,
+        None => Some(breaker_options("breaker", &breaker)?),
+    };
+    let rate = options.get("rateLimit")?;
+    if !rate.is_undefined() && rate.as_bool() != Some(false) {
+        config.rate = Some(rate_options("rateLimit", &rate)?);
+    }
+    config.seed = seed(&options)?;
     let fetch = options.get("fetch")?;
     if !fetch.is_undefined() && !fetch.is_function() {
         return Err(options.wrong_type("fetch", "a function", &fetch));
@@ -65,9 +81,168 @@ pub(super) fn queue_options(options: &JsValue) -> Checked<Config> {
     let mut config = Config::for_tasks();
     let known = ["concurrency", "perKey", "highWater", "strategy", "aging"];
     let options = Fields::of("", "options", options, &known)?;
-    options.number("perKey", |value| config.set_per_key(value))?;
+    options.number("perKey", &mut |value| config.set_per_key(value))?;
     common(&options, &mut config)?;
     Ok(config)
+}
+
+/// What random numbers grow from: said, or drawn.
+fn seed(options: &Fields) -> Checked<u64> {
+    let value = options.get("seed")?;
+    match value.as_f64() {
+        Some(seed) => Ok(seed.to_bits()),
+        None if value.is_undefined() => Ok(js_sys::Math::random().to_bits()),
+        None => Err(options.wrong_type("seed", "a number", &value)),
+    }
+}
+
+/// The option `retry`, wherever it stands: a number is the limit, false is none.
+fn retry(fields: &Fields) -> Checked<RetryConfig> {
+    retry_options(&fields.path("retry"), &fields.get("retry")?)
+}
+
+pub(super) fn retry_options(path: &str, options: &JsValue) -> Checked<RetryConfig> {
+    let mut config = RetryConfig::default();
+    if let Some(limit) = options.as_f64() {
+        config.set_limit(limit).map_err(|error| range_error(path, error.range, options))?;
+        return Ok(config);
+    }
+    if options.as_bool() == Some(false) {
+        return Ok(config);
+    }
+    let known = [
+        "limit",
+        "baseDelay",
+        "maxDelay",
+        "factor",
+        "maxRetryAfter",
+        "jitter",
+        "methods",
+        "statusCodes",
+        "network",
+        "budget",
+        "shouldRetry",
+        "seed",
+    ];
+    // The seed is for a policy that stands by itself.
+    let known = if path.is_empty() { &known[..] } else { &known[..11] };
+    let options = Fields::of(path, "an object, a number or false", options, known)?;
+    let setters = [
+        RetryConfig::set_limit,
+        RetryConfig::set_base_delay,
+        RetryConfig::set_max_delay,
+        RetryConfig::set_factor,
+        RetryConfig::set_max_retry_after,
+    ];
+    for (name, set) in known.iter().zip(setters) {
+        options.number(name, &mut |value| set(&mut config, value))?;
+    }
+    let jitter = options.get("jitter")?;
+    if jitter.as_bool() == Some(false) {
+        config.jitter = Jitter::None;
+    } else if jitter.as_f64().is_some() {
+        options.number("jitter", &mut |value| config.set_jitter_share(value))?;
+    } else {
+        config.jitter = match options.choice("jitter", &["full", "equal", "decorrelated"])? {
+            None => config.jitter,
+            Some(0) => Jitter::Full,
+            Some(1) => Jitter::Equal,
+            Some(_) => Jitter::Decorrelated,
+        };
+    }
+    let network = options.get("network")?;
+    if network.as_bool() == Some(false) {
+        config.network = Network::Never;
+    } else {
+        config.network = match options.choice("network", &["same-origin", "all"])? {
+            None => config.network,
+            Some(0) => Network::SameOrigin,
+            Some(_) => Network::All,
+        };
+    }
+    if let Some(methods) = options.array("methods")? {
+        let texts = methods.iter().map(|method| method.as_string()).collect::<Option<_>>();
+        let wrong = || options.wrong_type("methods", "an array of strings", &options.object);
+        config.set_methods(texts.ok_or_else(wrong)?);
+    }
+    if let Some(statuses) = options.array("statusCodes")? {
+        config.clear_statuses();
+        for status in statuses.iter() {
+            let added = config.add_status(status.as_f64().unwrap_or(f64::NAN));
+            added.map_err(|error| range_error(&options.path(error.option), error.range, &status))?;
+        }
+    }
+    let budget = options.get("budget")?;
+    if budget.as_bool() == Some(false) {
+        config.lift_budget();
+    } else {
+        let path = options.path("budget");
+        let budget = Fields::of(&path, "an object or false", &budget, &["share", "minPerSecond"])?;
+        budget.number("share", &mut |value| config.set_budget_share(value))?;
+        budget.number("minPerSecond", &mut |value| config.set_budget_floor(value))?;
+    }
+    let asks = options.get("shouldRetry")?;
+    if !asks.is_undefined() && !asks.is_function() {
+        return Err(options.wrong_type("shouldRetry", "a function", &asks));
+    }
+    Ok(config)
+}
+
+/// The seed of a policy that stands by itself.
+pub(super) fn retry_seed(options: &JsValue) -> Checked<u64> {
+    seed(&Fields { path: String::new(), object: object(options) })
+}
+
+/// The options of a circuit breaker.
+pub(super) fn breaker_options(path: &str, options: &JsValue) -> Checked<BreakerConfig> {
+    let mut config = BreakerConfig::default();
+    let known =
+        ["failureRate", "window", "minimum", "consecutive", "openFor", "maxOpenFor", "probes", "successes"];
+    let options = Fields::of(path, "an object, true or false", options, &known)?;
+    let setters = [
+        BreakerConfig::set_failure_rate,
+        BreakerConfig::set_window,
+        BreakerConfig::set_minimum,
+        BreakerConfig::set_consecutive,
+        BreakerConfig::set_open_for,
+        BreakerConfig::set_max_open_for,
+        BreakerConfig::set_probes,
+        BreakerConfig::set_successes,
+    ];
+    for (name, set) in known.into_iter().zip(setters) {
+        options.number(name, &mut |value| set(&mut config, value))?;
+    }
+    Ok(config)
+}
+
+/// The options of a rate limit.
+pub(super) fn rate_options(path: &str, options: &JsValue) -> Checked<RateConfig> {
+    let expected = "an object or false";
+    let all = ["algorithm", "capacity", "refillRate", "refillInterval", "limit", "window"];
+    let either = Fields::of(path, expected, options, &all)?;
+    let sliding = either.choice("algorithm", &["token-bucket", "sliding-window"])?;
+    // What belongs to the other one is as unknown as what belongs to none.
+    let config = if sliding == Some(1) {
+        let fields = Fields::of(path, expected, options, &["algorithm", "limit", "window"])?;
+        RateConfig::sliding_window(fields.number_or("limit", None)?, fields.number_or("window", None)?)
+    } else {
+        let known = ["algorithm", "capacity", "refillRate", "refillInterval"];
+        let fields = Fields::of(path, expected, options, &known)?;
+        RateConfig::token_bucket(
+            fields.number_or("capacity", Some(RateConfig::CAPACITY))?,
+            fields.number_or("refillRate", Some(RateConfig::REFILL_RATE))?,
+            fields.number_or("refillInterval", Some(RateConfig::REFILL_INTERVAL))?,
+        )
+    };
+    config.map_err(|error| range_error(&either.path(error.option), error.range, &error.value.into()))
+}
+
+/// How much one call takes of a rate limit.
+pub(super) fn weight(value: &JsValue) -> Checked<u32> {
+    const RANGE: &str = "a whole number from 1 up";
+    let Some(number) = value.as_f64() else { return Err(type_error("weight", RANGE, value)) };
+    let weight = count("weight", number).ok().flatten();
+    weight.ok_or_else(|| range_error("weight", RANGE, value))
 }
 
 /// The property `concurrency` of a queue, set later.
@@ -76,7 +251,7 @@ pub(super) fn concurrency(value: &JsValue) -> Checked<Option<u32>> {
     Reflect::set(&object, &"concurrency".into(), value)?;
     let mut config = Config::default();
     let fields = Fields { path: String::new(), object };
-    fields.number("concurrency", |value| config.set_concurrency(value))?;
+    fields.number("concurrency", &mut |value| config.set_concurrency(value))?;
     if value.is_undefined() {
         return Err(fields.wrong_type("concurrency", "a whole number from 1 up, or Infinity", value));
     }
@@ -84,24 +259,26 @@ pub(super) fn concurrency(value: &JsValue) -> Checked<Option<u32>> {
 }
 
 fn common(queue: &Fields, config: &mut Config) -> Checked<()> {
-    queue.number("concurrency", |value| config.set_concurrency(value))?;
-    queue.number("highWater", |value| config.set_high_water(value))?;
-    config.strategy = queue
-        .choice("strategy", &[("reject", Strategy::Reject), ("drop-lowest", Strategy::DropLowest)])?
-        .unwrap_or(config.strategy);
+    queue.number("concurrency", &mut |value| config.set_concurrency(value))?;
+    queue.number("highWater", &mut |value| config.set_high_water(value))?;
+    config.strategy = match queue.choice("strategy", &["reject", "drop-lowest"])? {
+        None => config.strategy,
+        Some(0) => Strategy::Reject,
+        Some(_) => Strategy::DropLowest,
+    };
     let aging = queue.get("aging")?;
     if aging.as_bool() == Some(false) {
         config.aging = crate::config::Aging::NONE;
     } else if !aging.is_undefined() {
         let path = queue.path("aging");
         let aging = Fields::of(&path, "an object or false", &aging, &["demoteAfter", "oldestEvery"])?;
-        aging.number("demoteAfter", |value| config.aging.demote_after_millis(value))?;
-        aging.number("oldestEvery", |value| config.aging.set_oldest_every(value))?;
+        aging.number("demoteAfter", &mut |value| config.aging.demote_after_millis(value))?;
+        aging.number("oldestEvery", &mut |value| config.aging.set_oldest_every(value))?;
     }
     Ok(())
 }
 
-const LANE: [&str; 5] = ["priority", "emergency", "key", "timeout", "slot"];
+const LANE: [&str; 6] = ["priority", "emergency", "key", "timeout", "retry", "slot"];
 
 /// What one call of `fetch` says under `lane`.
 pub(super) fn lane_init(path: &str, lane: &JsValue) -> Checked<Lane> {
@@ -125,7 +302,7 @@ pub(super) fn add_options(options: &JsValue) -> Checked<Lane> {
 
 /// One of `routes`.
 fn check_route(path: &str, route: &JsValue) -> Checked<()> {
-    let known = ["match", "method", "priority", "emergency", "key", "timeout", "slot"];
+    let known = ["match", "method", "priority", "emergency", "key", "timeout", "retry", "slot"];
     let route = Fields::of(path, "an object", route, &known)?;
     let matcher = route.get("match")?;
     if matcher.as_string().is_none() && !matcher.is_function() && !matcher.is_object() {
@@ -144,12 +321,13 @@ fn check_route(path: &str, route: &JsValue) -> Checked<()> {
 fn read_lane(fields: &Fields) -> Checked<Lane> {
     fields.text_only("key")?;
     let (total, attempt) = timeout(fields)?;
+    retry(fields)?;
     Ok(Lane {
         priority: fields.priority()?,
         emergency: fields.flag("emergency")?,
         total,
         attempt,
-        until_headers: fields.choice("slot", &[("body", false), ("headers", true)])?,
+        until_headers: fields.choice("slot", &["body", "headers"])?.map(|choice| choice == 1),
     })
 }
 
@@ -160,10 +338,11 @@ fn timeout(fields: &Fields) -> Checked<(Option<f64>, Option<f64>)> {
     let mut limits = (None, None);
     if value.is_object() {
         let both = fields.nested("timeout", &["total", "attempt"])?;
-        both.number("total", |value| time_limit("total", value).map(|_| limits.0 = Some(value)))?;
-        both.number("attempt", |value| time_limit("attempt", value).map(|_| limits.1 = Some(value)))?;
+        both.number("total", &mut |value| time_limit("total", value).map(|_| limits.0 = Some(value)))?;
+        both.number("attempt", &mut |value| time_limit("attempt", value).map(|_| limits.1 = Some(value)))?;
     } else {
-        fields.number("timeout", |value| time_limit("timeout", value).map(|_| limits.0 = Some(value)))?;
+        fields
+            .number("timeout", &mut |value| time_limit("timeout", value).map(|_| limits.0 = Some(value)))?;
     }
     Ok(limits)
 }
@@ -208,7 +387,7 @@ impl Fields {
     }
 
     /// Hands a number to `set`, whose refusal names the range; nothing when it is left out.
-    fn number(&self, name: &str, mut set: impl FnMut(f64) -> Result<(), ConfigError>) -> Checked<()> {
+    fn number(&self, name: &str, set: &mut dyn FnMut(f64) -> Result<(), ConfigError>) -> Checked<()> {
         let value = self.get(name)?;
         if value.is_undefined() {
             return Ok(());
@@ -218,6 +397,25 @@ impl Fields {
             return Err(self.wrong_type(name, error.range, &value));
         }
         Err(range_error(&self.path(name), error.range, &value))
+    }
+
+    /// A number, or what stands for it when it is left out.
+    fn number_or(&self, name: &str, default: Option<f64>) -> Checked<f64> {
+        let value = self.get(name)?;
+        let default = default.filter(|_| value.is_undefined());
+        value.as_f64().or(default).ok_or_else(|| self.wrong_type(name, "a number", &value))
+    }
+
+    fn array(&self, name: &str) -> Checked<Option<Array>> {
+        let value = self.get(name)?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        if Array::is_array(&value) {
+            Ok(Some(value.unchecked_into()))
+        } else {
+            Err(self.wrong_type(name, "an array", &value))
+        }
     }
 
     fn flag(&self, name: &str) -> Checked<Option<bool>> {
@@ -241,17 +439,18 @@ impl Fields {
         Err(self.wrong_type(name, "a string", &value))
     }
 
-    fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Checked<Option<T>> {
+    /// Which of these words it is.
+    fn choice(&self, name: &str, choices: &[&str]) -> Checked<Option<usize>> {
         let value = self.get(name)?;
         if value.is_undefined() {
             return Ok(None);
         }
         let said = value.as_string();
-        if let Some((_, choice)) = choices.iter().find(|(text, _)| Some(*text) == said.as_deref()) {
-            return Ok(Some(*choice));
+        if let Some(choice) = choices.iter().position(|text| Some(*text) == said.as_deref()) {
+            return Ok(Some(choice));
         }
         let mut expected = String::from("one of");
-        for (text, _) in choices {
+        for text in choices {
             expected.push_str(&[" \"", text, "\""].concat());
         }
         let refuse = if said.is_none() { type_error } else { range_error };
@@ -261,7 +460,7 @@ impl Fields {
     fn priority(&self) -> Checked<Option<Priority>> {
         let Some(name) = self.text("priority")? else {
             let mut priority = None;
-            self.number("priority", |value| Priority::new(value).map(|value| priority = Some(value)))?;
+            self.number("priority", &mut |value| Priority::new(value).map(|value| priority = Some(value)))?;
             return Ok(priority);
         };
         if let Some(level) = Level::ALL.into_iter().find(|level| level.name() == name) {

@@ -667,7 +667,7 @@ impl World {
     fn retries(&mut self, number: usize, what: What, asked: Option<Duration>) -> bool {
         let Call { id, lane, retries, total_until, .. } = self.calls[number];
         let Some(retries) = retries else { return false };
-        let failure = Failure { method: "GET", idempotent: false, what, asked };
+        let failure = Failure { method: "GET", idempotent: false, resendable: true, what, asked };
         // Some shells ask somebody first, who may need a while.
         if self.rng.u8(..4) == 0 {
             let stage = self.calls[number].stage;
