@@ -146,14 +146,20 @@ export class Engine<C extends Call> implements Sharer {
     return this.#enter(() => this.#driver.headers(call.id, length, status)) ?? false;
   }
 
-  /** The delay before another attempt, in milliseconds; undefined when there is none. Unless `asked`, the call waits then. */
-  retry(call: C, failure: Failure, asks: boolean): number | undefined {
+  /**
+   * Whether there is to be another attempt. With `again` the call waits from now on: it is called with the delay, in
+   * milliseconds, before the call may start. Without, this only asks.
+   */
+  retry(call: C, failure: Failure, again?: (delay: number) => void): boolean {
     const { options, method, code, asked = Number.NaN } = failure;
     const flags =
-      (failure.idempotent ? 1 : 0) | (failure.resendable ? 2 : 0) | (failure.sameOrigin ? 4 : 0) | (asks ? 0 : 8);
+      (failure.idempotent ? 1 : 0) | (failure.resendable ? 2 : 0) | (failure.sameOrigin ? 4 : 0) | (again ? 8 : 0);
     this.#touched.add(call.key);
-    const delay = this.#enter(() => this.#driver.retry(call.id, options, method, code, asked, flags));
-    return delay === undefined || Number.isNaN(delay) ? undefined : delay;
+    const delay = this.#into(() => this.#driver.retry(call.id, options, method, code, asked, flags)) ?? Number.NaN;
+    const retries = !Number.isNaN(delay);
+    if (retries) again?.(delay);
+    this.#drain();
+    return retries;
   }
 
   /** There is a network again. */

@@ -1,12 +1,14 @@
-/** Why sixlane turned a call away. */
-export type SixlaneErrorCode = 'queue-full' | 'queue-cleared' | 'circuit-open' | 'closed';
-
-const MESSAGES: Record<SixlaneErrorCode, string> = {
+const MESSAGES = {
   'queue-full': 'turned away: as many calls wait as `highWater` allows',
   'queue-cleared': 'turned away: the queue was cleared',
   'circuit-open': 'turned away: the circuit breaker is open, after too many failures',
   closed: 'turned away: this instance is closed',
 };
+
+type Reason = keyof typeof MESSAGES;
+
+/** Why sixlane turned a call away. The last three are reserved: nothing rejects with them. */
+export type SixlaneErrorCode = Reason | 'rate-limited' | 'retries-exhausted' | 'shed';
 
 /**
  * Thrown only when sixlane itself turns a call away. A failed request rejects as native fetch does.
@@ -18,7 +20,7 @@ export class SixlaneError extends Error {
   /** When asking again makes sense, in milliseconds; null where nobody can tell. */
   readonly retryAfter: number | null;
 
-  constructor(code: SixlaneErrorCode, retryAfter: number | null = null) {
+  constructor(code: Reason, retryAfter: number | null = null) {
     super(MESSAGES[code]);
     this.name = 'SixlaneError';
     this.code = code;

@@ -8,17 +8,16 @@ import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
 import { nativeFetch, page } from './page.js';
 import { onProtocol, protocolOf } from './protocols.js';
+import { discard, permits } from './retry.js';
 import { compileRoutes, type Routing } from './routes.js';
 import { balance, join, leave, replace } from './share.js';
+import { LONGEST_TIMER } from './sleep.js';
 import { Starting } from './starting.js';
 import { Timing } from './timing.js';
-import type { LaneInit, RetryOptions, SixlaneFetch, SixlaneOptions, Status } from './types.js';
+import type { LaneInit, SixlaneFetch, SixlaneOptions, Status } from './types.js';
 
 /** A module that is not there by then is not waited for. */
 const START_LIMIT = 10_000;
-
-/** The longest that a timer can be set for. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 const PAGE_EVENTS = ['pagehide', 'pageshow', 'online'];
 
@@ -432,7 +431,11 @@ class Instance {
   /** The attempt under way failed. Whether there will be, or may be, another one. */
   #tryAgain(flight: Flight, code: number, asked?: number, response?: Response, error?: unknown): boolean {
     const engine = this.#engine;
-    if (!engine) return false;
+    if (!engine) {
+      // Of most refusals nobody has to be asked whether another attempt may help.
+      const final = code >= 400 && code < 500 && code !== 429;
+      return !final && this.#starting !== undefined && this.#whenReady(flight, code, asked, response, error);
+    }
     const { request, lane, origin, resend } = flight;
     const failure: Failure = {
       options: lane?.retry,
@@ -445,41 +448,45 @@ class Instance {
       sameOrigin: origin === (globalThis.location?.origin ?? origin),
     };
     const shouldRetry = typeof lane?.retry === 'object' ? lane.retry.shouldRetry : undefined;
-    const delay = engine.retry(flight, failure, shouldRetry !== undefined);
-    if (delay === undefined) return false;
-    if (!shouldRetry) {
-      this.#again(flight, delay, response, error);
-      return true;
-    }
+    const again = (delay: number): void => this.#again(flight, delay, response, error);
+    if (!shouldRetry) return engine.retry(flight, failure, again);
+    if (!engine.retry(flight, failure)) return false;
     const { attempt } = flight;
     flight.stage = 'asking';
-    this.#ask(shouldRetry, flight, response, error).then((yes) => {
-      if (attempt !== flight.attempt || flight.stage !== 'asking') {
-        discard(response);
-        return;
-      }
-      flight.stage = 'sent';
-      const wait = yes ? this.#engine?.retry(flight, failure, false) : undefined;
-      if (wait !== undefined) this.#again(flight, wait, response, error);
-      else if (response) this.#deliver(flight, response);
-      else this.#over(flight, Outcome.failed, error);
+    const context = { request, attempt: flight.tries, ...(response ? { response } : { error }) };
+    permits(shouldRetry, context).then((yes) => {
+      if (!this.#goOn(flight, attempt, response)) return;
+      if (!yes || !this.#engine?.retry(flight, failure, again)) this.#giveUp(flight, response, error);
     });
     return true;
   }
 
-  /** Never rejects: who cannot say yes says no. */
-  async #ask(
-    shouldRetry: NonNullable<RetryOptions['shouldRetry']>,
-    { request, tries }: Flight,
-    response: Response | undefined,
-    error: unknown,
-  ): Promise<boolean> {
-    try {
-      return await shouldRetry({ request, attempt: tries, ...(response ? { response } : { error }) });
-    } catch (thrown) {
-      globalThis.reportError?.(thrown);
+  /** What is to become of an attempt that failed so early, the core says when it is there. */
+  #whenReady(flight: Flight, ...failure: [code: number, asked?: number, response?: Response, error?: unknown]): true {
+    const [, , response, error] = failure;
+    const { attempt } = flight;
+    flight.stage = 'asking';
+    const decide = (): void => {
+      if (!this.#goOn(flight, attempt, response)) return;
+      if (!this.#tryAgain(flight, ...failure)) this.#giveUp(flight, response, error);
+    };
+    this.ready.then(decide, decide);
+    return true;
+  }
+
+  /** Whether it is still of interest what was asked about this attempt. */
+  #goOn(flight: Flight, attempt: number, response: Response | undefined): boolean {
+    if (attempt !== flight.attempt || flight.stage !== 'asking') {
+      discard(response);
       return false;
     }
+    flight.stage = 'sent';
+    return true;
+  }
+
+  #giveUp(flight: Flight, response: Response | undefined, error: unknown): void {
+    if (response) this.#deliver(flight, response);
+    else this.#over(flight, Outcome.failed, error);
   }
 
   #again(flight: Flight, delay: number, response: Response | undefined, error: unknown): void {
@@ -661,11 +668,6 @@ let warned = false;
 function warnOnce(message: string): void {
   if (!warned) console.warn(message);
   warned = true;
-}
-
-/** Nobody will read it: its connection is for others. */
-function discard(response: Response | undefined): void {
-  response?.body?.cancel().catch(() => {});
 }
 
 /** What is said closer to a call goes before what is said for many, each option by itself. */

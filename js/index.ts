@@ -6,20 +6,33 @@
 import { load } from './load.js';
 import type { WasmSource } from './types.js';
 
+export { createCircuitBreaker } from './breaker.js';
 export { isSixlaneError, SixlaneError, type SixlaneErrorCode } from './errors.js';
 export { createFetch } from './fetch.js';
 export { install, uninstall } from './install.js';
 export type { Priority, PriorityName } from './levels.js';
+export { createRateLimiter } from './limiter.js';
 export { createQueue } from './queue.js';
+export { createRetry } from './retry.js';
 export type {
   AddOptions,
   AgingOptions,
+  BreakerOptions,
+  BreakerState,
+  BreakerStatus,
+  CircuitBreaker,
   LaneInit,
   OriginStatus,
   Queue,
   QueueOptions,
   QueueStatus,
   QueueTask,
+  RateLimiter,
+  RateLimitOptions,
+  RateVerdict,
+  Retry,
+  RetryOptions,
+  RetryTask,
   Route,
   SixlaneFetch,
   SixlaneOptions,
@@ -30,7 +43,8 @@ export type {
 } from './types.js';
 
 /**
- * Compiles the module once for the page. Only `createQueue` needs it to be awaited; `createFetch` does it by itself.
+ * Compiles the module once for the page. Only `createQueue`, `createRetry`,
+ * `createCircuitBreaker` and `createRateLimiter` need it to be awaited; `createFetch` does it by itself.
  *
  * @param source where the module comes from; default `sixlane.wasm` beside this file
  * @throws (rejects) when there is no WebAssembly, a policy forbids it, or the module cannot be had

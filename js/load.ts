@@ -13,6 +13,17 @@ export function loaded(): Bindings | undefined {
   return running;
 }
 
+/** @throws Error when the module does not run, naming the function that needs it */
+export function need(owner: string): Bindings {
+  if (!running) throw trap ?? new Error(`sixlane is not loaded: await init() before ${owner}()`);
+  return running;
+}
+
+/** Whether the module has trapped, and is not to be touched any more. */
+export function trapped(): boolean {
+  return trap !== undefined;
+}
+
 /** Compiles and starts the module once for the page; a failure is not kept, so that it can be tried again. */
 export function load(source?: WasmSource): Promise<Bindings> {
   if (trap) return Promise.reject(trap);

@@ -1,7 +1,7 @@
 import { type Call, Engine, type Host, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason } from './errors.js';
 import { LEVELS, type Priority, priorityValue } from './levels.js';
-import { loaded } from './load.js';
+import { loaded, need } from './load.js';
 import type { AddOptions, Queue, QueueStatus, QueueTask, TaskQueueOptions } from './types.js';
 
 /**
@@ -61,8 +61,7 @@ class TaskQueue implements Queue {
   #trapped = false;
 
   constructor(options: TaskQueueOptions | undefined) {
-    const bindings = loaded();
-    if (!bindings) throw new Error('sixlane is not loaded: await init() before createQueue()');
+    const bindings = need('createQueue');
     const host: Host<Job> = {
       start: (job) => this.#run(job),
       // Tasks are not known to be repeatable and have no body, so none of these ever comes; no other queue shares their keys.

@@ -92,6 +92,22 @@ export interface RetryOptions {
   }) => boolean | PromiseLike<boolean>;
 }
 
+export type RetryTask<T> = (context: { readonly attempt: number; readonly signal: AbortSignal }) => T | PromiseLike<T>;
+
+/** Made by `createRetry`. */
+export interface Retry {
+  /**
+   * Runs `task` until it succeeds or is not to be retried. `attempt` is 1 for the first. Resolves and rejects with what the
+   * last attempt brought. Of what it can bring, these are failures: what it rejects with, unless that is an AbortError; a
+   * `Response` whose status is one of `statusCodes`, and its Retry-After is obeyed. `methods`, and the difference between
+   * origins in `network`, mean nothing here, and `shouldRetry` gets no `request`.
+   *
+   * The signal's abort rejects with its reason at once, in an attempt and between them. Each attempt gets it, or one that
+   * never aborts.
+   */
+  execute<T>(task: RetryTask<T>, options?: { signal?: AbortSignal }): Promise<T>;
+}
+
 /** When calls to what keeps failing are turned away. */
 export interface BreakerOptions {
   /**
@@ -145,6 +161,55 @@ export interface BreakerOptions {
 }
 
 export type BreakerState = 'closed' | 'open' | 'half-open' | 'isolated';
+
+export interface BreakerStatus {
+  state: BreakerState;
+  /** In the window. */
+  failures: number;
+  successes: number;
+  /** Milliseconds until asking again makes sense; null where nobody can tell, and while it is closed. */
+  retryAfter: number | null;
+}
+
+/** Made by `createCircuitBreaker`. */
+export interface CircuitBreaker {
+  /**
+   * Runs `task` if the breaker lets it through, else rejects with SixlaneError "circuit-open". It settles as the task does.
+   * A failure is what it rejects with, or a `Response` with a status from 500 up. Not counted: an AbortError, and a
+   * `Response` with a status from 400 to 499, which is a sign of life while half-open.
+   */
+  execute<T>(task: () => T | PromiseLike<T>): Promise<T>;
+  readonly state: BreakerState;
+  status(): BreakerStatus;
+  /** Turns everything away until {@link CircuitBreaker.reset}. */
+  isolate(): void;
+  /** Closes it, as new. */
+  reset(): void;
+  /**
+   * "breaker" when the state has changed, with `state` and `retryAfter` in `detail`. No timer runs: that the time open is
+   * over is told with the next call.
+   */
+  readonly events: EventTarget;
+}
+
+export interface RateVerdict {
+  allowed: boolean;
+  /** How much there is to take now. */
+  remaining: number;
+  /** Milliseconds until the same would be allowed if nobody else came; 0 where it is. */
+  retryAfter: number;
+}
+
+/** Made by `createRateLimiter`. Each `key` has a limit of its own; without one, all share one. */
+export interface RateLimiter {
+  /**
+   * Takes `weight` (a whole number from 1 to what the limit lets through at once, default 1) if it is there and nobody
+   * waits for it in `acquire`.
+   */
+  allow(key?: string, weight?: number): RateVerdict;
+  /** Waits for it: first come, first served. Rejects with the signal's reason; then nothing was taken. */
+  acquire(key?: string, options?: { weight?: number; signal?: AbortSignal }): Promise<void>;
+}
 
 /** How many in how much time. */
 export type RateLimitOptions =

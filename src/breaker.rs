@@ -347,15 +347,15 @@ impl Breaker {
 
     fn close(&mut self) {
         self.open_for = self.config.open_for.min(self.config.max_open_for);
+        // What made it open is no reason to open it again.
+        self.in_a_row = 0;
+        self.buckets = [Bucket::default(); BUCKETS];
         self.change(Inner::Closed);
     }
 
-    /// What was counted before tells nothing of the new state.
     fn change(&mut self, inner: Inner) {
         self.inner = inner;
         self.epoch = self.epoch.wrapping_add(1);
-        self.in_a_row = 0;
-        self.buckets = [Bucket::default(); BUCKETS];
     }
 }
 

@@ -142,6 +142,23 @@ impl RateLimiter {
         }
     }
 
+    /// The time until `weight` is there for one who comes after others of these weights, each of whom goes as soon as
+    /// it can. `None`: never.
+    pub fn behind(&self, ahead: &[u32], weight: u32, now: Time) -> Option<Duration> {
+        let mut limiter = self.clone();
+        let mut then = now;
+        for &other in ahead {
+            if let Verdict::Wait(wait) = limiter.take(other, then) {
+                then = then.after(wait?);
+                limiter.take(other, then);
+            }
+        }
+        match limiter.check(weight, then) {
+            Verdict::Allowed => Some(then.since(now)),
+            Verdict::Wait(wait) => Some(then.after(wait?).since(now)),
+        }
+    }
+
     /// Gives back what was taken at `taken` for a call that was never made.
     pub fn give_back(&mut self, weight: u32, taken: Time, now: Time) {
         match self.config {
@@ -262,6 +279,34 @@ mod tests {
                     prop_assert_eq!(limiter.clone().take(weight, now.after(wait)), Verdict::Allowed);
                 }
             }
+        }
+
+        #[test]
+        fn who_comes_after_others_waits_until_they_have_gone_and_no_longer(
+            config in configs(),
+            used in 0..20_u32,
+            ahead in prop::collection::vec(1..5_u32, 0..10),
+            weight in 1..5_u32,
+        ) {
+            let now = Time::ZERO.after(MS * 10_000);
+            let mut limiter = RateLimiter::new(config);
+            for _ in 0..used {
+                limiter.take(1, now);
+            }
+            let most = match config {
+                RateConfig::TokenBucket { capacity, .. } => capacity,
+                RateConfig::SlidingWindow { limit, .. } => limit,
+            };
+            prop_assume!(ahead.iter().chain([&weight]).all(|&weight| weight <= most));
+            let promised = limiter.behind(&ahead, weight, now).unwrap();
+            // Each tries at every moment from when the one before has gone.
+            let mut then = now;
+            for weight in ahead.into_iter().chain([weight]) {
+                while let Verdict::Wait(Some(wait)) = limiter.take(weight, then) {
+                    then = then.after(wait);
+                }
+            }
+            prop_assert_eq!(then.since(now), promised);
         }
 
         #[test]

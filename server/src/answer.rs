@@ -58,7 +58,11 @@ impl IntoResponse for Refusal {
 
 impl From<sqlx::Error> for Refusal {
     fn from(error: sqlx::Error) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("database: {error}"))
+        let status = match error {
+            sqlx::Error::PoolTimedOut => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, format!("database: {error}"))
     }
 }
 

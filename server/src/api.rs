@@ -14,6 +14,7 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
@@ -25,6 +26,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::{
     App,
     answer::{Params, Refusal, whole},
+    breaker::{self, Guard},
     database::{ITEMS, Item, PAGES, User},
 };
 
@@ -35,17 +37,19 @@ const RECOMMENDED: i64 = 10;
 /// The longest time between two events, in milliseconds.
 const MAX_EVERY: u64 = 3_600_000;
 
-/// All that is under `/api`.
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
+/// All that is under `/api`. What asks the database is behind its guard.
+pub(crate) fn routes(guard: Arc<Guard>) -> Router<Arc<App>> {
+    let of_database = Router::new()
         .route("/api/data/{id}", get(data))
         .route("/api/data/page/{page}", get(page))
         .route("/api/users/{id}", get(user))
         .route("/api/user/profile", get(profile))
         .route("/api/recommendations", get(recommendations))
+        .route("/api/batch", post(batch))
+        .route_layer(from_fn_with_state(guard, breaker::guard));
+    of_database
         .route("/api/login", post(login))
         .route("/api/analytics", post(analytics))
-        .route("/api/batch", post(batch))
         .route("/api/events", get(events))
         .route("/api/echo", any(echo))
         .route("/api/redirect", get(redirect))

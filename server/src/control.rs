@@ -48,6 +48,7 @@ struct Settings {
     faults: Faults,
     outage_until: Option<Instant>,
     outage_mode: Outage,
+    database_held_until: Option<Instant>,
 }
 
 impl Settings {
@@ -55,14 +56,8 @@ impl Settings {
     fn apply(&mut self, fields: &Map<String, Value>) -> Result<(), Refusal> {
         for (name, value) in fields {
             match name.as_str() {
-                "outage" => {
-                    let seconds = if value.is_null() { Some(0.0) } else { value.as_f64() };
-                    let seconds = seconds.filter(|seconds| (0.0..=MAX_OUTAGE).contains(seconds));
-                    let refusal =
-                        || Refusal::field(name, format_args!("a number from 0 to {MAX_OUTAGE}"), value);
-                    self.outage_until =
-                        Some(Instant::now() + Duration::from_secs_f64(seconds.ok_or_else(refusal)?));
-                }
+                "outage" => self.outage_until = Some(until(name, value)?),
+                "databaseHeld" => self.database_held_until = Some(until(name, value)?),
                 "outageMode" => {
                     self.outage_mode = match value {
                         Value::Null => Outage::default(),
@@ -77,7 +72,8 @@ impl Settings {
                 }
                 _ => {
                     let names = Faults::NAMES.join(", ");
-                    let range = format_args!("left out: the fields are {names}, outage and outageMode");
+                    let range =
+                        format_args!("left out: the fields are {names}, outage, outageMode and databaseHeld");
                     return Err(Refusal::field(name, range, value));
                 }
             }
@@ -86,17 +82,28 @@ impl Settings {
     }
 
     fn outage_left(&self) -> Option<Duration> {
-        self.outage_until
-            .map(|until| until.saturating_duration_since(Instant::now()))
-            .filter(|left| !left.is_zero())
+        left(self.outage_until).filter(|left| !left.is_zero())
     }
 
     fn to_json(&self) -> Value {
         let mut json = self.faults.to_json();
         json["outage"] = json!(self.outage_left().unwrap_or_default().as_secs_f64());
         json["outageMode"] = json!(self.outage_mode.name());
+        json["databaseHeld"] = json!(left(self.database_held_until).unwrap_or_default().as_secs_f64());
         json
     }
+}
+
+/// The moment so many seconds from now; `null` is none.
+fn until(name: &str, value: &Value) -> Result<Instant, Refusal> {
+    let seconds = if value.is_null() { Some(0.0) } else { value.as_f64() };
+    let seconds = seconds.filter(|seconds| (0.0..=MAX_OUTAGE).contains(seconds));
+    let refusal = || Refusal::field(name, format_args!("a number from 0 to {MAX_OUTAGE}"), value);
+    Ok(Instant::now() + Duration::from_secs_f64(seconds.ok_or_else(refusal)?))
+}
+
+fn left(until: Option<Instant>) -> Option<Duration> {
+    until.map(|until| until.saturating_duration_since(Instant::now()))
 }
 
 /// The faults that hold for all requests.
@@ -123,24 +130,32 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 async fn read(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(app.control.lock().to_json())
+    let mut json = app.control.lock().to_json();
+    json["breaker"] = json!(app.guard.state());
+    Json(json)
 }
 
 async fn change(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, Refusal> {
     let fields: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|error| Refusal::bad_request(format!("the body must be a JSON object: {error}")))?;
-    let mut settings = app.control.lock();
-    // All or nothing: a refused change leaves no half of itself.
-    let mut changed = settings.clone();
-    changed.apply(&fields)?;
-    *settings = changed;
-    Ok(Json(settings.to_json()))
+    let held = {
+        let mut settings = app.control.lock();
+        // All or nothing: a refused change leaves no half of itself.
+        let mut changed = settings.clone();
+        changed.apply(&fields)?;
+        *settings = changed;
+        fields.contains_key("databaseHeld").then(|| left(settings.database_held_until).unwrap_or_default())
+    };
+    if let Some(time) = held {
+        app.database.hold(time).await;
+    }
+    Ok(read(State(app)).await)
 }
 
 async fn reset(State(app): State<Arc<App>>) -> Json<Value> {
-    let mut settings = app.control.lock();
-    *settings = Settings::default();
-    Json(settings.to_json())
+    *app.control.lock() = Settings::default();
+    app.database.hold(Duration::ZERO).await;
+    read(State(app)).await
 }
 
 async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Value>, Refusal> {
@@ -173,11 +188,12 @@ mod tests {
             (json!({ "size": 67_108_865 }), "size must be a whole number from 0 to 67108864, got 67108865"),
             (json!({ "slow": true }), "slow must be a whole number from 0 to 600000, got true"),
             (json!({ "outage": 3601 }), "outage must be a number from 0 to 3600, got 3601"),
+            (json!({ "databaseHeld": "1" }), "databaseHeld must be a number from 0 to 3600, got \"1\""),
             (json!({ "outageMode": "x" }), "outageMode must be \"503\" or \"drop\", got \"x\""),
             (
                 json!({ "dealy": 1 }),
                 "dealy must be left out: the fields are delay, failShare, failStatus, retryAfter, size, slow, \
-                 outage and outageMode, got 1",
+                 outage, outageMode and databaseHeld, got 1",
             ),
         ] {
             let refusal = apply(&mut Settings::default(), &fields).unwrap_err();

@@ -17,7 +17,8 @@ use crate::{
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// With credentials a star means nothing, so what a page may want to read is also named.
-const EXPOSED: HeaderValue = HeaderValue::from_static("*, Allow, Date, Location, Retry-After");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("*, Allow, Date, Location, RateLimit, RateLimit-Policy, Retry-After");
 
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 

@@ -2,12 +2,22 @@
 //!
 //! The content is made by SQL from the row numbers alone: every start gives the same rows.
 
-use std::{collections::BTreeMap, error::Error, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    str::FromStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use serde::Serialize;
 use sqlx::{
     Connection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep_until},
 };
 
 /// How many items there are, numbered from 1.
@@ -18,6 +28,11 @@ const USERS: u64 = 1_000;
 pub(crate) const PAGE: u64 = 20;
 /// How many pages that gives; the seed fills the last one.
 pub(crate) const PAGES: u64 = ITEMS / PAGE;
+
+/// How many connections the pool has.
+const CONNECTIONS: u32 = 4;
+/// A request that gets no connection in this time fails: who waits longer is gone by then.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Stands in the `user_version` of a database that has been seeded.
 const SCHEMA_VERSION: i64 = 1;
@@ -85,8 +100,12 @@ pub(crate) struct User {
 }
 
 /// The pooled database and its questions.
-#[derive(Clone, Debug)]
-pub(crate) struct Database(SqlitePool);
+#[derive(Debug)]
+pub(crate) struct Database {
+    pool: SqlitePool,
+    /// Holds all connections, on order.
+    holder: Mutex<Option<AbortHandle>>,
+}
 
 impl Database {
     /// Opens the database, and seeds it where that has not been done.
@@ -99,18 +118,43 @@ impl Database {
         // One connection always stays: a database in memory lives as long as somebody holds it.
         let pool = SqlitePoolOptions::new()
             .min_connections(1)
-            .max_connections(4)
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options)
             .await?;
         seed(&pool).await?;
-        Ok(Self(pool))
+        Ok(Self { pool, holder: Mutex::default() })
+    }
+
+    /// Takes all connections and keeps them for so long: whoever asks meanwhile waits in vain. Again: instead of before.
+    pub(crate) async fn hold(&self, time: Duration) {
+        if let Some(before) = self.holder().take() {
+            before.abort();
+        }
+        let until = Instant::now() + time;
+        let mut held = Vec::new();
+        while held.len() < CONNECTIONS as usize && Instant::now() < until {
+            // One that cannot be had in time may be had later.
+            held.extend(self.pool.acquire().await);
+        }
+        let task = tokio::spawn(async move {
+            sleep_until(until).await;
+            drop(held);
+        });
+        if let Some(other) = self.holder().replace(task.abort_handle()) {
+            other.abort();
+        }
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) async fn item(&self, id: i64) -> sqlx::Result<Option<Item>> {
         let query = sqlx::query_as("SELECT id, title, value, owner, updated_at FROM items WHERE id = ?");
-        Ok(query.bind(id).fetch_optional(&self.0).await?.map(|row: ItemRow| row.into()))
+        Ok(query.bind(id).fetch_optional(&self.pool).await?.map(|row: ItemRow| row.into()))
     }
 
     /// Many items by their numbers with one statement, by key.
@@ -121,7 +165,7 @@ impl Database {
             "SELECT id, title, value, owner, updated_at FROM items WHERE id IN (SELECT value FROM json_each(?))",
         )
         .bind(ids)
-        .fetch_all(&self.0)
+        .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|row| (row.0.to_string(), row.into())).collect())
     }
@@ -134,7 +178,7 @@ impl Database {
         )
         .bind(first)
         .bind(PAGE.cast_signed())
-        .fetch_all(&self.0)
+        .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(Item::from).collect())
     }
@@ -145,14 +189,14 @@ impl Database {
             "SELECT id, title, value, owner, updated_at FROM items ORDER BY value DESC, id LIMIT ?",
         )
         .bind(count)
-        .fetch_all(&self.0)
+        .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(Item::from).collect())
     }
 
     pub(crate) async fn user(&self, id: i64) -> sqlx::Result<Option<User>> {
         let query = sqlx::query_as("SELECT id, name, email, team FROM users WHERE id = ?");
-        let row: Option<(i64, String, String, String)> = query.bind(id).fetch_optional(&self.0).await?;
+        let row: Option<(i64, String, String, String)> = query.bind(id).fetch_optional(&self.pool).await?;
         Ok(row.map(|(id, name, email, team)| User { id, name, email, team }))
     }
 }
@@ -204,7 +248,7 @@ mod tests {
         for _ in 0..2 {
             let database = Database::open(&url).await.unwrap();
             assert!(database.item(1).await.unwrap().is_some());
-            database.0.close().await;
+            database.pool.close().await;
         }
         std::fs::remove_file(path).unwrap();
     }

@@ -6,11 +6,14 @@
 mod answer;
 mod api;
 mod bodies;
+mod breaker;
+mod clock;
 mod control;
 mod cors;
 mod database;
 mod listen;
 mod misbehave;
+mod rate;
 mod statics;
 mod stats;
 
@@ -27,10 +30,14 @@ use axum::{
     middleware::from_fn_with_state,
 };
 
-use crate::{answer::Refusal, control::Control, database::Database, stats::Stats};
+use crate::{
+    answer::Refusal, breaker::Guard, control::Control, database::Database, rate::Limits, stats::Stats,
+};
 
 pub use crate::{
+    breaker::BreakerSetting,
     listen::{Listeners, serve, tls},
+    rate::RateLimit,
     statics::Mount,
 };
 
@@ -46,11 +53,21 @@ pub struct Config {
     pub site: Option<PathBuf>,
     /// More folders, each at its prefix.
     pub mounts: Vec<Mount>,
+    /// What one client may do under `/api`.
+    pub rate_limit: Option<RateLimit>,
+    /// What spares a database in trouble.
+    pub breaker: BreakerSetting,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { database: IN_MEMORY.to_owned(), site: None, mounts: Vec::new() }
+        Self {
+            database: IN_MEMORY.to_owned(),
+            site: None,
+            mounts: Vec::new(),
+            rate_limit: None,
+            breaker: BreakerSetting::default(),
+        }
     }
 }
 
@@ -93,6 +110,7 @@ impl Error for StartError {
 /// What the routes share.
 struct App {
     database: Database,
+    guard: Arc<Guard>,
     control: Control,
     stats: Stats,
 }
@@ -106,10 +124,19 @@ pub async fn build_router(config: &Config) -> Result<Router, StartError> {
     let database = Database::open(&config.database)
         .await
         .map_err(|source| StartError::Database { url: config.database.clone(), source })?;
-    let app = Arc::new(App { database, control: Control::default(), stats: Stats::default() });
+    let guard = Arc::new(Guard::new(config.breaker));
+    let app = Arc::new(App {
+        database,
+        guard: Arc::clone(&guard),
+        control: Control::default(),
+        stats: Stats::default(),
+    });
+    let mut api = api::routes(guard).method_not_allowed_fallback(wrong_method);
+    if let Some(limit) = config.rate_limit {
+        api = api.layer(from_fn_with_state(Arc::new(Limits::new(limit)), rate::limit));
+    }
     // The last layer is the outermost: a preflight ends in `cors`, before it is counted or fails on order.
-    let own = api::routes()
-        .method_not_allowed_fallback(wrong_method)
+    let own = api
         .layer(from_fn_with_state(Arc::clone(&app), misbehave::api))
         .merge(control::routes().method_not_allowed_fallback(wrong_method))
         .layer(from_fn_with_state(Arc::clone(&app), cors::cors))

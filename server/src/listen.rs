@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -52,6 +52,10 @@ const ATTEMPTS: u32 = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloseConnection;
 
+/// Who sent a request: part of it as an extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client(pub(crate) IpAddr);
+
 /// The sockets of the server: `127.0.0.1`, and `[::1]` where the machine has it, on the same port.
 ///
 /// Both are needed since `localhost` may mean either.
@@ -94,7 +98,7 @@ impl Listeners {
         self.port
     }
 
-    async fn accept(&self) -> TcpStream {
+    async fn accept(&self) -> (TcpStream, SocketAddr) {
         loop {
             let accepted = match &self.v6 {
                 None => self.v4.accept().await,
@@ -104,7 +108,7 @@ impl Listeners {
                 },
             };
             match accepted {
-                Ok((stream, _)) => return stream,
+                Ok(accepted) => return accepted,
                 // Out of file descriptors, or a client that was gone at once: neither ends the server.
                 Err(_) => sleep(Duration::from_millis(20)).await,
             }
@@ -142,16 +146,16 @@ pub async fn serve(
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
-            stream = listeners.accept() => {
+            (stream, client) = listeners.accept() => {
                 // Small answers wait for nothing. A socket that refuses this is as good as gone.
                 let _ = stream.set_nodelay(true);
                 let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
                 connections.spawn(async move {
                     match tls {
-                        None => converse(stream, router, watcher).await,
+                        None => converse(stream, client, router, watcher).await,
                         Some(tls) => {
                             if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
-                                converse(stream, router, watcher).await;
+                                converse(stream, client, router, watcher).await;
                             }
                         }
                     }
@@ -169,11 +173,14 @@ pub async fn serve(
 }
 
 /// One connection, to its end.
-async fn converse<S>(stream: S, router: Router, watcher: Watcher)
+async fn converse<S>(stream: S, client: SocketAddr, router: Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| answer(router.clone(), request));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Client(client.ip()));
+        answer(router.clone(), request)
+    });
     let builder = auto::Builder::new(TokioExecutor::new());
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     // An error here is a client that went away, or the connection that was to be closed.

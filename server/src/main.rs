@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Parser;
-use sixlane_server::{Config, IN_MEMORY, Listeners, Mount, build_router, serve};
+use sixlane_server::{BreakerSetting, Config, IN_MEMORY, Listeners, Mount, RateLimit, build_router, serve};
 
 /// The companion server of sixlane: seeded data, faults on order and exact observations.
 ///
@@ -34,6 +34,15 @@ struct Flags {
     /// One more folder to serve; may be given many times, in the environment with commas between.
     #[arg(long = "mount", env = "SIXLANE_MOUNT", value_name = "/PREFIX=DIR", value_delimiter = ',')]
     mounts: Vec<Mount>,
+
+    /// What one client may do under `/api`: `token-bucket:CAPACITY:RATE:INTERVAL` or `sliding-window:LIMIT:WINDOW`,
+    /// times in milliseconds. Without it: anything.
+    #[arg(long, env = "SIXLANE_RATE_LIMIT", value_name = "LIMIT")]
+    rate_limit: Option<RateLimit>,
+
+    /// After so many failures of the database in a row, requests that need it are refused for so long; or `off`.
+    #[arg(long, env = "SIXLANE_BREAKER", value_name = "FAILURES:MILLISECONDS", default_value = "5:10000")]
+    breaker: BreakerSetting,
 }
 
 #[tokio::main]
@@ -48,11 +57,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
-    let Flags { port, tls, database, site, mounts } = flags;
+    let Flags { port, tls, database, site, mounts, rate_limit, breaker } = flags;
     // Before anything is said: a stop right after the ready line must already be an orderly one.
     let stop = stop_asked()?;
     let tls = if tls { Some(sixlane_server::tls()?) } else { None };
-    let router = build_router(&Config { database, site, mounts }).await?;
+    let router = build_router(&Config { database, site, mounts, rate_limit, breaker }).await?;
     let listeners =
         Listeners::bind(port).await.map_err(|error| format!("cannot use port {port}: {error}"))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -113,6 +122,8 @@ mod tests {
             (["--port", "70000"], "70000"),
             (["--mount", "js"], "a mount is written /prefix=DIR"),
             (["--sight", "x"], "--sight"),
+            (["--rate-limit", "10"], "a rate limit is written token-bucket:CAPACITY:RATE:INTERVAL"),
+            (["--breaker", "often"], "a breaker is written FAILURES:MILLISECONDS, or off"),
         ] {
             let error = Flags::try_parse_from([&["sixlane-server"][..], &flags].concat()).unwrap_err();
             assert!(error.to_string().contains(reason), "{error}");

@@ -102,7 +102,7 @@ async fn the_control_holds_for_all_and_the_query_goes_over_it() {
     let demo = Demo::start().await;
     let defaults = json!({
         "delay": 0, "failShare": 0.0, "failStatus": 503, "retryAfter": null, "size": null, "slow": 0,
-        "outage": 0.0, "outageMode": "503",
+        "outage": 0.0, "outageMode": "503", "databaseHeld": 0.0, "breaker": "closed",
     });
     assert_eq!(demo.json("/control").await, defaults);
     let set: Value =

@@ -103,11 +103,13 @@ fn retry(fields: &Fields) -> Checked<RetryConfig> {
 
 pub(super) fn retry_options(path: &str, options: &JsValue) -> Checked<RetryConfig> {
     let mut config = RetryConfig::default();
-    if let Some(limit) = options.as_f64() {
-        config.set_limit(limit).map_err(|error| range_error(path, error.range, options))?;
+    // A policy that stands by itself is not made to do nothing.
+    let alone = path.is_empty();
+    if !alone && options.as_bool() == Some(false) {
         return Ok(config);
     }
-    if options.as_bool() == Some(false) {
+    if let (false, Some(limit)) = (alone, options.as_f64()) {
+        config.set_limit(limit).map_err(|error| range_error(path, error.range, options))?;
         return Ok(config);
     }
     let known = [
@@ -124,9 +126,10 @@ pub(super) fn retry_options(path: &str, options: &JsValue) -> Checked<RetryConfi
         "shouldRetry",
         "seed",
     ];
-    // The seed is for a policy that stands by itself.
-    let known = if path.is_empty() { &known[..] } else { &known[..11] };
-    let options = Fields::of(path, "an object, a number or false", options, known)?;
+    // The seed of others is said elsewhere.
+    let (known, expected) =
+        if alone { (&known[..], "an object") } else { (&known[..11], "an object, a number or false") };
+    let options = Fields::of(path, expected, options, known)?;
     let setters = [
         RetryConfig::set_limit,
         RetryConfig::set_base_delay,
@@ -162,7 +165,7 @@ pub(super) fn retry_options(path: &str, options: &JsValue) -> Checked<RetryConfi
     }
     if let Some(methods) = options.array("methods")? {
         let texts = methods.iter().map(|method| method.as_string()).collect::<Option<_>>();
-        let wrong = || options.wrong_type("methods", "an array of strings", &options.object);
+        let wrong = || options.wrong_type("methods", "an array of strings", &methods);
         config.set_methods(texts.ok_or_else(wrong)?);
     }
     if let Some(statuses) = options.array("statusCodes")? {
@@ -198,7 +201,8 @@ pub(super) fn breaker_options(path: &str, options: &JsValue) -> Checked<BreakerC
     let mut config = BreakerConfig::default();
     let known =
         ["failureRate", "window", "minimum", "consecutive", "openFor", "maxOpenFor", "probes", "successes"];
-    let options = Fields::of(path, "an object, true or false", options, &known)?;
+    let expected = if path.is_empty() { "an object" } else { "an object, true or false" };
+    let options = Fields::of(path, expected, options, &known)?;
     let setters = [
         BreakerConfig::set_failure_rate,
         BreakerConfig::set_window,
@@ -217,7 +221,7 @@ pub(super) fn breaker_options(path: &str, options: &JsValue) -> Checked<BreakerC
 
 /// The options of a rate limit.
 pub(super) fn rate_options(path: &str, options: &JsValue) -> Checked<RateConfig> {
-    let expected = "an object or false";
+    let expected = if path.is_empty() { "an object" } else { "an object or false" };
     let all = ["algorithm", "capacity", "refillRate", "refillInterval", "limit", "window"];
     let either = Fields::of(path, expected, options, &all)?;
     let sliding = either.choice("algorithm", &["token-bucket", "sliding-window"])?;

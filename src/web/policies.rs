@@ -45,8 +45,8 @@ impl RetryPolicy {
 
     /// A task has failed after so many retries, the last of which came after `last` milliseconds: with a response of
     /// this status, or without any, NaN. `asked`: the pause that its server asked for, in milliseconds, NaN for none.
-    /// Returns the delay before the next attempt, in milliseconds; NaN for none.
-    pub fn next(&mut self, retries: u32, last: f64, status: f64, asked: f64) -> f64 {
+    /// Returns the delay before the next attempt, in milliseconds; NaN for none. Unless `commit`, this only asks.
+    pub fn next(&mut self, retries: u32, last: f64, status: f64, asked: f64, commit: bool) -> f64 {
         let what = if status.is_nan() { What::Expired } else { convert::what(status, true) };
         let duration = |millis: f64| Duration::try_from_secs_f64(millis / 1000.0).ok();
         // A task is whatever its owner wants to be run again.
@@ -55,6 +55,9 @@ impl RetryPolicy {
         let now = clock::now();
         if !self.config.allows(&failure, retries) || !self.config.affords(&self.budget, now) {
             return f64::NAN;
+        }
+        if !commit {
+            return 0.0;
         }
         self.budget.retry(now);
         let last = duration(last).unwrap_or_default();
@@ -161,6 +164,17 @@ impl RateLimits {
         })
     }
 
+    /// The milliseconds until `weight` is there for one who comes after others of these weights, who wait; infinite
+    /// where it can never be there.
+    ///
+    /// # Errors
+    /// As of [`take`](Self::take).
+    pub fn behind(&mut self, limit: usize, ahead: &[u32], weight: &JsValue) -> Result<f64, JsValue> {
+        let weight = options::weight(weight)?;
+        let wait = self.limit(limit).behind(ahead, weight, clock::now());
+        Ok(wait.map_or(f64::INFINITY, |wait| convert::millis(wait).ceil()))
+    }
+
     /// How many there are to take.
     pub fn remaining(&mut self, limit: usize) -> u32 {
         self.limit(limit).remaining(clock::now())
@@ -174,8 +188,7 @@ impl RateLimits {
 
     /// Numbers are dense: JavaScript gives the next one, or one that is idle.
     fn limit(&mut self, limit: usize) -> &mut RateLimiter {
-        let limit = limit.min(self.limits.len());
-        if limit == self.limits.len() {
+        while self.limits.len() <= limit {
             self.limits.push(RateLimiter::new(self.config));
         }
         &mut self.limits[limit]

@@ -95,7 +95,8 @@ export default async function ({ launch, server: { binary }, test }) {
         await page.check('#hints');
         await runToEnd(page);
 
-        assert.equal(asked.length, 200);
+        const of = (kind) => asked.filter((query) => query.get('run').startsWith(kind)).length;
+        assert.equal(of('native'), 100);
         for (const query of asked) {
           assert.equal(query.get('delay'), '3');
           assert.equal(query.get('failShare'), '0.25');
@@ -103,11 +104,15 @@ export default async function ({ launch, server: { binary }, test }) {
         for (const kind of ['native', 'sixlane']) {
           const { state, figures } = await readPanel(page, kind);
           assert.equal(state, 'done');
-          assert.equal(figures.Answered, '76');
-          assert.equal(figures['Failed at the server'], '25');
+          assert.equal(Number(figures.Answered) + Number(figures['Failed at the server']), 101);
           assert.equal(figures['Lost by the browser'], '0');
           assert.equal(figures['Most at once at the server'], '6');
         }
+        const answered = async (kind) => Number((await readPanel(page, kind)).figures.Answered);
+        assert.equal(await answered('native'), 76);
+        // What may be better another time is asked for again: at least the first 25 failures are.
+        assert.ok((await answered('sixlane')) > 76);
+        assert.ok(of('sixlane') >= 125);
         assert.match(await page.textContent('#verdict'), /^The critical answer: .* with sixlane, .* natively\.$/);
 
         const expected = { scene: 'burst', count: '100', mix: '1-0-0-0-3', delay: '3', fail: '25', hints: '1' };

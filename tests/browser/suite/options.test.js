@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createFetch, createQueue, init } from '/dist/index.js';
+import { createCircuitBreaker, createFetch, createQueue, createRateLimiter, createRetry, init } from '/dist/index.js';
 import { rejection } from './support/server.js';
 
 const TIME = 'a number of milliseconds above 0, or Infinity';
@@ -27,6 +27,53 @@ const COMMON = [
   ['aging.oldestEvery', 0, RangeError, WHOLE],
   ['aging.oldestEvery', [8], TypeError, WHOLE],
 ];
+const SHARE = 'a number from 0 to 1';
+const SPAN = 'a number of milliseconds above 0';
+const PAUSE = 'a finite number of milliseconds from 0 up';
+const LIMIT = 'a whole number from 0 up, or Infinity';
+const RETRY = [
+  ['limit', -1, RangeError, LIMIT],
+  ['limit', 1.5, RangeError, LIMIT],
+  ['limit', '3', TypeError, LIMIT],
+  ['baseDelay', -1, RangeError, PAUSE],
+  ['baseDelay', Number.POSITIVE_INFINITY, RangeError, PAUSE],
+  ['maxDelay', Number.NaN, RangeError, PAUSE],
+  ['maxDelay', '1s', TypeError, PAUSE],
+  ['factor', 0.5, RangeError, 'a finite number from 1 up'],
+  ['jitter', 'some', RangeError, 'one of "full" "equal" "decorrelated"'],
+  ['jitter', true, TypeError, 'one of "full" "equal" "decorrelated"'],
+  ['jitter', 1.5, RangeError, SHARE],
+  ['jitter', -0.1, RangeError, SHARE],
+  ['methods', 'GET', TypeError, 'an array'],
+  ['methods', ['GET', 1], TypeError, 'an array of strings'],
+  ['statusCodes', 503, TypeError, 'an array'],
+  ['network', 'none', RangeError, 'one of "same-origin" "all"'],
+  ['network', true, TypeError, 'one of "same-origin" "all"'],
+  ['maxRetryAfter', -1, RangeError, 'a number of milliseconds from 0 up, or Infinity'],
+  ['budget', 5, TypeError, 'an object or false'],
+  ['budget.share', 1.1, RangeError, SHARE],
+  ['budget.minPerSecond', -1, RangeError, 'a finite number from 0 up'],
+  ['shouldRetry', true, TypeError, 'a function'],
+];
+const BREAKER = [
+  ['failureRate', 0, RangeError, 'a number above 0, at most 1'],
+  ['failureRate', 1.1, RangeError, 'a number above 0, at most 1'],
+  ['window', 0, RangeError, SPAN],
+  ['minimum', 0, RangeError, WHOLE],
+  ['consecutive', 0.5, RangeError, WHOLE],
+  ['consecutive', '5', TypeError, WHOLE],
+  ['openFor', -1, RangeError, SPAN],
+  ['maxOpenFor', Number.NaN, RangeError, SPAN],
+  ['probes', 0, RangeError, WHOLE],
+  ['successes', {}, TypeError, WHOLE],
+];
+const RATE = [
+  ['algorithm', 'leaky', RangeError, 'one of "token-bucket" "sliding-window"'],
+  ['capacity', 0, RangeError, WHOLE],
+  ['capacity', '9', TypeError, 'a number'],
+  ['refillRate', 0, RangeError, 'a number above 0 that gives a token at most every nanosecond'],
+  ['refillInterval', -1, RangeError, SPAN],
+];
 const PER_ORIGIN = '"auto" or a whole number from 1 to 1000';
 const FETCH = [
   ...COMMON.map(([path, ...rest]) => [`queue.${path}`, ...rest]),
@@ -40,6 +87,15 @@ const FETCH = [
   ['timeout', '1s', TypeError, TIME],
   ['timeout.total', -5, RangeError, TIME],
   ['timeout.attempt', {}, TypeError, TIME],
+  ...RETRY.map(([path, ...rest]) => [`retry.${path}`, ...rest]),
+  ['retry', -1, RangeError, LIMIT],
+  ['retry', true, TypeError, 'an object, a number or false'],
+  ['retry', null, TypeError, 'an object, a number or false'],
+  ...BREAKER.map(([path, ...rest]) => [`breaker.${path}`, ...rest]),
+  ['breaker', 5, TypeError, 'an object, true or false'],
+  ...RATE.map(([path, ...rest]) => [`rateLimit.${path}`, ...rest]),
+  ['rateLimit', true, TypeError, 'an object or false'],
+  ['seed', 'x', TypeError, 'a number'],
   ['fetch', 'fetch', TypeError, 'a function'],
   ['routes', {}, TypeError, 'an array'],
 ];
@@ -56,6 +112,9 @@ const CALL = [
   ...LANE,
   ['timeout.total', 0, RangeError, TIME],
   ['timeout.attempt', Number.NaN, RangeError, TIME],
+  ...RETRY.map(([path, ...rest]) => [`retry.${path}`, ...rest]),
+  ['retry', -1, RangeError, LIMIT],
+  ['retry', 'often', TypeError, 'an object, a number or false'],
   ['slot', 'none', RangeError, 'one of "body" "headers"'],
   ['slot', true, TypeError, 'one of "body" "headers"'],
 ];
@@ -69,6 +128,19 @@ const ADD = [
 const MISSPELT = [
   ['queue', { concurency: 1 }, 'queue.concurency', 'concurrency'],
   ['aging', { queue: { aging: { demoteafter: 1 } } }, 'queue.aging.demoteafter', 'demoteAfter'],
+];
+
+/** Those that stand by themselves. */
+const POLICIES = [
+  ['createRetry', createRetry, RETRY, { limits: 1 }, 'unknown option `limits`; did you mean `limit`?'],
+  [
+    'createCircuitBreaker',
+    createCircuitBreaker,
+    BREAKER,
+    { open: 1 },
+    'unknown option `open`; did you mean `openFor`?',
+  ],
+  ['createRateLimiter', createRateLimiter, RATE, { limt: 1 }, 'unknown option `limt`; did you mean `limit`?'],
 ];
 
 function nested(path, value) {
@@ -142,6 +214,34 @@ describe('wrong options', () => {
       );
     });
   }
+
+  for (const [name, create, wrong, misspelt, message] of POLICIES) {
+    for (const [path, value, Kind, range] of wrong) {
+      it(`${name} refuses ${path} = ${shown(value)}`, () => {
+        const error = thrown(() => create(nested(path, value)));
+        check(error, path, value, Kind, range);
+      });
+    }
+
+    it(`${name} refuses what is no object, and a word that it does not know`, () => {
+      for (const value of [5, false, 'fast', null]) {
+        const error = thrown(() => create(value));
+        check(error, 'options', value, TypeError, 'an object');
+      }
+      expect(thrown(() => create(misspelt)).message).to.equal(message);
+    });
+  }
+
+  it('a status is refused by its value, and what belongs to the other kind of rate limit by its name', () => {
+    const status = thrown(() => createRetry({ statusCodes: [503, 99] }));
+    check(status, 'statusCodes', 99, RangeError, 'a whole number from 100 to 599');
+    expect(
+      thrown(() => createRateLimiter({ algorithm: 'sliding-window', limit: 1, window: 1, capacity: 1 })).name,
+    ).to.equal('TypeError');
+    expect(thrown(() => createRateLimiter({ limit: 5 })).message).to.contain('unknown option `limit`');
+    const missing = thrown(() => createRateLimiter({ algorithm: 'sliding-window', window: 5 }));
+    check(missing, 'limit', undefined, TypeError, 'a number');
+  });
 
   it('createFetch refuses what a route says, by its place', () => {
     const refused = (route) => thrown(() => createFetch({ routes: [{ match: '/a' }, route] }));

@@ -104,6 +104,34 @@ describe('starting', () => {
     expect((await run.stats()).peak).to.equal(6);
   });
 
+  it('retries what fails before the module runs, once it does', async () => {
+    const { createFetch } = await freshCopy();
+    const { wasm, give } = await slowModule();
+    const fetch = createFetch({ wasm, retry: { baseDelay: 1, limit: 2 } });
+    const failing = fetch(run.path('/api/status/503'));
+    const lost = rejection(fetch(run.path('/api/data/1', { drop: 1 })));
+    // Of these nobody has to be asked.
+    expect((await fetch(run.path('/api/status/404'))).status).to.equal(404);
+    expect((await fetch(run.path('/api/status/503'), { lane: { retry: false } })).status).to.equal(503);
+    await run.until(({ statuses, dropped }) => statuses['503'] >= 2 && dropped >= 1);
+    expect(fetch.status().mode).to.equal('starting');
+    give();
+    expect((await failing).status).to.equal(503);
+    expect((await lost).name).to.equal('TypeError');
+    expect(fetch.status()).to.include({ mode: 'wasm', retries: 4, running: 0 });
+    expect((await run.stats()).statuses['503']).to.equal(4);
+  });
+
+  it('gives the caller what failed before, where the module cannot run', async () => {
+    const { createFetch } = await freshCopy();
+    const fetch = createFetch({ wasm: new Uint8Array([1, 2, 3]) });
+    await warnings(async () => {
+      expect((await fetch(run.path('/api/status/503'))).status).to.equal(503);
+      expect(fetch.status().mode).to.equal('native');
+    });
+    expect((await run.stats()).seen).to.equal(1);
+  });
+
   it('keeps to six for all instances that start, and to their own limits', async () => {
     const { createFetch } = await freshCopy();
     const { wasm, give } = await slowModule();

@@ -1,0 +1,104 @@
+import { Handle } from './handle.js';
+import { pauseAsked } from './hints.js';
+import type { RetryPolicy } from './pkg/sixlane.js';
+import { sleep, unlessAborted } from './sleep.js';
+import type { Retry, RetryOptions, RetryTask } from './types.js';
+
+type ShouldRetry = NonNullable<RetryOptions['shouldRetry']>;
+
+/**
+ * Retries by themselves, for any promise-returning task. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createRetry(options?: RetryOptions & { seed?: number }): Retry {
+  const policy = new Handle('createRetry', (bindings) => new bindings.RetryPolicy(options));
+  const shouldRetry = options?.shouldRetry;
+  return { execute: (task, { signal } = {}) => execute(policy, shouldRetry, task, signal) };
+}
+
+/** What one attempt brought. */
+type Result<T> = { value: T } | { error: unknown };
+
+async function execute<T>(
+  policy: Handle<RetryPolicy>,
+  shouldRetry: ShouldRetry | undefined,
+  task: RetryTask<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (typeof task !== 'function') throw new TypeError(`\`task\` must be a function, got ${typeof task}`);
+  if (signal?.aborted) throw signal.reason;
+  const context = { signal: signal ?? new AbortController().signal };
+  policy.use((object) => object.begin(), undefined);
+  let delay = 0;
+  for (let attempt = 1; ; attempt++) {
+    const result = await unlessAborted(run(task, { ...context, attempt }), signal);
+    const failure = asFailure(result);
+    const next = (commit: boolean): number =>
+      failure
+        ? policy.use((object) => object.next(attempt - 1, delay, failure.status, failure.asked, commit), Number.NaN)
+        : Number.NaN;
+    let retries = !Number.isNaN(next(false));
+    if (retries && shouldRetry) {
+      retries = await unlessAborted(permits(shouldRetry, { ...failure?.told, attempt }), signal);
+    }
+    delay = retries ? next(true) : Number.NaN;
+    if (Number.isNaN(delay)) return settle(result);
+    discard(failure?.told.response);
+    await sleep(delay, signal);
+  }
+}
+
+/** Never rejects, also when the task throws. */
+async function run<T>(task: RetryTask<T>, context: Parameters<RetryTask<T>>[0]): Promise<Result<T>> {
+  try {
+    return { value: await task(context) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function settle<T>(result: Result<T>): T {
+  if ('error' in result) throw result.error;
+  return result.value;
+}
+
+interface Failure {
+  /** Of a response, or NaN. */
+  readonly status: number;
+  /** The pause that a response asks for, in milliseconds, or NaN. */
+  readonly asked: number;
+  readonly told: { response?: Response; error?: unknown };
+}
+
+/** Undefined for a success, and for an abort, which is what its owner wants. */
+function asFailure(result: Result<unknown>): Failure | undefined {
+  if ('value' in result) {
+    const { value } = result;
+    if (!(value instanceof Response) || value.status < 400) return undefined;
+    return { status: value.status, asked: pauseAsked(value) ?? Number.NaN, told: { response: value } };
+  }
+  const { error } = result;
+  if ((error as Error | undefined)?.name === 'AbortError') return undefined;
+  return { status: Number.NaN, asked: Number.NaN, told: { error } };
+}
+
+/** Asks whether to go on. Never rejects: who cannot say yes says no. */
+export async function permits(
+  shouldRetry: ShouldRetry,
+  context: Partial<Parameters<ShouldRetry>[0]> & { attempt: number },
+): Promise<boolean> {
+  try {
+    // A task has no request; whoever looks at one there finds none.
+    return await shouldRetry(context as Parameters<ShouldRetry>[0]);
+  } catch (error) {
+    globalThis.reportError?.(error);
+    return false;
+  }
+}
+
+/** Nobody will read it: its connection is for others. */
+export function discard(response: Response | undefined): void {
+  response?.body?.cancel().catch(() => {});
+}
