@@ -1,11 +1,18 @@
 // What a user's program says, compiled against the declarations that are published. It is never run.
 import {
+  type BreakerOptions,
+  type BreakerState,
+  createCircuitBreaker,
   createFetch,
   createQueue,
+  createRateLimiter,
+  createRetry,
   init,
   install,
   isSixlaneError,
   type LaneInit,
+  type RateLimitOptions,
+  type RetryOptions,
   type SixlaneErrorCode,
   type SixlaneFetch,
   type SixlaneOptions,
@@ -44,6 +51,24 @@ export async function program(): Promise<unknown[]> {
   queue.start().pause();
   queue.concurrency = 5;
 
+  const retry: RetryOptions = {
+    jitter: 0.1,
+    budget: false,
+    shouldRetry: ({ request, response, error, attempt }) => attempt < 3 && !error && !!response && request.url !== '',
+  };
+  const breaker: BreakerOptions = { consecutive: 3 };
+  const rateLimit: RateLimitOptions = { algorithm: 'sliding-window', limit: 5, window: 1000 };
+  await createFetch({ retry, breaker, rateLimit, seed: 1 })('/x', { lane: { retry: 2 } });
+  const circuit = createCircuitBreaker(breaker);
+  circuit.events.addEventListener('breaker', () => circuit.reset());
+  const state: BreakerState = circuit.status().state;
+  const limiter = createRateLimiter(rateLimit);
+  await limiter.acquire('user', { weight: 2, signal: AbortSignal.timeout(5) });
+  const wait: number = limiter.allow().retryAfter;
+  const tried: string = await createRetry({ ...retry, seed: 1 }).execute(({ attempt, signal }) =>
+    circuit.execute(async () => `${attempt} ${signal.aborted} ${state} ${wait}`),
+  );
+
   const status: Status = instance.status();
   const queued: number = status.byPriority.high.queued;
   let code: SixlaneErrorCode | undefined;
@@ -57,5 +82,5 @@ export async function program(): Promise<unknown[]> {
   await instance.ready;
   const cleared: number = instance.clear();
   await instance.close();
-  return [one, all, queued, code, cleared, status.origins[0]?.utilization];
+  return [one, all, tried, queued, code, cleared, status.origins[0]?.utilization];
 }

@@ -1,15 +1,21 @@
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { TITLES } from './sides.js';
 import { colour, onTheme } from './theme.js';
 import { number } from './words.js';
 
 const HEIGHT = 220;
 const FONT = '12px system-ui, sans-serif';
 
+/** Colour and width of each side's line, in the order in which they are drawn. */
+const LINES = { native: ['neutral', 2], naive: ['naive', 2], sixlane: ['accent', 2.5] };
+const SIDES = Object.keys(LINES);
+const EMPTY = [[0, 1], ...SIDES.map(() => [null, null])];
+
 const secondsOf = (_, values) => values.map((value) => `${+value.toFixed(2)} s`);
 const countOf = (_, values) => values.map((value) => number(value));
 
-/** Both sides over the time since their own start. */
+/** All sides over the time since their own start. */
 export function createChart(place) {
   let marks = [];
   const axis = (values) => ({
@@ -19,7 +25,10 @@ export function createChart(place) {
     font: FONT,
     values,
   });
-  const line = (label, name, width) => ({ label, stroke: () => colour(name), width, points: { show: false } });
+  const line = (side) => {
+    const [name, width] = LINES[side];
+    return { label: TITLES[side], stroke: () => colour(name), width, points: { show: false } };
+  };
 
   /** When the answer came that the scene is about. */
   function drawMarks(plot) {
@@ -59,14 +68,10 @@ export function createChart(place) {
         { ...axis(secondsOf), size: 28 },
         { ...axis(countOf), size: 60 },
       ],
-      series: [{}, line('Native fetch', 'neutral', 2), line('sixlane', 'accent', 2.5)],
+      series: [{}, ...SIDES.map(line)],
       hooks: { draw: [drawMarks] },
     },
-    [
-      [0, 1],
-      [null, null],
-      [null, null],
-    ],
+    EMPTY,
     place,
   );
   // For those who see it the panels say the same in words.
@@ -83,19 +88,13 @@ export function createChart(place) {
       const xs = Array.from({ length: Math.floor(end / step) + 1 }, (_, n) => (n * step) / 1000);
       const values = (record) => xs.map((x) => record?.valueAt(x * 1000) ?? null);
       marks = Object.entries(records).flatMap(([side, record]) =>
-        scene
-          .marks(record)
-          .map(({ at, text }) => ({ at, side, text: `${text}, ${side === 'native' ? 'native' : side}` })),
+        scene.marks(record).map(({ at, text, alone }) => ({ at, side, text: alone ? text : `${text}, ${side}` })),
       );
-      plot.setData([xs, values(records.native), values(records.sixlane)]);
+      plot.setData([xs, ...SIDES.map((side) => values(records[side]))]);
     },
     clear() {
       marks = [];
-      plot.setData([
-        [0, 1],
-        [null, null],
-        [null, null],
-      ]);
+      plot.setData(EMPTY);
     },
   };
 }

@@ -1,4 +1,3 @@
-import { createFetch } from 'sixlane';
 import { addressOf, query, write } from './address.js';
 import { createBlocking } from './blocking.js';
 import { createChart } from './chart.js';
@@ -7,6 +6,7 @@ import { createPanel } from './panel.js';
 import { LEVELS } from './record.js';
 import { seenByServer, startRun, warmUp } from './run.js';
 import { SCENES, sceneOf } from './scenes/index.js';
+import { nativeFetch, openFetch, sixlane, TITLES } from './sides.js';
 import { SLICE, SLICE_MS, turn } from './slices.js';
 import { createTheme } from './theme.js';
 import { createFrameCount, createWatch, DRAWING } from './watch.js';
@@ -25,32 +25,22 @@ const detail = byId('detail');
 const notice = byId('notice');
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
-const nativeFetch = globalThis.fetch.bind(globalThis);
-const sixlane = createFetch();
 const watch = createWatch();
 
-function waiting() {
-  const { byPriority } = sixlane.status();
-  return LEVELS.map((level) => byPriority[level].queued);
+const template = byId('panel');
+const panels = Object.entries(TITLES).map(([side, title]) => [side, createPanel(template, { title, kind: side })]);
+byId('panels').append(...panels.map(([, { root }]) => root));
+
+/** The sides of the scene that is shown, with their columns. */
+const sidesOf = ({ sides = ['native', 'sixlane'] }) =>
+  panels.filter(([side]) => sides.includes(side)).map(([side, panel]) => ({ side, title: TITLES[side], panel }));
+
+/** What waits by level, if this fetch can tell. */
+function waitingIn(fetch) {
+  const byPriority = fetch.status?.().byPriority;
+  return byPriority && LEVELS.map((level) => byPriority[level].queued);
 }
 
-const template = byId('panel');
-const sides = [
-  {
-    side: 'native',
-    title: 'Native fetch',
-    fetch: nativeFetch,
-    panel: createPanel(template, { title: 'Native fetch', kind: 'native' }),
-  },
-  {
-    side: 'sixlane',
-    title: 'sixlane',
-    fetch: sixlane,
-    events: sixlane.events,
-    panel: createPanel(template, { title: 'sixlane', kind: 'sixlane', waiting }),
-  },
-];
-byId('panels').append(...sides.map(({ panel }) => panel.root));
 const chart = createChart(byId('chart'));
 const blocking = createBlocking({ body: byId('causes'), note: byId('blocking-note'), watch });
 
@@ -62,7 +52,7 @@ let running;
 let cameFrom;
 
 /** Draws once a frame until the run is over; a hidden page has no frames, so the end is drawn by whoever waits. */
-function animate({ side, panel }, records, frames) {
+function animate({ side, panel }, fetch, records, frames) {
   const record = records[side];
   let count = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
@@ -74,7 +64,7 @@ function animate({ side, panel }, records, frames) {
       watch.during(DRAWING, () => {
         const time = performance.now();
         record.sample(time);
-        panel.draw(record, time);
+        panel.draw(record, time, waitingIn(fetch));
         if (count % CHART_EVERY === 0 || still.matches) chart.draw(records, scene);
       });
       count += 1;
@@ -85,18 +75,16 @@ function animate({ side, panel }, records, frames) {
 }
 
 async function runSide(one, values, records, job) {
-  const { side, title, fetch, events, panel } = one;
-  verdict.textContent = `${title} is running …`;
-  panel.reset('starting');
-  await warmUp(nativeFetch);
-  if (job.cancelled) return panel.reset('not run');
-  watch.phase(`${title}’s answers`);
+  const { side, title, panel } = one;
+  watch.phase(scene.together ? 'Answers' : `${title}’s answers`);
   const frames = createFrameCount();
-  const run = startRun({ side, scene, values, fetch, events, during: watch.during });
+  const { fetch, close } = openFetch(side, scene);
+  const run = startRun({ side, scene, values, fetch, ask: nativeFetch, during: watch.during });
   records[side] = run.record;
-  job.run = run;
-  animate(one, records, frames);
+  job.runs.push(run);
+  animate(one, fetch, records, frames);
   await run.done;
+  close();
   // A turn of its own: the last answer should not pay for it.
   await turn();
   watch.during(DRAWING, () => panel.draw(run.record, performance.now()));
@@ -108,12 +96,33 @@ async function runSide(one, values, records, job) {
   panel.drawEnd({ peak: stats?.peak, frames: frames.result() });
 }
 
+async function runInTurn(sides, values, records, job) {
+  for (const one of sides) {
+    if (!job.cancelled) {
+      verdict.textContent = `${one.title} is running …`;
+      one.panel.reset('starting');
+      await warmUp(nativeFetch);
+    }
+    if (job.cancelled) one.panel.reset('not run');
+    else await runSide(one, values, records, job);
+  }
+}
+
+async function runTogether(sides, values, records, job) {
+  verdict.textContent = 'All are running …';
+  await warmUp(nativeFetch);
+  if (job.cancelled) {
+    for (const { panel } of sides) panel.reset('not run');
+    return;
+  }
+  await Promise.all(sides.map((one) => runSide(one, values, records, job)));
+}
+
 async function conclude(records, job) {
-  const { native, sixlane: ours } = records;
   const ended = Object.values(records);
   const scaleMs = Math.max(0, ...ended.map(({ totalMs }) => totalMs));
   const scaleMedian = Math.max(0, ...ended.flatMap(({ medians }) => medians));
-  for (const { side, panel } of sides) {
+  for (const { side, panel } of sidesOf(scene)) {
     if (!records[side]) continue;
     Object.assign(records[side], { scaleMs, scaleMedian });
     watch.during(DRAWING, () => panel.draw(records[side], performance.now()));
@@ -124,10 +133,10 @@ async function conclude(records, job) {
     verdict.textContent = 'Cancelled.';
     detail.textContent = 'What was answered before it stays below.';
   } else if (sixlane.status().mode === 'native') {
-    verdict.textContent = 'There is nothing to compare: both runs were native fetch.';
+    verdict.textContent = 'There is nothing to compare: sixlane’s run was native fetch, too.';
     detail.textContent = '';
   } else {
-    const said = scene.verdict(native, ours);
+    const said = scene.verdict(records);
     verdict.textContent = said.headline;
     detail.textContent = said.detail;
   }
@@ -136,35 +145,42 @@ async function conclude(records, job) {
 function start() {
   const job = {
     cancelled: false,
+    runs: [],
     cancel() {
       job.cancelled = true;
-      job.run?.cancel();
+      for (const run of job.runs) run.cancel();
     },
   };
-  job.done = runBoth(job);
+  job.done = runAll(job);
 }
 
-async function runBoth(job) {
+async function runAll(job) {
   const values = controls.values();
+  const sides = sidesOf(scene);
   const records = {};
+  let end;
   setRunning(job);
-  detail.textContent = 'The same calls both ways, one after the other so that they do not disturb each other.';
+  detail.textContent = howItRuns();
   watch.reset();
   chart.clear();
   for (const { panel } of sides) panel.reset('up next');
   try {
-    for (const one of sides) {
-      if (job.cancelled) one.panel.reset('not run');
-      else await runSide(one, values, records, job);
-    }
+    end = scene.begin?.({ values, fetch: nativeFetch, records });
+    await (scene.together ? runTogether : runInTurn)(sides, values, records, job);
     await conclude(records, job);
   } catch (error) {
     verdict.textContent = 'The run could not be made.';
     detail.textContent = String(error.message ?? error);
   } finally {
+    await end?.().catch(() => {});
     setRunning(undefined);
     showMode();
   }
+}
+
+function howItRuns() {
+  if (scene.together) return 'The same calls in all columns, at the same time and to the same server.';
+  return 'Native fetch runs first, then sixlane: the same calls, so that the two can be compared.';
 }
 
 function setRunning(job) {
@@ -187,13 +203,13 @@ function showMode() {
   const { mode, reason } = sixlane.status();
   notice.hidden = mode !== 'native';
   if (mode === 'native') {
-    notice.textContent = `sixlane’s module cannot run here, so it hands every call to native fetch, and both columns show the same thing. The reason: ${reason}`;
+    notice.textContent = `sixlane’s module cannot run here, so it hands every call to native fetch, and its column shows nothing of its own. The reason: ${reason}`;
   }
 }
 
 function showQuestion() {
   verdict.textContent = scene.question(controls.values());
-  detail.textContent = 'Native fetch runs first, then sixlane: the same calls, so that the two can be compared.';
+  detail.textContent = howItRuns();
 }
 
 async function showScene() {
@@ -210,7 +226,13 @@ async function showScene() {
     if (link.dataset.scene === scene.id) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  for (const { panel } of sides) panel.setScene(scene);
+  const shown = sidesOf(scene);
+  for (const [, panel] of panels) {
+    panel.root.hidden = !shown.some((one) => one.panel === panel);
+    panel.setScene(scene);
+  }
+  byId('panels').dataset.count = String(shown.length);
+  document.querySelector('.legend [data-kind=naive]').hidden = shown.length < 3;
   chart.clear();
   showQuestion();
 }

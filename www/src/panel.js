@@ -53,9 +53,9 @@ function remark({ lost, firstError, cancelled }) {
 /**
  * One column of the comparison.
  *
- * @param waiting what waits now by level, if the fetch can tell; otherwise what is not answered yet is shown
+ * @param kind the side; of sixlane alone more can be seen than its answers
  */
-export function createPanel(template, { title, kind, waiting }) {
+export function createPanel(template, { title, kind }) {
   const root = template.content.firstElementChild.cloneNode(true);
   const parts = Object.fromEntries([...root.querySelectorAll('[data-show]')].map((part) => [part.dataset.show, part]));
   const bar = root.querySelector('[role=progressbar]');
@@ -68,7 +68,8 @@ export function createPanel(template, { title, kind, waiting }) {
   root.setAttribute('aria-label', title);
   bar.setAttribute('aria-label', `Progress of ${title}`);
   write(parts.title, title);
-  for (const node of root.querySelectorAll('[data-for]')) node.hidden = node.dataset.for !== kind;
+  const isSixlane = kind === 'sixlane';
+  for (const node of root.querySelectorAll('[data-for]')) node.hidden = (node.dataset.for === 'sixlane') !== isSixlane;
 
   function figure(label) {
     const row = document.createElement('div');
@@ -79,7 +80,7 @@ export function createPanel(template, { title, kind, waiting }) {
   }
 
   function underWay(record) {
-    if (kind === 'sixlane') return `${record.lanesTaken()} of 6 slots taken`;
+    if (isSixlane) return `${record.lanesTaken()} of 6 slots taken`;
     return `${number(record.made - record.ended)} in the browser`;
   }
 
@@ -116,12 +117,13 @@ export function createPanel(template, { title, kind, waiting }) {
         delete row.dataset.bad;
       }
       write(parts.remark, '');
-      write(parts.now, kind === 'native' ? '0 in the browser' : '0 of 6 slots taken');
+      write(parts.now, isSixlane ? '0 of 6 slots taken' : '0 in the browser');
       lanes.draw(undefined);
       drawLevels(undefined);
     },
 
-    draw(record, now) {
+    /** `waiting`: what waits now by level, if the fetch can tell; otherwise what is not answered yet is shown. */
+    draw(record, now, waiting = record.pendingBy) {
       const { over } = record;
       root.dataset.state = over ? 'over' : 'running';
       const hero = scene.hero(record, now);
@@ -138,7 +140,7 @@ export function createPanel(template, { title, kind, waiting }) {
       write(parts.remark, remark(record));
       write(parts.now, over ? `all of it: ${duration(Math.max(record.totalMs, record.scaleMs))}` : underWay(record));
       lanes.draw(record, now);
-      drawLevels(record, waiting ? waiting() : record.pendingBy);
+      drawLevels(record, waiting);
     },
 
     /** What is known only afterwards. */

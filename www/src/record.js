@@ -13,7 +13,7 @@ export const LANES = 6;
 const SAMPLES = 1024;
 const FIRST_STEP = 25;
 
-export function createRecord({ planned, value }) {
+export function createRecord({ side, planned, value }) {
   const level = new Uint8Array(planned);
   const outcome = new Uint8Array(planned);
   const calledAt = new Float64Array(planned);
@@ -57,6 +57,7 @@ export function createRecord({ planned, value }) {
   const laneOf = (index) => onLane.findIndex((span) => span >= 0 && spans.index[span] === index);
 
   const record = {
+    isSixlane: side === 'sixlane',
     planned,
     level,
     outcome,
@@ -82,6 +83,8 @@ export function createRecord({ planned, value }) {
     /** The same for the bars of its medians. */
     scaleMedian: 0,
     over: false,
+    /** What the server has seen of it, where a scene asks. */
+    seen: undefined,
     firstError: '',
     /** By level, the median time to its answers in ms, known at the end; 0 without any. */
     medians: LEVELS.map(() => 0),

@@ -18,12 +18,15 @@ export async function warmUp(fetch) {
 export async function seenByServer(fetch, tag) {
   const limit = performance.now() + DRAIN_LIMIT;
   for (;;) {
-    const response = await fetch(`/control/stats?run=${encodeURIComponent(tag)}`);
-    if (!response.ok) return undefined;
-    const stats = await response.json();
-    if (stats.inFlight === 0 || performance.now() > limit) return stats;
+    const stats = await statsOf(fetch, tag);
+    if (!stats || stats.inFlight === 0 || performance.now() > limit) return stats;
     await pause(50);
   }
+}
+
+async function statsOf(fetch, tag) {
+  const response = await fetch(`/control/stats?run=${encodeURIComponent(tag)}`);
+  return response.ok ? response.json() : undefined;
 }
 
 /** Puts what sixlane says about its slots into a record. Returns the end of it. */
@@ -32,6 +35,8 @@ function follow(events, record, tag) {
   const on = {
     started: (index) => record.enter(index, performance.now()),
     settled: (index) => record.answering(index),
+    // Its slot is for others while it waits for the next attempt.
+    retry: (index) => record.leave(index, performance.now()),
     preempted(index) {
       record.preempted += 1;
       record.leave(index, performance.now());
@@ -50,8 +55,8 @@ function follow(events, record, tag) {
 }
 
 /** One side's run of a scene: `record` at once, `done` when all has settled, `cancel()` at any time. */
-export function startRun({ side, scene, values, fetch, events, during }) {
-  const record = createRecord({ planned: scene.total(values), value: scene.chart.value });
+export function startRun({ side, scene, values, fetch, ask, during }) {
+  const record = createRecord({ side, planned: scene.total(values), value: scene.chart.value });
   const tag = `${side}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
   const slices = [];
   let cancelled = false;
@@ -96,11 +101,33 @@ export function startRun({ side, scene, values, fetch, events, during }) {
   /** A pause that a cancel ends. */
   const rest = (ms) => Promise.race([pause(ms), stopped]);
 
+  /** Tells what the server has seen of this run, each `every` ms until it is stopped, and then once more. */
+  function observe(every, tell) {
+    let on = true;
+    let last = performance.now();
+    const look = async () => {
+      const stats = await statsOf(ask, tag).catch(() => undefined);
+      const now = performance.now();
+      if (stats) tell(stats, now - last);
+      last = now;
+    };
+    const watching = (async () => {
+      for (; on && !cancelled; await rest(every)) await look();
+    })();
+    return {
+      async stop() {
+        on = false;
+        await watching;
+        await look();
+      },
+    };
+  }
+
   async function run() {
-    const unfollow = events ? follow(events, record, tag) : () => {};
+    const unfollow = fetch.events ? follow(fetch.events, record, tag) : () => {};
     record.startedAt = performance.now();
     try {
-      await scene.run({ values, record, inTurns, send, pause: rest });
+      await scene.run({ values, record, inTurns, send, pause: rest, observe });
     } finally {
       record.finish(performance.now());
       unfollow();

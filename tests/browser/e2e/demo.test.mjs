@@ -271,6 +271,45 @@ export default async function ({ launch, server: { binary }, test }) {
         for (const { figures } of [native, ours]) console.log(`    frames per second: ${figures['Frames per second']}`);
       }));
 
+    await test('demo: an outage of 20 s costs the server a handful of requests and sixlane no answer', () =>
+      inChromium('?scene=outage', async (page) => {
+        const sent = [];
+        page.on('request', (request) => {
+          const { pathname, searchParams } = new URL(request.url());
+          const mine = pathname.startsWith('/api/') && searchParams.get('run')?.startsWith('sixlane');
+          if (mine) sent.push({ request, level: searchParams.get('level') });
+        });
+        const statuses = new Map();
+        page.on('response', (response) => statuses.set(response.request(), response.status()));
+        await runToEnd(page);
+        const [naive, ours] = [await readPanel(page, 'naive'), await readPanel(page, 'sixlane')];
+        const [many, few] = [naive, ours].map(({ hero }) => Number(hero.replace(',', '')));
+        console.log(`    requests while it was down: ${many} by naive retry, ${few} by sixlane`);
+        // One that finds it down, and one for each pause of 2 s.
+        const budgeted = 1 + 20 / 2;
+        assert.ok(few * 10 <= 12 * budgeted, `${few} of ${budgeted}`);
+        assert.ok(few * 10 <= many, `${few} and ${many}`);
+        assert.deepEqual([ours.figures.Answered, ours.figures.Failed], ['540', '0']);
+        assert.match(ours.figures['All answered after the end'], / s$/);
+        assert.equal(naive.figures['All answered after the end'], 'never');
+        assert.equal(ours.figures['Most at once at the server'], '6');
+        // At least 70 of the calls that waited are critical. One start in eight goes to who has waited longest.
+        const back = sent.findLastIndex(({ request }) => statuses.get(request) === 503) + 1;
+        const first = sent.slice(back, back + 70).filter(({ level }) => level === 'critical').length;
+        assert.ok(first >= 70 - 70 / 8 - 1, `${first} of the first 70 after it are critical`);
+      }));
+
+    await test('demo: an outage that is cancelled is over for the server, too', () =>
+      inChromium('?scene=outage', async (page) => {
+        await page.click('#run');
+        await page.waitForFunction(async () => (await (await fetch('/control')).json()).outage > 0);
+        await page.click('#cancel');
+        await idle(page);
+        assert.equal(await page.textContent('#verdict'), 'Cancelled.');
+        const { outage, retryAfter } = await page.evaluate(async () => (await fetch('/control')).json());
+        assert.deepEqual({ outage, retryAfter }, { outage: 0, retryAfter: null });
+      }));
+
     await test('demo: where motion is not wanted nothing scrolls, and all is shown at the end', () =>
       inChromium('', async (page) => {
         await page.emulateMedia({ reducedMotion: 'reduce' });
@@ -306,6 +345,10 @@ export default async function ({ launch, server: { binary }, test }) {
             await page.click('#scenes [data-scene=emergency]');
             await page.waitForSelector('#slow');
             await check(`${colorScheme}, ${width}, emergency`);
+            await page.goto(address('?scene=outage&down=1&rate=5'));
+            await page.evaluate(axe);
+            await runToEnd(page);
+            await check(`${colorScheme}, ${width}, outage`);
           }
         }
       }));

@@ -596,7 +596,7 @@ describe('createFetch', () => {
           seen.push(`${type} ${new URL(detail.url).searchParams.get('n')}`),
         );
       }
-      const calls = [get(1, undefined, { delay: 20 }), get(2, undefined, { delay: 60 }), get(3, { priority: 'high' })];
+      const calls = [get(1, undefined, { delay: 20 }), get(2, undefined, { delay: 800 }), get(3, { priority: 'high' })];
       const { queued, running, mode, reason, byPriority } = fetch.status();
       expect({ queued, running, mode, reason }).to.deep.equal({ queued: 1, running: 2, mode: 'wasm', reason: null });
       expect(byPriority.normal).to.deep.equal({ queued: 0, running: 2 });

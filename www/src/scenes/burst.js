@@ -89,7 +89,7 @@ export default {
     return [{ at: record.endedAt[last(record)] - record.startedAt, text: `${LEVELS[CRITICAL]} answer` }];
   },
 
-  verdict(native, sixlane) {
+  verdict({ native, sixlane }) {
     const time = (record) => (outcomeOf(record) === OUTCOME.answered ? timeOf(record) : undefined);
     return comparison('critical', { native, sixlane, time });
   },

@@ -67,7 +67,7 @@ export default {
     return [{ at: record.endedAt[last(record)] - record.startedAt, text: 'alarm answered' }];
   },
 
-  verdict(native, sixlane) {
+  verdict({ native, sixlane }) {
     const time = (record) => (outcomeOf(record) === OUTCOME.answered ? timeOf(record) : undefined);
     return comparison('alarm’s', { native, sixlane, time });
   },
