@@ -505,12 +505,13 @@ class Instance {
     if (!settle) return;
     flight.stage = 'body';
     // A mock may answer with anything; there is nothing to watch then.
-    const watchable = response instanceof Response && !flight.timing?.finished;
+    const real = response instanceof Response;
+    const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
+    flight.status = real ? response.status : 0;
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
-    flight.status = watchable ? response.status : 0;
     const holds = this.#engine ? this.#hold(this.#engine, flight) : this.#starting?.has(flight) && flight.length !== -1;
     // Some bodies go on without a slot.
     const goesOn = holds || flight.length === -3 || (flight.length !== -1 && flight.lane?.slot === 'headers');
