@@ -5,6 +5,7 @@
 //! The shell for WebAssembly is `web`, which exists on that target alone.
 
 pub mod breaker;
+pub mod cache;
 pub mod config;
 pub mod gate;
 pub mod limit;

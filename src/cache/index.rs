@@ -1,0 +1,429 @@
+//! What is kept and what goes when there is no room: bytes bounded, the least recently used first, with an admission rule
+//! that keeps a scan from emptying it all.
+//!
+//! A newcomer stands in a small window first. Who falls out of that competes with those that would have to go for it, and
+//! gets in only if it was asked for more often than all of them together. What comes back in the main part moves to its
+//! protected half. Source: Einziger, Friedman, Manes, "`TinyLFU`: A Highly Efficient Cache Admission Policy", 2017; for
+//! entries of different sizes Einziger, Eytan, Friedman, Manes, "Lightweight Robust Size Aware Cache Management", 2022.
+
+/// Part of the bytes that newcomers have, in hundredths.
+const WINDOW: u64 = 1;
+/// Part of the rest that is protected, in hundredths.
+const PROTECTED: u64 = 80;
+
+const NONE: u32 = u32::MAX;
+
+/// A key's place in an [`Index`]. Reused when the key is gone.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct EntryId(pub u32);
+
+/// Where an entry stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Segment {
+    Window,
+    Probation,
+    Protected,
+    Free,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u32,
+    bytes: u32,
+    /// The one used before it, and after.
+    older: u32,
+    newer: u32,
+    segment: Segment,
+}
+
+/// A list of entries from the least to the most recently used.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    oldest: u32,
+    newest: u32,
+    bytes: u64,
+}
+
+const EMPTY: List = List { oldest: NONE, newest: NONE, bytes: 0 };
+
+/// See the [module's page](self).
+#[derive(Clone, Debug)]
+pub struct Index {
+    most: u64,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    /// By segment.
+    lists: [List; 3],
+    asked: Frequencies,
+    evictions: u64,
+}
+
+impl Index {
+    /// An empty one for so many bytes.
+    pub fn new(most: u64) -> Self {
+        Self {
+            most,
+            entries: Vec::new(),
+            free: Vec::new(),
+            lists: [EMPTY; 3],
+            asked: Frequencies::default(),
+            evictions: 0,
+        }
+    }
+
+    /// Bytes kept. Never more than allowed.
+    pub fn bytes(&self) -> u64 {
+        self.lists.iter().map(|list| list.bytes).sum()
+    }
+
+    /// Entries kept.
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many went because there was no room.
+    pub const fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    /// Somebody asks for the key with this hash, whether it is kept or not.
+    pub fn asked(&mut self, hash: u32) {
+        self.asked.count(hash);
+    }
+
+    /// An entry answered.
+    pub fn used(&mut self, id: EntryId) {
+        let Some(segment) = self.segment(id) else { return };
+        self.unlink(id.0);
+        let next = if segment == Segment::Window { Segment::Window } else { Segment::Protected };
+        self.link(id.0, next);
+        // Who was protected longest without being used is protected no more.
+        while self.list(Segment::Protected).bytes > self.most_protected() {
+            let oldest = self.list(Segment::Protected).oldest;
+            self.unlink(oldest);
+            self.link(oldest, Segment::Probation);
+        }
+    }
+
+    /// Keeps an entry of so many bytes. Returns its id, unless it is larger than all there is, and tells in `gone` which
+    /// entries had to go; it may be among them.
+    pub fn insert(&mut self, hash: u32, bytes: u32, gone: &mut Vec<EntryId>) -> Option<EntryId> {
+        if u64::from(bytes) > self.most {
+            self.evictions += 1;
+            return None;
+        }
+        let entry = Entry { hash, bytes, older: NONE, newer: NONE, segment: Segment::Free };
+        let index = if let Some(index) = self.free.pop() {
+            self.entries[index as usize] = entry;
+            index
+        } else {
+            self.entries.push(entry);
+            (self.entries.len() - 1) as u32
+        };
+        self.asked.make_room(self.len());
+        self.link(index, Segment::Window);
+        self.settle(gone);
+        Some(EntryId(index))
+    }
+
+    /// Forgets an entry.
+    pub fn remove(&mut self, id: EntryId) {
+        if self.segment(id).is_some() {
+            self.unlink(id.0);
+            self.entries[id.0 as usize].segment = Segment::Free;
+            self.free.push(id.0);
+        }
+    }
+
+    fn settle(&mut self, gone: &mut Vec<EntryId>) {
+        loop {
+            let window = *self.list(Segment::Window);
+            let too_many = window.bytes > self.most_of_window() && window.oldest != window.newest;
+            if self.bytes() > self.most {
+                // The last one may be too large for the window alone.
+                self.admit(window.oldest, gone);
+            } else if too_many {
+                self.unlink(window.oldest);
+                self.link(window.oldest, Segment::Probation);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Moves a candidate out of the window into the main part, or out of the cache: what must go is what was asked for
+    /// less often.
+    fn admit(&mut self, candidate: u32, gone: &mut Vec<EntryId>) {
+        let Entry { hash, .. } = self.entries[candidate as usize];
+        let excess = self.bytes() - self.most;
+        let own = self.asked.of(hash);
+        let mut freed = 0;
+        let mut theirs = 0;
+        let mut victims = Vec::new();
+        let mut next = self.victim();
+        while freed < excess && next != NONE {
+            let victim = self.entries[next as usize];
+            freed += u64::from(victim.bytes);
+            theirs += self.asked.of(victim.hash);
+            victims.push(next);
+            next = if victim.newer == NONE && victim.segment == Segment::Probation {
+                self.list(Segment::Protected).oldest
+            } else {
+                victim.newer
+            };
+        }
+        if freed < excess || own <= theirs {
+            self.evict(candidate, gone);
+            return;
+        }
+        for victim in victims {
+            self.evict(victim, gone);
+        }
+        self.unlink(candidate);
+        self.link(candidate, Segment::Probation);
+    }
+
+    /// Who goes first of the main part.
+    fn victim(&self) -> u32 {
+        let probation = self.list(Segment::Probation).oldest;
+        if probation == NONE { self.list(Segment::Protected).oldest } else { probation }
+    }
+
+    fn evict(&mut self, index: u32, gone: &mut Vec<EntryId>) {
+        self.evictions += 1;
+        self.remove(EntryId(index));
+        gone.push(EntryId(index));
+    }
+
+    const fn most_of_window(&self) -> u64 {
+        self.most / 100 * WINDOW
+    }
+
+    const fn most_protected(&self) -> u64 {
+        (self.most - self.most_of_window()) / 100 * PROTECTED
+    }
+
+    fn segment(&self, EntryId(index): EntryId) -> Option<Segment> {
+        let segment = self.entries.get(index as usize)?.segment;
+        (segment != Segment::Free).then_some(segment)
+    }
+
+    const fn list(&self, segment: Segment) -> &List {
+        &self.lists[segment as usize % 3]
+    }
+
+    fn link(&mut self, index: u32, segment: Segment) {
+        let list = &mut self.lists[segment as usize % 3];
+        let entry = &mut self.entries[index as usize];
+        (entry.segment, entry.older, entry.newer) = (segment, list.newest, NONE);
+        list.bytes += u64::from(entry.bytes);
+        let before = std::mem::replace(&mut list.newest, index);
+        if before == NONE {
+            list.oldest = index;
+        } else {
+            self.entries[before as usize].newer = index;
+        }
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Entry { bytes, older, newer, segment, .. } = self.entries[index as usize];
+        let list = &mut self.lists[segment as usize % 3];
+        list.bytes -= u64::from(bytes);
+        if older == NONE {
+            list.oldest = newer;
+        } else {
+            self.entries[older as usize].newer = newer;
+        }
+        if newer == NONE {
+            self.lists[segment as usize % 3].newest = older;
+        } else {
+            self.entries[newer as usize].older = older;
+        }
+    }
+}
+
+/// About how often each key was asked for lately, in little room: counters of four bits, four for each key, of which the
+/// smallest counts. All are halved from time to time, so that what was once asked for is forgotten.
+#[derive(Clone, Debug)]
+struct Frequencies {
+    /// Sixteen counters in each.
+    words: Vec<u64>,
+    counted: u32,
+}
+
+impl Default for Frequencies {
+    fn default() -> Self {
+        Self { words: vec![0; 64], counted: 0 }
+    }
+}
+
+impl Frequencies {
+    /// For so many keys. Where there are twice as many words, each stands twice: no count is lost.
+    fn make_room(&mut self, keys: usize) {
+        while keys > self.words.len() {
+            self.words.extend_from_within(..);
+        }
+    }
+
+    fn count(&mut self, hash: u32) {
+        for row in 0..4 {
+            let (word, shift) = self.place(hash, row);
+            let counter = &mut self.words[word];
+            if (*counter >> shift) & 15 < 15 {
+                *counter += 1 << shift;
+            }
+        }
+        self.counted += 1;
+        // Ten times as many as there are keys: as in the source.
+        if self.counted as usize >= self.words.len() * 10 {
+            self.counted /= 2;
+            for word in &mut self.words {
+                *word = (*word >> 1) & 0x7777_7777_7777_7777;
+            }
+        }
+    }
+
+    fn of(&self, hash: u32) -> u64 {
+        let counters = (0..4).map(|row| {
+            let (word, shift) = self.place(hash, row);
+            (self.words[word] >> shift) & 15
+        });
+        counters.min().unwrap_or_default()
+    }
+
+    fn place(&self, hash: u32, row: u32) -> (usize, u32) {
+        // Mixed once for each row; the constants are those of splitmix64.
+        let mixed = (u64::from(hash) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(row * 16);
+        let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed >> 32) as usize & (self.words.len() - 1), (((mixed >> 8) as u32 & 3) * 4 + row) * 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u32, u32),
+        Use(prop::sample::Index),
+        Remove(prop::sample::Index),
+        Ask(u32),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..50_u32, 0..120_u32).prop_map(|(hash, bytes)| Step::Insert(hash, bytes)),
+            3 => any::<prop::sample::Index>().prop_map(Step::Use),
+            1 => any::<prop::sample::Index>().prop_map(Step::Remove),
+            3 => (0..50_u32).prop_map(Step::Ask),
+        ];
+        prop::collection::vec(step, 1..300)
+    }
+
+    proptest! {
+        #[test]
+        fn the_bound_holds_and_the_counts_are_those_of_a_recount(most in 1..1_000_u64, steps in steps()) {
+            let mut index = Index::new(most);
+            let mut kept: BTreeMap<EntryId, u32> = BTreeMap::new();
+            let mut evictions = 0;
+            for step in steps {
+                let nth = |place: prop::sample::Index| {
+                    (!kept.is_empty()).then(|| *kept.keys().nth(place.index(kept.len())).unwrap())
+                };
+                match step {
+                    Step::Ask(hash) => index.asked(hash),
+                    Step::Use(place) => {
+                        if let Some(id) = nth(place) {
+                            index.used(id);
+                        }
+                    }
+                    Step::Remove(place) => {
+                        if let Some(id) = nth(place) {
+                            index.remove(id);
+                            kept.remove(&id);
+                        }
+                    }
+                    Step::Insert(hash, bytes) => {
+                        let mut gone = Vec::new();
+                        match index.insert(hash, bytes, &mut gone) {
+                            None => {
+                                prop_assert!(u64::from(bytes) > most && gone.is_empty());
+                                evictions += 1;
+                            }
+                            Some(id) => {
+                                prop_assert_eq!(kept.insert(id, bytes), None, "an id of its own");
+                            }
+                        }
+                        evictions += gone.len() as u64;
+                        for id in gone {
+                            prop_assert!(kept.remove(&id).is_some(), "gone once");
+                        }
+                    }
+                }
+                prop_assert!(index.bytes() <= most);
+                prop_assert_eq!(index.bytes(), kept.values().map(|&bytes| u64::from(bytes)).sum::<u64>());
+                prop_assert_eq!(index.len(), kept.len());
+                prop_assert_eq!(index.evictions(), evictions);
+            }
+        }
+    }
+
+    #[test]
+    fn who_was_asked_for_more_often_gets_in_and_the_least_recently_used_goes() {
+        let mut index = Index::new(300);
+        let mut gone = Vec::new();
+        index.asked(2);
+        let ids: Vec<_> = (0..3).map(|hash| index.insert(hash, 100, &mut gone).unwrap()).collect();
+        assert_eq!(gone, []);
+        index.insert(7, 100, &mut gone).unwrap();
+        assert_eq!(gone, [ids[0]]);
+        // Nobody asked for that one, and it falls out of the window in its turn.
+        let last = index.insert(8, 100, &mut gone).unwrap();
+        assert_eq!(gone.len(), 2);
+        assert!(index.segment(ids[1]).is_some() && index.segment(ids[2]).is_some());
+        assert!(index.segment(last).is_some());
+    }
+
+    #[test]
+    fn a_scan_takes_nothing_from_those_that_are_used() {
+        let mut index = Index::new(100_000);
+        let mut gone = Vec::new();
+        let used: Vec<_> = (0..100)
+            .map(|hash| {
+                index.asked(hash);
+                (hash, index.insert(hash, 900, &mut gone).unwrap())
+            })
+            .collect();
+        assert_eq!(gone, []);
+        for new in 1_000..10_000 {
+            let (hash, id) = used[new as usize % 100];
+            index.asked(hash);
+            index.used(id);
+            index.asked(new);
+            index.insert(new, 900, &mut gone);
+        }
+        let stayed = used.iter().filter(|(_, id)| !gone.contains(id)).count();
+        assert!(stayed >= 95, "{stayed} of 100 stayed");
+    }
+
+    #[test]
+    fn what_was_asked_for_long_ago_is_forgotten() {
+        let mut asked = Frequencies::default();
+        for _ in 0..15 {
+            asked.count(1);
+        }
+        assert_eq!(asked.of(1), 15);
+        for hash in 0..3_000 {
+            asked.count(100 + hash % 7);
+        }
+        assert!(asked.of(1) <= 2);
+    }
+}

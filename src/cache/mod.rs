@@ -1,0 +1,5 @@
+//! The cache: what may be kept and given, by HTTP's own rules.
+
+pub mod date;
+pub mod index;
+pub mod policy;

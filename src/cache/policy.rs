@@ -1,0 +1,551 @@
+//! What a private cache may keep, and when it may answer with it: RFC 9111, with RFC 5861 (stale answers while one asks
+//! again, or when that fails) and RFC 8246 (immutable). The rule stands above the line that obeys it.
+//!
+//! A browser's cache has one user, so the rules for shared caches (`s-maxage`, `private`, `proxy-revalidate`, the header
+//! `Authorization`) have no part in this.
+
+use super::date::Wall;
+use std::time::Duration;
+
+/// What of a request matters here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ask<'a> {
+    /// Its method, as it is sent.
+    pub method: &'a str,
+    /// Its `Cache-Control`; lines joined.
+    pub cache_control: Option<&'a str>,
+    /// Its `Pragma`.
+    pub pragma: Option<&'a str>,
+}
+
+/// What of an answer matters here. Lines of one name are joined by commas.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answer<'a> {
+    /// Its status.
+    pub status: u16,
+    /// `Cache-Control`
+    pub cache_control: Option<&'a str>,
+    /// `Expires`
+    pub expires: Option<&'a str>,
+    /// `Date`
+    pub date: Option<&'a str>,
+    /// `Age`
+    pub age: Option<&'a str>,
+    /// `Last-Modified`
+    pub last_modified: Option<&'a str>,
+    /// `Vary`
+    pub vary: Option<&'a str>,
+}
+
+/// What the application says instead of the headers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rule {
+    /// Fresh for so long, whatever the headers say, `no-store` apart.
+    pub ttl: Option<Duration>,
+    /// As the directive of that name.
+    pub stale_while_revalidate: Option<Duration>,
+    /// As the directive of that name.
+    pub stale_if_error: Option<Duration>,
+}
+
+/// Whether a stored answer may be given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// As it is.
+    Fresh,
+    /// As it is, while one asks again behind it.
+    StaleWhileRevalidate,
+    /// Only after the origin was asked whether it still holds.
+    Validate,
+}
+
+/// Statuses that may be kept without being told for how long: RFC 9110, section 15.1. Not 206: parts are not put together
+/// here.
+const HEURISTIC: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
+
+/// "As a typical setting of this fraction might be 10%" (RFC 9111, section 4.2.2)
+const FRACTION: u32 = 10;
+
+/// What is not understood of a number of seconds that is too large: RFC 9111, section 1.2.2.
+const MOST_SECONDS: u64 = 1 << 31;
+
+/// What is kept beside an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Policy {
+    lifetime: Duration,
+    initial_age: Duration,
+    received: Wall,
+    /// Not to be given, ever, before the origin was asked.
+    always_validate: bool,
+    /// Not to be given once it is stale.
+    must_revalidate: bool,
+    stale_while_revalidate: Duration,
+    stale_if_error: Duration,
+}
+
+impl Policy {
+    /// What to keep beside the answer to a request that was sent and answered at these times. `None`: it must not be
+    /// kept.
+    pub fn of(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, sent: Wall, received: Wall) -> Option<Self> {
+        let own = Directives::of(answer.cache_control);
+        if !storable(ask, answer, rule, &own) {
+            return None;
+        }
+        let date = answer.date.and_then(|date| Wall::parse(date, received));
+        // "A recipient with a clock that receives a response message without a Date header field MUST record the time
+        // it was received" (RFC 9110, section 6.6.1)
+        let date = date.unwrap_or(received);
+        let lifetime = rule.ttl.unwrap_or_else(|| lifetime(answer, &own, date, received));
+        let ttl = rule.ttl.is_some();
+        let seconds = |name| own.seconds(name).unwrap_or_default();
+        Some(Self {
+            lifetime,
+            initial_age: if ttl { Duration::ZERO } else { initial_age(answer, date, sent, received) },
+            received,
+            // "The no-cache response directive, in its unqualified form […], indicates that the response MUST NOT be used
+            // to satisfy any other request without forwarding it for validation" (section 5.2.2.4). Field names behind
+            // it are as good as none: that is allowed, and safe.
+            always_validate: !ttl && own.has("no-cache"),
+            must_revalidate: !ttl && own.has("must-revalidate"),
+            stale_while_revalidate: rule
+                .stale_while_revalidate
+                .unwrap_or_else(|| seconds("stale-while-revalidate")),
+            stale_if_error: rule.stale_if_error.unwrap_or_else(|| seconds("stale-if-error")),
+        })
+    }
+
+    /// How old the answer is. `None`: the clock was set back behind it, and nobody knows.
+    pub fn age(&self, now: Wall) -> Option<Duration> {
+        // "resident_time = now - response_time; current_age = corrected_initial_age + resident_time;" (section 4.2.3)
+        Some(self.initial_age.saturating_add(now.since(self.received)?))
+    }
+
+    /// How long it is fresh from its beginning.
+    pub const fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// Whether it may answer this request now.
+    pub fn verdict(&self, ask: &Ask<'_>, now: Wall) -> Verdict {
+        let wanted = Directives::of(ask.cache_control);
+        // "The no-cache request directive indicates that the client prefers a stored response not be used to satisfy
+        // the request without successful validation on the origin server." (section 5.2.1.4) The field Pragma says the
+        // same where there is no Cache-Control (section 5.4).
+        let pragma = ask.cache_control.is_none()
+            && ask.pragma.is_some_and(|pragma| Directives::of(Some(pragma)).has("no-cache"));
+        let Some(age) = self.age(now).filter(|_| !self.always_validate && !wanted.has("no-cache") && !pragma)
+        else {
+            return Verdict::Validate;
+        };
+        // "The max-age request directive indicates that the client prefers a response whose age is less than or equal to
+        // the specified number of seconds." (section 5.2.1.1)
+        if wanted.seconds("max-age").is_some_and(|most| age > most) {
+            return Verdict::Validate;
+        }
+        // "The min-fresh request directive indicates that the client prefers a response whose freshness lifetime is no
+        // less than its current age plus the specified time in seconds." (section 5.2.1.3)
+        let ahead = wanted.seconds("min-fresh").unwrap_or_default();
+        // "response_is_fresh = (freshness_lifetime > current_age)" (section 4.2)
+        if self.lifetime > age && self.lifetime >= age.saturating_add(ahead) {
+            return Verdict::Fresh;
+        }
+        let staleness = age.saturating_sub(self.lifetime);
+        // "A cache MUST NOT generate a stale response if it is prohibited by an explicit in-protocol directive"
+        // (section 4.2.4)
+        if self.must_revalidate || self.lifetime > age {
+            return Verdict::Validate;
+        }
+        // "The max-stale request directive indicates that the client will accept a response that has exceeded its
+        // freshness lifetime", by no more than the seconds that it names, if any (section 5.2.1.2)
+        let tolerated =
+            |most: Option<&str>| most.is_none_or(|most| seconds(most).is_some_and(|most| staleness <= most));
+        if wanted.all("max-stale").next().is_some_and(tolerated) {
+            return Verdict::Fresh;
+        }
+        // "the cache MAY serve the response in which it appears after it becomes stale, up to the indicated number of
+        // seconds" (RFC 5861, section 3)
+        if staleness <= self.stale_while_revalidate && !self.stale_while_revalidate.is_zero() {
+            return Verdict::StaleWhileRevalidate;
+        }
+        Verdict::Validate
+    }
+
+    /// Whether it may be given when the origin could not be asked, or answered 500, 502, 503 or 504.
+    pub fn stands_in(&self, ask: &Ask<'_>, now: Wall) -> bool {
+        let Some(age) = self.age(now) else { return false };
+        let wanted = Directives::of(ask.cache_control).seconds("stale-if-error").unwrap_or_default();
+        // "when an error is encountered, a cached stale response MAY be used to satisfy the request, regardless of other
+        // freshness information" (RFC 5861, section 4); what must be revalidated must be all the same (RFC 9111, section
+        // 4.2.4).
+        let most = wanted.max(self.stale_if_error);
+        !self.must_revalidate
+            && !self.always_validate
+            && !most.is_zero()
+            && age.saturating_sub(self.lifetime) <= most
+    }
+}
+
+/// "A cache MUST NOT store a response to a request unless: …" (section 3)
+fn storable(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, own: &Directives<'_>) -> bool {
+    // "the request method is understood by the cache;"
+    let method = ask.method == "GET";
+    // "the response status code is final"; "if the response status code is 206 or 304 […] the cache understands the
+    // response status code;" Neither is kept as an answer of its own here.
+    let status = answer.status >= 200 && ![206, 304].contains(&answer.status);
+    // "if the must-understand cache directive is present in the response, the cache understands and conforms to the
+    // requirements of the response status code"; then a no-store beside it is for those who do not (section 5.2.2.3).
+    let understood = HEURISTIC.contains(&answer.status);
+    let must_understand = own.has("must-understand");
+    // "the no-store cache directive is not present in the response" nor in the request (section 5.2.1.5)
+    let no_store = (own.has("no-store") && !(must_understand && understood))
+        || Directives::of(ask.cache_control).has("no-store");
+    // "the response contains at least one of the following: …", and what the application says.
+    let told = own.has("public")
+        || own.has("private")
+        || own.has("max-age")
+        || answer.expires.is_some()
+        || rule.ttl.is_some()
+        || understood;
+    method && status && !no_store && (!must_understand || understood) && told && varies_on(answer).is_some()
+}
+
+/// Section 4.2.1
+fn lifetime(answer: &Answer<'_>, own: &Directives<'_>, date: Wall, received: Wall) -> Duration {
+    // "If the max-age response directive is present, use its value"; caches are encouraged to take a response for stale
+    // whose information is invalid.
+    if let Some(first) = own.all("max-age").next() {
+        let conflict = own.all("max-age").any(|other| other != first);
+        return first.and_then(seconds).filter(|_| !conflict).unwrap_or_default();
+    }
+    // "If the Expires response header field is present, use its value minus the value of the Date response header field".
+    // "A cache recipient MUST interpret invalid date formats, especially the value '0', as representing a time in the
+    // past" (section 5.3)
+    if let Some(expires) = answer.expires {
+        let expires = Wall::parse(expires, received);
+        return expires.and_then(|expires| expires.since(date)).unwrap_or_default();
+    }
+    // "A cache MUST NOT use heuristics to determine freshness when an explicit expiration time is present […] it can only
+    // be used on responses […] whose status codes are defined as heuristically cacheable [or] explicitly marked as
+    // cacheable (e.g., with a public response directive)." (section 4.2.2)
+    if !(HEURISTIC.contains(&answer.status) || own.has("public")) {
+        return Duration::ZERO;
+    }
+    let modified = answer.last_modified.and_then(|modified| Wall::parse(modified, received));
+    modified.and_then(|modified| date.since(modified)).unwrap_or_default() / FRACTION
+}
+
+/// Section 4.2.3
+fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> Duration {
+    // "apparent_age = max(0, response_time - date_value);"
+    let apparent = received.since(date).unwrap_or_default();
+    // "a recipient encountering a field value that is not a single integer SHOULD use the first, and otherwise ignore it"
+    // (section 5.1)
+    let said = answer.age.and_then(|age| seconds(age.split(',').next().unwrap_or_default().trim()));
+    // "response_delay = response_time - request_time; corrected_age_value = age_value + response_delay;"
+    let delay = received.since(sent).unwrap_or_default();
+    let corrected = said.unwrap_or_default().saturating_add(delay);
+    // "corrected_initial_age = max(apparent_age, corrected_age_value);"
+    apparent.max(corrected)
+}
+
+/// The names of the request's headers on which an answer depends, in small letters. `None`: on what cannot be known here,
+/// so that it fits no other request ("*", section 4.1), or on what the browser sends by itself and shows to nobody.
+///
+/// Cookies belong to the user, and so to the partition; the origin of a page is always the same, and so are the encodings
+/// that its browser accepts.
+pub fn varies_on(answer: &Answer<'_>) -> Option<Vec<String>> {
+    const CONSTANT: [&str; 3] = ["accept-encoding", "cookie", "origin"];
+    const HIDDEN: [&str; 5] = ["*", "dnt", "referer", "save-data", "user-agent"];
+    let all = answer.vary.unwrap_or_default().split(',').map(|name| name.trim().to_ascii_lowercase());
+    let mut seen = Vec::new();
+    for name in all.filter(|name| !name.is_empty() && !CONSTANT.contains(&name.as_str())) {
+        if HIDDEN.contains(&name.as_str()) || name.starts_with("sec-") {
+            return None;
+        }
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    Some(seen)
+}
+
+/// Whether a request with this method and an answer with this status make what is kept for its URL invalid: "A cache MUST
+/// invalidate the target URI when it receives a non-error status code in response to an unsafe request method"
+/// (section 4.4)
+pub fn invalidates(method: &str, status: u16) -> bool {
+    !["GET", "HEAD", "OPTIONS", "TRACE"].contains(&method) && (200..400).contains(&status)
+}
+
+/// Whether the answer that was kept takes over this header of a 304: "the cache MUST update its headers with each header
+/// field in the provided response", but for those that are about the message and not its content (section 3.2), and those
+/// that tell how the kept body was encoded.
+pub fn updates(name: &str) -> bool {
+    const KEPT: [&str; 10] = [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    !KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    // "If a cache receives a delta-seconds value greater than the greatest integer it can represent […] the cache MUST
+    // consider the value to be 2147483648" (section 1.2.2)
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| Duration::from_secs(text.parse().unwrap_or(MOST_SECONDS).min(MOST_SECONDS)))
+}
+
+/// The directives of a `Cache-Control` field: section 5.2.
+struct Directives<'a>(&'a str);
+
+impl<'a> Directives<'a> {
+    fn of(field: Option<&'a str>) -> Self {
+        Self(field.unwrap_or_default())
+    }
+
+    /// Each name with its argument, a quoted one without its quotes.
+    fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let end = end_of(rest);
+            let one = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            let (name, argument) = match one.split_once('=') {
+                Some((name, argument)) => (name, Some(argument.trim().trim_matches('"'))),
+                None => (one, None),
+            };
+            Some((name.trim(), argument))
+        })
+    }
+
+    /// The arguments of each directive of this name.
+    fn all(&self, name: &str) -> impl Iterator<Item = Option<&'a str>> {
+        self.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, argument)| argument)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    /// Of the first of this name.
+    fn seconds(&self, name: &str) -> Option<Duration> {
+        self.all(name).next()?.and_then(seconds)
+    }
+}
+
+/// Where the first directive ends: at a comma that is in no quotes.
+fn end_of(text: &str) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' if !quoted => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GET: Ask<'_> = Ask { method: "GET", cache_control: None, pragma: None };
+    const OK: Answer<'_> = Answer {
+        status: 200,
+        cache_control: None,
+        expires: None,
+        date: Some("Sun, 06 Nov 1994 08:49:37 GMT"),
+        age: None,
+        last_modified: None,
+        vary: None,
+    };
+    const NO_RULE: Rule = Rule { ttl: None, stale_while_revalidate: None, stale_if_error: None };
+
+    /// So many seconds after the date of `OK`.
+    fn at(seconds: u64) -> Wall {
+        Wall::from_millis((784_111_777 + seconds) * 1_000)
+    }
+
+    fn kept(answer: &Answer<'_>) -> Option<Policy> {
+        Policy::of(&GET, answer, &NO_RULE, at(0), at(0))
+    }
+
+    fn with(cache_control: &str) -> Policy {
+        kept(&Answer { cache_control: Some(cache_control), ..OK }).unwrap()
+    }
+
+    fn asks(cache_control: &str) -> Ask<'_> {
+        Ask { cache_control: Some(cache_control), ..GET }
+    }
+
+    #[test]
+    fn it_is_fresh_until_its_lifetime_is_over() {
+        let policy = with("max-age=60");
+        assert_eq!(policy.verdict(&GET, at(59)), Verdict::Fresh);
+        assert_eq!(policy.verdict(&GET, at(60)), Verdict::Validate);
+    }
+
+    #[test]
+    fn the_lifetime_is_from_max_age_then_expires_then_a_tenth_of_the_time_unchanged() {
+        let expires = Answer { expires: Some("Sun, 06 Nov 1994 08:50:37 GMT"), ..OK };
+        let modified = Answer { last_modified: Some("Sun, 06 Nov 1994 08:39:37 GMT"), ..OK };
+        for (answer, seconds) in [
+            (Answer { cache_control: Some("max-age=5"), ..expires }, 5),
+            (Answer { cache_control: Some("public, Max-Age=\"7\""), ..expires }, 7),
+            (expires, 60),
+            (Answer { expires: Some("0"), ..modified }, 0),
+            (Answer { expires: Some("Sun, 06 Nov 1994 08:49:36 GMT"), ..modified }, 0),
+            (modified, 60),
+            (Answer { status: 302, cache_control: Some("private"), ..modified }, 0),
+            (Answer { status: 302, cache_control: Some("public"), ..modified }, 60),
+            (OK, 0),
+            (Answer { cache_control: Some("max-age=x"), ..expires }, 0),
+            (Answer { cache_control: Some("max-age"), ..expires }, 0),
+            (Answer { cache_control: Some("max-age=-1"), ..expires }, 0),
+            (Answer { cache_control: Some("max-age=5, max-age=6"), ..expires }, 0),
+            (Answer { cache_control: Some("max-age=5, max-age=5"), ..expires }, 5),
+            (Answer { cache_control: Some("s-maxage=5"), ..expires }, 60),
+            (Answer { cache_control: Some("x=\"a, max-age=9\", max-age=4"), ..expires }, 4),
+            (Answer { cache_control: Some("max-age=99999999999999999999"), ..expires }, MOST_SECONDS),
+        ] {
+            assert_eq!(kept(&answer).unwrap().lifetime(), Duration::from_secs(seconds), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn what_must_not_be_kept_is_not() {
+        for (answer, stays) in [
+            (OK, true),
+            (Answer { status: 302, ..OK }, false),
+            (Answer { status: 302, cache_control: Some("max-age=5"), ..OK }, true),
+            (Answer { status: 500, expires: Some("0"), ..OK }, true),
+            (Answer { status: 206, cache_control: Some("max-age=5"), ..OK }, false),
+            (Answer { status: 304, cache_control: Some("max-age=5"), ..OK }, false),
+            (Answer { status: 103, cache_control: Some("max-age=5"), ..OK }, false),
+            (Answer { cache_control: Some("no-store, max-age=5"), ..OK }, false),
+            (Answer { cache_control: Some("NO-STORE"), ..OK }, false),
+            (Answer { cache_control: Some("no-store, must-understand"), ..OK }, true),
+            (Answer { status: 299, cache_control: Some("max-age=5, must-understand"), ..OK }, false),
+            (Answer { vary: Some("Accept, *"), ..OK }, false),
+            (Answer { vary: Some("User-Agent"), ..OK }, false),
+            (Answer { vary: Some("Sec-Fetch-Site"), ..OK }, false),
+            (Answer { vary: Some("Origin, Accept-Encoding, Cookie"), ..OK }, true),
+        ] {
+            assert_eq!(kept(&answer).is_some(), stays, "{answer:?}");
+        }
+        let none = |ask: Ask<'_>| Policy::of(&ask, &OK, &NO_RULE, at(0), at(0)).is_none();
+        assert!(none(Ask { method: "POST", ..GET }) && none(Ask { method: "HEAD", ..GET }));
+        assert!(none(asks("no-store")));
+    }
+
+    #[test]
+    fn the_age_is_the_larger_of_what_is_said_and_what_is_seen() {
+        let age = |answer: Answer<'_>, sent, received, now| {
+            let policy = Policy::of(&GET, &answer, &NO_RULE, at(sent), at(received)).unwrap();
+            policy.age(at(now)).map(|age| age.as_secs())
+        };
+        assert_eq!(age(OK, 0, 0, 7), Some(7));
+        assert_eq!(age(OK, 10, 12, 12), Some(12), "the date says so");
+        assert_eq!(age(Answer { date: None, ..OK }, 10, 12, 12), Some(2), "the delay");
+        assert_eq!(age(Answer { age: Some("30"), ..OK }, 10, 12, 13), Some(33));
+        assert_eq!(age(Answer { age: Some("30, 5"), ..OK }, 10, 12, 12), Some(32));
+        assert_eq!(age(Answer { age: Some("old"), ..OK }, 10, 12, 12), Some(12));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nothing_immortal() {
+        let policy =
+            Policy::of(&GET, &Answer { cache_control: Some("max-age=60"), ..OK }, &NO_RULE, at(100), at(100));
+        let policy = policy.unwrap();
+        assert_eq!(policy.age(at(99)), None);
+        assert_eq!(policy.verdict(&GET, at(99)), Verdict::Validate);
+        assert!(!policy.stands_in(&asks("stale-if-error=9999"), at(99)));
+    }
+
+    #[test]
+    fn a_request_may_want_more_or_less_than_fresh() {
+        let policy = with("max-age=60");
+        for (wanted, now, verdict) in [
+            ("no-cache", 0, Verdict::Validate),
+            ("max-age=0", 1, Verdict::Validate),
+            ("max-age=10", 10, Verdict::Fresh),
+            ("max-age=10", 11, Verdict::Validate),
+            ("min-fresh=20", 40, Verdict::Fresh),
+            ("min-fresh=20", 41, Verdict::Validate),
+            ("max-stale", 9_999, Verdict::Fresh),
+            ("max-stale=5", 65, Verdict::Fresh),
+            ("max-stale=5", 66, Verdict::Validate),
+            ("max-stale, max-age=70", 71, Verdict::Validate),
+        ] {
+            assert_eq!(policy.verdict(&asks(wanted), at(now)), verdict, "{wanted} at {now}");
+        }
+        assert_eq!(policy.verdict(&Ask { pragma: Some("no-cache"), ..GET }, at(0)), Verdict::Validate);
+        let both = Ask { pragma: Some("no-cache"), ..asks("max-age=10") };
+        assert_eq!(policy.verdict(&both, at(0)), Verdict::Fresh);
+    }
+
+    #[test]
+    fn stale_is_given_only_where_nobody_forbids_it() {
+        let swr = with("max-age=10, stale-while-revalidate=5");
+        assert_eq!(swr.verdict(&GET, at(15)), Verdict::StaleWhileRevalidate);
+        assert_eq!(swr.verdict(&GET, at(16)), Verdict::Validate);
+        for directive in ["must-revalidate", "no-cache"] {
+            let policy =
+                with(&format!("max-age=10, stale-while-revalidate=5, stale-if-error=5, {directive}"));
+            assert_eq!(policy.verdict(&asks("max-stale"), at(11)), Verdict::Validate);
+            assert!(!policy.stands_in(&GET, at(11)));
+        }
+        let sie = with("max-age=10, stale-if-error=5");
+        assert!(sie.stands_in(&GET, at(15)) && !sie.stands_in(&GET, at(16)));
+        assert!(sie.stands_in(&asks("stale-if-error=50"), at(60)));
+        assert!(!with("max-age=10").stands_in(&GET, at(5)), "nobody said that it may");
+    }
+
+    #[test]
+    fn the_application_has_the_last_word_but_for_no_store() {
+        let rule = Rule { ttl: Some(Duration::from_secs(100)), ..NO_RULE };
+        let of = |cache_control| {
+            let answer = Answer { cache_control: Some(cache_control), age: Some("1000"), ..OK };
+            Policy::of(&GET, &answer, &rule, at(0), at(0))
+        };
+        assert_eq!(of("no-store"), None);
+        let policy = of("no-cache, must-revalidate, max-age=1").unwrap();
+        assert_eq!(policy.verdict(&GET, at(99)), Verdict::Fresh);
+        assert_eq!(policy.verdict(&GET, at(100)), Verdict::Validate);
+        let late = Rule { stale_while_revalidate: Some(Duration::from_secs(5)), ..rule };
+        let policy = Policy::of(&GET, &OK, &late, at(0), at(0)).unwrap();
+        assert_eq!(policy.verdict(&GET, at(105)), Verdict::StaleWhileRevalidate);
+    }
+
+    #[test]
+    fn what_an_answer_varies_on_is_named_once_in_small_letters() {
+        let names = |vary| varies_on(&Answer { vary: Some(vary), ..OK });
+        assert_eq!(
+            names("Accept-Language, Accept-Encoding , ,accept-language"),
+            Some(vec!["accept-language".into()])
+        );
+        assert_eq!(names(""), Some(vec![]));
+        assert_eq!(names("*"), None);
+    }
+
+    #[test]
+    fn a_change_that_succeeded_makes_what_is_kept_invalid() {
+        assert!(invalidates("POST", 201) && invalidates("DELETE", 303));
+        assert!(!invalidates("POST", 500) && !invalidates("GET", 200) && !invalidates("HEAD", 200));
+        assert!(updates("ETag") && updates("cache-control") && !updates("Content-Length"));
+    }
+}
