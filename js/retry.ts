@@ -1,3 +1,4 @@
+import { isSixlaneError } from './errors.js';
 import { Handle } from './handle.js';
 import { pauseAsked } from './hints.js';
 import type { RetryPolicy } from './pkg/sixlane.js';
@@ -67,7 +68,7 @@ function settle<T>(result: Result<T>): T {
 interface Failure {
   /** Of a response, or NaN. */
   readonly status: number;
-  /** The pause that a response asks for, in milliseconds, or NaN. */
+  /** The pause that is asked for, in milliseconds, or NaN. */
   readonly asked: number;
   readonly told: { response?: Response; error?: unknown };
 }
@@ -81,7 +82,9 @@ function asFailure(result: Result<unknown>): Failure | undefined {
   }
   const { error } = result;
   if ((error as Error | undefined)?.name === 'AbortError') return undefined;
-  return { status: Number.NaN, asked: Number.NaN, told: { error } };
+  // An open circuit breaker inside says when it makes sense to ask again.
+  const asked = isSixlaneError(error) ? (error.retryAfter ?? Number.NaN) : Number.NaN;
+  return { status: Number.NaN, asked, told: { error } };
 }
 
 /** Asks whether to go on. Never rejects: who cannot say yes says no. */

@@ -18,7 +18,8 @@ export async function sleep(millis: number, signal: AbortSignal | undefined): Pr
   for (let left = millis; left > 0; left -= LONGEST_TIMER) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const over = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.min(left, LONGEST_TIMER));
+      // A timer cuts off fractions, and must not come too early.
+      timer = setTimeout(resolve, Math.min(Math.ceil(left), LONGEST_TIMER));
     });
     try {
       await unlessAborted(over, signal);

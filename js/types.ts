@@ -98,9 +98,9 @@ export type RetryTask<T> = (context: { readonly attempt: number; readonly signal
 export interface Retry {
   /**
    * Runs `task` until it succeeds or is not to be retried. `attempt` is 1 for the first. Resolves and rejects with what the
-   * last attempt brought. Of what it can bring, these are failures: what it rejects with, unless that is an AbortError; a
-   * `Response` whose status is one of `statusCodes`, and its Retry-After is obeyed. `methods`, and the difference between
-   * origins in `network`, mean nothing here, and `shouldRetry` gets no `request`.
+   * last attempt brought. Failures are: what it rejects with, unless that is an AbortError, and a `Response` whose status is
+   * one of `statusCodes`. The Retry-After of a response is obeyed, and so is the `retryAfter` of a SixlaneError. `methods`,
+   * and the difference between origins in `network`, mean nothing here, and `shouldRetry` gets no `request`.
    *
    * The signal's abort rejects with its reason at once, in an attempt and between them. Each attempt gets it, or one that
    * never aborts.

@@ -57,6 +57,21 @@ describe('createRetry', () => {
     expect((await long.stats()).seen).to.equal(1);
   });
 
+  it('waits as long as a circuit breaker inside it says', async () => {
+    const breaker = createCircuitBreaker({ consecutive: 1, openFor: 60, successes: 1 });
+    const task = flaky(1);
+    const start = performance.now();
+    expect(
+      await createRetry({ ...SOON, limit: 2 }).execute((context) => breaker.execute(() => task(context))),
+    ).to.equal(2);
+    expect(task.contexts.map(({ attempt }) => attempt)).to.deep.equal([1, 3]);
+    expect(performance.now() - start).to.be.at.least(59);
+    const impatient = createRetry({ ...SOON, maxRetryAfter: 1000 });
+    const closed = createCircuitBreaker({ consecutive: 1 });
+    await rejection(closed.execute(flaky(1)));
+    expect((await rejection(impatient.execute(() => closed.execute(() => 1)))).code).to.equal('circuit-open');
+  });
+
   it('does not retry an abort', async () => {
     const task = flaky(9, new DOMException('stop', 'AbortError'));
     expect((await rejection(createRetry(SOON).execute(task))).name).to.equal('AbortError');
