@@ -449,16 +449,26 @@ class Instance {
     };
     const shouldRetry = typeof lane?.retry === 'object' ? lane.retry.shouldRetry : undefined;
     const again = (delay: number): void => this.#again(flight, delay, response, error);
-    if (!shouldRetry) return engine.retry(flight, failure, again);
-    if (!engine.retry(flight, failure)) return false;
+    if (!shouldRetry) return this.#retry(flight, failure, again);
+    if (!this.#retry(flight, failure)) return false;
     const { attempt } = flight;
     flight.stage = 'asking';
     const context = { request, attempt: flight.tries, ...(response ? { response } : { error }) };
     permits(shouldRetry, context).then((yes) => {
       if (!this.#goOn(flight, attempt, response)) return;
-      if (!yes || !this.#engine?.retry(flight, failure, again)) this.#giveUp(flight, response, error);
+      if (!yes || !this.#retry(flight, failure, again)) this.#giveUp(flight, response, error);
     });
     return true;
+  }
+
+  #retry(flight: Flight, failure: Failure, again?: (delay: number) => void): boolean {
+    try {
+      return this.#engine?.retry(flight, failure, again) ?? false;
+    } catch (error) {
+      // The options were right when the call was made; somebody has changed the object since.
+      globalThis.reportError?.(error);
+      return false;
+    }
   }
 
   /** What is to become of an attempt that failed so early, the core says when it is there. */

@@ -55,7 +55,7 @@ class Limiter implements RateLimiter {
       if (signal?.aborted) return reject(signal.reason);
       const key = this.#key(name);
       // Also when others wait: whether there can ever be so much is said at once.
-      if (key.waiters.length > 0) this.#behind(key, weight);
+      if (key.waiters.length > 0) this.#behind(key, weight, []);
       else if (this.#take(key, weight) === 0) return resolve();
       const onAbort = (): void => {
         const place = key.waiters.indexOf(waiter);
@@ -104,9 +104,9 @@ class Limiter implements RateLimiter {
     );
   }
 
-  /** The milliseconds until it is there for one who comes after all who wait. */
-  #behind({ limit, waiters }: Key, weight: number): number {
-    const ahead = Uint32Array.from(waiters, (waiter) => waiter.weight);
+  /** The milliseconds until it is there for one who comes after others, by default all who wait. */
+  #behind({ limit, waiters }: Key, weight: number, others: readonly Waiter[] = waiters): number {
+    const ahead = Uint32Array.from(others, (waiter) => waiter.weight);
     return possible(
       weight,
       this.#core.use((core) => core.behind(limit, ahead, weight), 0),

@@ -13,12 +13,13 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
   });
 }
 
-/** Resolves after so many milliseconds, however many they are. */
+/** Resolves when so many milliseconds have gone by, however many they are, on the clock that the core reads, too. */
 export async function sleep(millis: number, signal: AbortSignal | undefined): Promise<void> {
-  for (let left = millis; left > 0; left -= LONGEST_TIMER) {
+  const end = performance.now() + millis;
+  // A timer cuts off fractions, and in Firefox it may come before the clock gets there.
+  for (let left = millis; left > 0; left = end - performance.now()) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const over = new Promise<void>((resolve) => {
-      // A timer cuts off fractions, and must not come too early.
       timer = setTimeout(resolve, Math.min(Math.ceil(left), LONGEST_TIMER));
     });
     try {

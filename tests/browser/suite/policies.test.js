@@ -124,14 +124,18 @@ describe('createRetry', () => {
     const { setTimeout } = globalThis;
     const delays = async (seed) => {
       const set = [];
+      let now = performance.now();
       globalThis.setTimeout = (callback, millis) => {
         set.push(millis);
+        now += millis;
         return setTimeout(callback, 0);
       };
+      performance.now = () => now;
       try {
         await rejection(createRetry({ seed }).execute(flaky(9)));
       } finally {
         globalThis.setTimeout = setTimeout;
+        delete performance.now;
       }
       return set;
     };

@@ -244,6 +244,31 @@ describe('createFetch in trouble', () => {
       expect(await seen('/api/status/503', { retry: { limit: undefined } })).to.equal(3);
     });
 
+    it('is not made by options that were changed since, and nothing is lost', async () => {
+      const { reportError } = globalThis;
+      const reported = [];
+      globalThis.reportError = (error) => reported.push(error);
+      try {
+        const retry = { limit: 3 };
+        const call = fetch(run.path('/api/status/503'), { lane: { retry } });
+        retry.limit = -1;
+        // A default of the instance is merged into a copy; this is the object itself.
+        const plain = make();
+        const other = plain(run.path('/api/status/503'), { lane: { retry } });
+        expect((await rejection(other)).message).to.contain('lane.retry.limit');
+        const own = { limit: 3, budget: false };
+        const late = plain(run.path('/api/status/503', { delay: 50 }), { lane: { retry: own } });
+        own.limit = -1;
+        expect((await late).status).to.equal(503);
+        expect((await call).status).to.equal(503);
+      } finally {
+        globalThis.reportError = reportError;
+      }
+      expect(reported.map(({ name, message }) => `${name}: ${message}`)).to.deep.equal([
+        'RangeError: `retry.limit` must be a whole number from 0 up, or Infinity, got -1',
+      ]);
+    });
+
     describe('shouldRetry', () => {
       const answers = {
         'is asked with what failed, and may let it be': [() => true, 4],
