@@ -1,8 +1,12 @@
 import { watchBody } from './body.js';
+import { HttpCache } from './cache/http.js';
+import { Store } from './cache/store.js';
+import { Values } from './cache/values.js';
 import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { bodyLength, describe, type Flight, isResendable, times } from './flight.js';
+import { type Asking, Gets } from './gets.js';
 import { pauseAsked } from './hints.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
@@ -46,6 +50,8 @@ export function createFetch(options: SixlaneOptions = {}): SixlaneFetch {
     ready: instance.ready,
     events: instance.events,
     status: () => instance.status(),
+    cache: instance.cache,
+    preload: (input: RequestInfo | URL, init?: RequestInit) => instance.preload(input, init),
     clear: (reason?: unknown) => instance.clear(reason),
     pause: () => instance.pause(),
     resume: () => instance.resume(),
@@ -64,6 +70,9 @@ class Instance {
   #reason: string | null = null;
   /** Wrong options that only the module could see: then no call is made at all. */
   #refusal: unknown;
+  /** Once the module runs. */
+  #gets: Gets | undefined;
+  readonly cache: Values;
   /** Only until the module runs. */
   #starting: Starting | undefined;
   #early = { completed: 0, failed: 0, cancelled: 0 };
@@ -84,6 +93,7 @@ class Instance {
 
   constructor(options: SixlaneOptions) {
     this.#options = { ...options };
+    this.cache = new Values(options.cache || {});
     const bindings = loaded();
     if (bindings) {
       join(this.#begin(bindings));
@@ -102,6 +112,7 @@ class Instance {
       this.ready = this.#load(this.#starting);
       // Whoever does not look at `ready` hears of wrong options from every call.
       this.ready.catch(() => {});
+      this.cache.wait(this.ready);
     }
     for (const type of PAGE_EVENTS) globalThis.addEventListener?.(type, this.#onPage);
     this.#stopLearning = onProtocol((origin, protocol) => this.#engine?.setProtocol(origin, protocol));
@@ -129,37 +140,93 @@ class Instance {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (request.signal.aborted) return Promise.reject(request.signal.reason);
-    const { origin } = new URL(request.url);
-    return new Promise((resolve, reject) => {
-      const flight: Flight = {
-        id: -1,
-        request,
-        windowless: init?.window === null,
-        lane,
-        resend: this.#resend(request, input, init ?? undefined, lane?.retry),
-        origin,
-        key: typeof lane?.key === 'string' ? lane.key : origin,
-        arrived: performance.now(),
-        source: init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
-        priority: priorityValue(lane?.priority) ?? LEVELS.normal,
-        stage: 'waiting',
-        attempt: 0,
-        tries: 0,
-        sent: 0,
-        controller: undefined,
-        timing: undefined,
-        timers: [],
-        settle: { resolve, reject },
-        onAbort: undefined,
-        length: -2,
-        status: 0,
-        reading: false,
-      };
-      this.#onAbort(flight, () => this.#over(flight, Outcome.cancelled, request.signal.reason));
-      if (this.#engine) this.#submit(this.#engine, flight);
-      else if (this.#starting) this.#startEarly(this.#starting, flight);
-    });
+    const { signal } = request;
+    if (signal.aborted) return Promise.reject(signal.reason);
+    let words: Asking['words'];
+    try {
+      words = this.#gets && lane !== undefined ? loaded()?.readLane(lane) : undefined;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const asking: Asking = {
+      request,
+      windowless: init?.window === null,
+      lane,
+      words,
+      resend: this.#resend(request, input, init ?? undefined, lane?.retry),
+      arrived: performance.now(),
+      signal,
+      source: init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
+      priority: priorityValue(lane?.priority) ?? LEVELS.normal,
+    };
+    const gets = request.method === 'GET' || request.method === 'HEAD' ? this.#gets : undefined;
+    return gets ? gets.fetch(asking) : this.send(asking).response;
+  }
+
+  /** Sends it in its turn, whatever is kept. */
+  send(asking: Asking): { flight: Flight; response: Promise<Response> } {
+    const { origin } = new URL(asking.request.url);
+    const { promise, resolve, reject } = deferred<Response>();
+    const flight: Flight = {
+      ...asking,
+      id: -1,
+      origin,
+      key: typeof asking.lane?.key === 'string' ? asking.lane.key : origin,
+      stage: 'waiting',
+      attempt: 0,
+      tries: 0,
+      sent: 0,
+      controller: undefined,
+      timing: undefined,
+      timers: [],
+      settle: { resolve, reject },
+      onAbort: undefined,
+      length: -2,
+      status: 0,
+      reading: false,
+    };
+    this.#onAbort(flight, () => this.#over(flight, Outcome.cancelled, flight.signal.reason));
+    if (this.#closed) this.#over(flight, Outcome.failed, new SixlaneError('closed'));
+    else if (this.#engine) this.#submit(this.#engine, flight);
+    else if (this.#starting) this.#startEarly(this.#starting, flight);
+    else this.#send(flight, LEVEL_NAMES.indexOf('normal'));
+    return { flight, response: promise };
+  }
+
+  /** Somebody more urgent waits for it, too. */
+  raise(flight: Flight, priority: number): void {
+    flight.priority = priority;
+    this.#engine?.reprioritise(flight, priority);
+  }
+
+  /** A call was answered without the network. */
+  told({ request, lane, priority, arrived }: Asking, { ok, status }: Response, cache: string): void {
+    this.events.emit('settled', () => ({
+      id: -1,
+      url: request.url,
+      method: request.method,
+      key: lane?.key ?? new URL(request.url).origin,
+      priority: levelOf(priority),
+      emergency: lane?.emergency === true,
+      ok,
+      status,
+      cache,
+      duration: performance.now() - arrived,
+      queued: 0,
+    }));
+  }
+
+  async preload(input: RequestInfo | URL, init: RequestInit | null | undefined): Promise<void> {
+    try {
+      const said = init?.lane;
+      const lane = said === undefined || typeof said === 'object' ? { priority: 'background' as const, ...said } : said;
+      const response = await this.fetch(input, { ...init, lane }, false);
+      const request = new Request(input, init ?? undefined);
+      await this.#gets?.settled(request, lane.cache, response);
+      if (!this.#gets) discard(response);
+    } catch {
+      // Whoever needs it will ask again, and hear of it then.
+    }
   }
 
   status(): Status {
@@ -167,6 +234,7 @@ class Instance {
     const { lanes, ...rest } = figures;
     return {
       ...rest,
+      deduplicated: this.#gets?.deduplicated ?? 0,
       completed: rest.completed + this.#early.completed,
       failed: rest.failed + this.#early.failed,
       cancelled: rest.cancelled + this.#early.cancelled,
@@ -212,6 +280,7 @@ class Instance {
       this.#over(flight, Outcome.cancelled, reason);
       flight.controller?.abort(reason);
     }
+    this.cache.close();
     for (const sharer of [this.#starting, this.#engine]) if (sharer) leave(sharer);
     this.#engine?.free();
   }
@@ -269,8 +338,19 @@ class Instance {
     const engine = new Engine<Flight>((wake) => bindings.Driver.forFetch(this.#options, wake), host);
     this.#routing = compileRoutes(this.#options.routes);
     this.#engine = engine;
+    this.#gets = this.#beginCache();
     this.#mode = 'wasm';
     return engine;
+  }
+
+  #beginCache(): Gets {
+    const { cache: options = {}, dedupe } = this.#options;
+    if (options === false) return new Gets(this, dedupe);
+    const store = new Store('createFetch', 'cache', options);
+    const http = new HttpCache(store, options);
+    store.onGone = (entry) => http.gone(entry);
+    this.cache.open(store, http);
+    return new Gets(this, dedupe, { store, http });
   }
 
   #submit(engine: Engine<Flight>, flight: Flight): void {
@@ -292,9 +372,10 @@ class Instance {
   }
 
   /** @throws RangeError or TypeError for what a call says under `lane` */
-  #terms({ lane, request, origin, stage, arrived }: Flight): Terms {
-    const [priority = Number.NaN, emergency, total, attempt, headers] =
-      lane === undefined ? [] : (loaded()?.readLane(lane) ?? []);
+  #terms({ lane, words, request, origin, stage, arrived }: Flight): Terms {
+    const [priority = Number.NaN, emergency, total, attempt, headers] = Array.from(
+      words ?? (lane === undefined ? [] : (loaded()?.readLane(lane) ?? [])),
+    );
     const { method, keepalive } = request;
     // Of a page that is left, what waits would never be sent.
     const hurried = keepalive || this.#leaving;
@@ -373,7 +454,7 @@ class Instance {
     flight.timing = new Timing(request.url, flight.sent);
     // A second argument makes fetch forget the referrer of the first, so it is said again.
     const init: RequestInit = {
-      signal: either(request.signal, controller),
+      signal: either(flight.signal, controller),
       referrer: request.referrer,
       referrerPolicy: request.referrerPolicy,
     };
@@ -519,6 +600,7 @@ class Instance {
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
+    if (real) this.cache.written(flight.request, response);
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
@@ -583,11 +665,11 @@ class Instance {
 
   #onAbort(flight: Flight, onAbort: () => void): void {
     flight.onAbort = onAbort;
-    flight.request.signal.addEventListener('abort', onAbort, { once: true });
+    flight.signal.addEventListener('abort', onAbort, { once: true });
   }
 
   #release(flight: Flight): void {
-    if (flight.onAbort) flight.request.signal.removeEventListener('abort', flight.onAbort);
+    if (flight.onAbort) flight.signal.removeEventListener('abort', flight.onAbort);
     flight.onAbort = undefined;
     flight.settle = undefined;
     this.#clearTimers(flight);
@@ -657,6 +739,7 @@ class Instance {
     const sharer = this.#engine ?? this.#starting;
     this.#engine = undefined;
     this.#starting = undefined;
+    this.#gets = undefined;
     if (sharer) leave(sharer);
     warnOnce(`sixlane: scheduling is off, every request goes to native fetch. ${this.#reason}`);
     for (const flight of flights) {
@@ -664,6 +747,16 @@ class Instance {
       if (flight.stage === 'waiting') this.#send(flight, LEVEL_NAMES.indexOf('normal'));
     }
   }
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve(value: T): void; reject(reason: unknown): void } {
+  let resolve = (_: T): void => {};
+  let reject = (_: unknown): void => {};
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
 }
 
 /** A signal that aborts with the caller's or with ours. */

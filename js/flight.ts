@@ -1,4 +1,5 @@
 import type { Call } from './engine.js';
+import type { Source } from './joint.js';
 import { levelOf } from './levels.js';
 import type { Timing } from './timing.js';
 import type { LaneInit } from './types.js';
@@ -16,12 +17,16 @@ export interface Flight extends Call {
   /** `window: null` in `init`, which a Request does not tell. */
   readonly windowless: boolean;
   readonly lane: LaneInit | undefined;
+  /** What the core has read of `lane`, if it has. */
+  readonly words: ArrayLike<number> | undefined;
+  /** Ends it. Its request's own, or that of all the callers who wait for it. */
+  readonly signal: AbortSignal;
   /** What it may be sent again as: itself, a clone, or nothing. */
   readonly resend: 'request' | 'clone' | undefined;
   readonly arrived: number;
   /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
-  readonly source: AbortSignal | null | undefined;
-  readonly priority: number;
+  readonly source: Source | null | undefined;
+  priority: number;
   stage: Stage;
   /** Which attempt is on the wire: answers of an earlier one, pre-empted since, are not heard. */
   attempt: number;

@@ -1,4 +1,4 @@
-import { type Bindings, need, poison, trapped } from './load.js';
+import { type Bindings, consult, need } from './load.js';
 
 /** An object of the module. It may trap, and is not touched again then: whoever uses it says what holds without it. */
 export class Handle<T> {
@@ -13,14 +13,6 @@ export class Handle<T> {
   }
 
   use<R>(call: (object: T) => R, without: R): R {
-    if (trapped()) return without;
-    try {
-      return call(this.#object);
-    } catch (error) {
-      // What the shell throws on purpose is a RangeError or a TypeError.
-      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      poison(error);
-      return without;
-    }
+    return consult(() => call(this.#object), without);
   }
 }

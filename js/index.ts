@@ -7,6 +7,7 @@ import { load } from './load.js';
 import type { WasmSource } from './types.js';
 
 export { createCircuitBreaker } from './breaker.js';
+export { createCache } from './cache/values.js';
 export { isSixlaneError, SixlaneError, type SixlaneErrorCode } from './errors.js';
 export { createFetch } from './fetch.js';
 export { install, uninstall } from './install.js';
@@ -20,6 +21,11 @@ export type {
   BreakerOptions,
   BreakerState,
   BreakerStatus,
+  Cache,
+  CacheLoader,
+  CacheOptions,
+  CacheRule,
+  CacheStats,
   CircuitBreaker,
   LaneInit,
   OriginStatus,
@@ -43,8 +49,8 @@ export type {
 } from './types.js';
 
 /**
- * Compiles the module once for the page. Only `createQueue`, `createRetry`,
- * `createCircuitBreaker` and `createRateLimiter` need it to be awaited; `createFetch` does it by itself.
+ * Compiles the module once for the page. Only `createQueue`, `createCache`,
+ * `createRetry`, `createCircuitBreaker` and `createRateLimiter` need it to be awaited; `createFetch` does it by itself.
  *
  * @param source where the module comes from; default `sixlane.wasm` beside this file
  * @throws (rejects) when there is no WebAssembly, a policy forbids it, or the module cannot be had

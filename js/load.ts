@@ -34,6 +34,19 @@ export function load(source?: WasmSource): Promise<Bindings> {
   return loading;
 }
 
+/** What the module says, or what holds without it: it may trap, and is not touched again then. */
+export function consult<R>(ask: (bindings: Bindings) => R, without: R): R {
+  if (!running) return without;
+  try {
+    return ask(running);
+  } catch (error) {
+    // What the shell throws on purpose is a RangeError or a TypeError.
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    poison(error);
+    return without;
+  }
+}
+
 /** Uses the module, and wants to hear when it traps. */
 interface User {
   trapped(error: Error): void;

@@ -271,6 +271,10 @@ export interface LaneInit {
   timeout?: Timeout;
   /** A number is the `limit`; `false`: no retry, and no pause by what its answers say. Each option by itself. */
   retry?: RetryOptions | number | false;
+  /** `false`: neither asked for in the cache nor kept there. */
+  cache?: CacheRule | false;
+  /** As in {@link SixlaneOptions.dedupe}. */
+  dedupe?: 'storable' | boolean;
   /**
    * When the slot is given back: at the end of the body, or when the headers are there.
    *
@@ -359,6 +363,19 @@ export interface SixlaneOptions {
    * @defaultValue false
    */
   rateLimit?: RateLimitOptions | false;
+  /**
+   * Keeps answers as a private cache does by HTTP's own rules.
+   *
+   * @defaultValue the memory tier
+   */
+  cache?: CacheOptions | false;
+  /**
+   * Joins equal GET and HEAD calls under way: one request, and a response of its own for each caller. "storable": unless the
+   * answer says `no-store`; then the others are sent on their own. `true`: always. `false`: never.
+   *
+   * @defaultValue "storable"
+   */
+  dedupe?: 'storable' | boolean;
   /** The first match wins. */
   routes?: readonly Route[];
   /** Where the module comes from. Default: `sixlane.wasm` beside this file. */
@@ -393,6 +410,102 @@ export interface AddOptions {
   timeout?: number;
   /** Goes before everything. */
   emergency?: boolean;
+}
+
+/** How long a cache keeps something, in milliseconds from 0 up, or `Infinity`. */
+interface Keeping {
+  /**
+   * "http": what the headers say, by RFC 9111 (for values that you set, 300000). A number: fresh for that long, whatever they
+   * say, `no-store` apart.
+   *
+   * @defaultValue "http"
+   */
+  ttl?: 'http' | number;
+  /**
+   * How long after it is stale it may still be given, while it is asked for again behind that.
+   *
+   * @defaultValue what the headers say, else 0
+   */
+  staleWhileRevalidate?: number;
+  /**
+   * How long after it is stale it may be given where the origin cannot be reached or is in trouble: 500, 502, 503, 504.
+   *
+   * @defaultValue what the headers say, else 0
+   */
+  staleIfError?: number;
+  /** In order of look-up. This version has "memory" alone, which is the default. */
+  tiers?: readonly 'memory'[];
+}
+
+export interface CacheOptions extends Keeping {
+  /** Bytes, headers and keys included: a whole number from 1 up, or `Infinity`. Default 52428800, 50 MiB. */
+  memory?: { maxBytes?: number };
+  /** Whose data this is: what {@link Cache.purge} empties in all tabs. Default "". */
+  partition?: string;
+}
+
+/** What one call, or one value, says. */
+export interface CacheRule extends Keeping {
+  /** Names by which {@link Cache.invalidateTag} finds it. */
+  tags?: readonly string[];
+  /** Is asked for and kept under this instead of its URL. */
+  key?: string;
+}
+
+export type CacheLoader<T> = (context: { readonly signal: AbortSignal }) => T | PromiseLike<T>;
+
+/** Each key is a string; a TypeError rejects anything else. */
+export interface Cache {
+  /** A copy of the value, if there is one that may be given now. */
+  get<T = unknown>(key: string): Promise<T | undefined>;
+  /** Keeps a copy of any structured-cloneable value. */
+  set<T>(key: string, value: T, rule?: CacheRule): Promise<void>;
+  /**
+   * The value; where there is none, what `load` brings, once for all who ask meanwhile. One that is no longer fresh is given
+   * while it is loaded again, or when that fails, as the rule allows. Its signal aborts at a purge.
+   */
+  getWithFallback<T>(key: string, load: CacheLoader<T>, rule?: CacheRule): Promise<T>;
+  /** Forgets a value, or the responses kept for an address, in all tabs. Whether there was one in this. */
+  delete(key: string): Promise<boolean>;
+  /** Forgets what has this tag, in all tabs. Returns how many in this. */
+  invalidateTag(tag: string): Promise<number>;
+  /**
+   * Forgets everything of a partition, in all tabs, and what is under way for it is not kept.
+   *
+   * @param partition default: the one of this cache
+   */
+  purge(partition?: string): Promise<void>;
+  stats(): CacheStats;
+}
+
+export interface CacheStats {
+  readonly hits: {
+    readonly memory: number;
+    readonly localStorage: number;
+    readonly indexedDB: number;
+    /** Answered by the browser's own HTTP cache. */
+    readonly http: number;
+  };
+  /** Asked for, and not here. */
+  readonly misses: number;
+  /** Given although stale. */
+  readonly stale: number;
+  /** A 304 said that it still held. */
+  readonly revalidated: number;
+  /** Gone because there was no room. */
+  readonly evictions: number;
+  /** 0 to 1: hits, the browser's among them, of all that was asked for. */
+  readonly hitRate: number;
+  readonly memory: TierStats;
+  readonly localStorage: TierStats;
+  readonly indexedDB: TierStats;
+  /** Tiers that storage faults switched off, and why. */
+  readonly disabled: Partial<Record<'localStorage' | 'indexedDB', string>>;
+}
+
+interface TierStats {
+  readonly entries: number;
+  readonly bytes: number;
 }
 
 export interface QueueStatus {
@@ -466,6 +579,8 @@ export interface Status extends QueueStatus {
   readonly preempted: number;
   /** Attempts that failed and were followed by another one. */
   readonly retries: number;
+  /** Calls that got what another one under way had asked for. */
+  readonly deduplicated: number;
 }
 
 type FetchArguments = [input: RequestInfo | URL, init?: RequestInit & { lane?: LaneInit | undefined }];
@@ -486,6 +601,10 @@ export interface SixlaneFetch {
   resume(): void;
   /** The same as `init.lane.emergency`. */
   emergency(...args: FetchArguments): Promise<Response>;
+  /** Fetches at "background" into the cache. Resolves when the answer is stored, or is not to be; never rejects. */
+  preload(...args: FetchArguments): Promise<void>;
+  /** What this instance keeps: responses, and values under keys of yours beside them. */
+  readonly cache: Cache;
   /**
    * "queued", "started", "settled", "preempted", "retry", "breaker", "paused-origin", and "lent": a slot was given to others although the body has not ended,
    * `detail.why` "unread" or "streams". `detail` is plain data: of a call its `url`, `key` and `priority`; "retry" adds

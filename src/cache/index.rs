@@ -71,6 +71,11 @@ impl Index {
         }
     }
 
+    /// Bytes that it may keep.
+    pub const fn most(&self) -> u64 {
+        self.most
+    }
+
     /// Bytes kept. Never more than allowed.
     pub fn bytes(&self) -> u64 {
         self.lists.iter().map(|list| list.bytes).sum()

@@ -69,18 +69,23 @@ const FRACTION: u32 = 10;
 /// What is not understood of a number of seconds that is too large: RFC 9111, section 1.2.2.
 const MOST_SECONDS: u64 = 1 << 31;
 
-/// What is kept beside an answer.
+/// What is kept beside an answer: plain values, which may lie in any storage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Policy {
-    lifetime: Duration,
-    initial_age: Duration,
-    received: Wall,
+    /// How long it is fresh from its beginning.
+    pub lifetime: Duration,
+    /// How old it was when it came.
+    pub initial_age: Duration,
+    /// When it came.
+    pub received: Wall,
     /// Not to be given, ever, before the origin was asked.
-    always_validate: bool,
+    pub always_validate: bool,
     /// Not to be given once it is stale.
-    must_revalidate: bool,
-    stale_while_revalidate: Duration,
-    stale_if_error: Duration,
+    pub must_revalidate: bool,
+    /// How long after its lifetime it may be given while one asks again behind it.
+    pub stale_while_revalidate: Duration,
+    /// How long after its lifetime it may be given when the origin fails.
+    pub stale_if_error: Duration,
 }
 
 impl Policy {
@@ -120,9 +125,25 @@ impl Policy {
         Some(self.initial_age.saturating_add(now.since(self.received)?))
     }
 
-    /// How long it is fresh from its beginning.
-    pub const fn lifetime(&self) -> Duration {
-        self.lifetime
+    /// What to keep beside a value that the application gives, now.
+    pub fn of_value(rule: &Rule, now: Wall) -> Self {
+        Self {
+            lifetime: rule.ttl.unwrap_or_default(),
+            initial_age: Duration::ZERO,
+            received: now,
+            always_validate: false,
+            must_revalidate: false,
+            stale_while_revalidate: rule.stale_while_revalidate.unwrap_or_default(),
+            stale_if_error: rule.stale_if_error.unwrap_or_default(),
+        }
+    }
+
+    /// Whether there is any use in keeping the answer: it is fresh for a while, or may be given stale, or the origin can be
+    /// asked whether it still holds.
+    pub const fn is_useful(&self, has_validator: bool) -> bool {
+        let fresh = !self.always_validate && !self.lifetime.is_zero();
+        let stale = !self.stale_while_revalidate.is_zero() || !self.stale_if_error.is_zero();
+        fresh || stale || has_validator
     }
 
     /// Whether it may answer this request now.
@@ -422,7 +443,7 @@ mod tests {
             (Answer { cache_control: Some("x=\"a, max-age=9\", max-age=4"), ..expires }, 4),
             (Answer { cache_control: Some("max-age=99999999999999999999"), ..expires }, MOST_SECONDS),
         ] {
-            assert_eq!(kept(&answer).unwrap().lifetime(), Duration::from_secs(seconds), "{answer:?}");
+            assert_eq!(kept(&answer).unwrap().lifetime, Duration::from_secs(seconds), "{answer:?}");
         }
     }
 

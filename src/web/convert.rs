@@ -87,6 +87,12 @@ pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
+/// A count as JavaScript has it.
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+pub(super) const fn whole(count: u64) -> f64 {
+    count as f64
+}
+
 /// Figures for `status()`; names are those of the public surface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,11 +3,15 @@
 //! Calls live in JavaScript, with their requests, promises and bodies; only ids and numbers cross. That is
 //! cheap, and it is why a trap in here loses nothing: whoever holds the calls can still send them.
 
+mod cache;
 mod clock;
 mod convert;
 mod driver;
 mod options;
 mod policies;
 
+pub use cache::{
+    CacheIndex, check_cache_rule, invalidates, policy_of, policy_of_value, updates, varies_on, verdict,
+};
 pub use driver::{Driver, read_add, read_lane};
 pub use policies::{CircuitBreaker, RateLimits, RetryPolicy, may_repeat};

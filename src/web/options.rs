@@ -1,6 +1,7 @@
 //! Options as callers write them, read with errors that name option, range and value.
 
 use crate::breaker::BreakerConfig;
+use crate::cache::config::{CacheConfig, time};
 use crate::config::{Config, ConfigError, Strategy, count, time_limit};
 use crate::priority::{Level, Priority};
 use crate::rate::RateConfig;
@@ -38,7 +39,19 @@ impl Lane {
 /// The options of `createFetch`: those about the queue become a [`Config`], the others are checked.
 pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
     let mut config = Config::default();
-    let known = ["queue", "timeout", "retry", "breaker", "rateLimit", "routes", "wasm", "fetch", "seed"];
+    let known = [
+        "queue",
+        "timeout",
+        "retry",
+        "breaker",
+        "rateLimit",
+        "cache",
+        "dedupe",
+        "routes",
+        "wasm",
+        "fetch",
+        "seed",
+    ];
     let options = Fields::of("", "options", options, &known)?;
     let known = ["perOrigin", "concurrency", "highWater", "strategy", "aging"];
     let queue = options.nested("queue", &known)?;
@@ -58,6 +71,11 @@ pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
     if !rate.is_undefined() && rate.as_bool() != Some(false) {
         config.rate = Some(rate_options("rateLimit", &rate)?);
     }
+    let cache = options.get("cache")?;
+    if cache.as_bool() != Some(false) {
+        cache_options("cache", &cache)?;
+    }
+    dedupe(&options)?;
     config.seed = seed(&options)?;
     let fetch = options.get("fetch")?;
     if !fetch.is_undefined() && !fetch.is_function() {
@@ -241,6 +259,61 @@ pub(super) fn rate_options(path: &str, options: &JsValue) -> Checked<RateConfig>
     config.map_err(|error| range_error(&either.path(error.option), error.range, &error.value.into()))
 }
 
+/// The options of a cache.
+pub(super) fn cache_options(path: &str, options: &JsValue) -> Checked<CacheConfig> {
+    let mut config = CacheConfig::default();
+    let expected = if path.is_empty() { "an object" } else { "an object or false" };
+    let known = ["tiers", "memory", "ttl", "staleWhileRevalidate", "staleIfError", "partition"];
+    let options = Fields::of(path, expected, options, &known)?;
+    let memory = options.nested("memory", &["maxBytes"])?;
+    memory.number("maxBytes", &mut |value| config.set_memory(value))?;
+    options.text_only("partition")?;
+    keeping(&options)?;
+    Ok(config)
+}
+
+/// What one call says about the cache.
+pub(super) fn cache_rule(path: &str, rule: &JsValue) -> Checked<()> {
+    let known = ["ttl", "staleWhileRevalidate", "staleIfError", "tags", "tiers", "key"];
+    let expected = if path == "rule" { "an object" } else { "an object or false" };
+    let rule = Fields::of(path, expected, rule, &known)?;
+    if let Some(tags) = rule.array("tags")?
+        && !tags.iter().all(|tag| tag.is_string())
+    {
+        return Err(rule.wrong_type("tags", "an array of strings", &tags));
+    }
+    rule.text_only("key")?;
+    keeping(&rule)
+}
+
+/// What the options of a cache have in common with what one call says.
+fn keeping(fields: &Fields) -> Checked<()> {
+    if let Some(tiers) = fields.array("tiers")? {
+        for tier in tiers.iter() {
+            if tier.as_string().as_deref() != Some("memory") {
+                return Err(range_error(&fields.path("tiers"), "an array of \"memory\"", &tier));
+            }
+        }
+    }
+    if fields.text("ttl")?.as_deref() != Some("http") {
+        fields.number("ttl", &mut |value| time("ttl", value))?;
+    }
+    for name in ["staleWhileRevalidate", "staleIfError"] {
+        fields.number(name, &mut |value| time(name, value))?;
+    }
+    Ok(())
+}
+
+/// Whether equal calls are joined: only JavaScript needs it.
+fn dedupe(fields: &Fields) -> Checked<()> {
+    let value = fields.get("dedupe")?;
+    if value.is_undefined() || value.as_bool().is_some() || value.as_string().as_deref() == Some("storable") {
+        return Ok(());
+    }
+    let refuse = if value.is_string() { range_error } else { type_error };
+    Err(refuse(&fields.path("dedupe"), "\"storable\", true or false", &value))
+}
+
 /// How much one call takes of a rate limit.
 pub(super) fn weight(value: &JsValue) -> Checked<u32> {
     const RANGE: &str = "a whole number from 1 up";
@@ -282,7 +355,7 @@ fn common(queue: &Fields, config: &mut Config) -> Checked<()> {
     Ok(())
 }
 
-const LANE: [&str; 6] = ["priority", "emergency", "key", "timeout", "retry", "slot"];
+const LANE: [&str; 8] = ["priority", "emergency", "key", "timeout", "retry", "cache", "dedupe", "slot"];
 
 /// What one call of `fetch` says under `lane`.
 pub(super) fn lane_init(path: &str, lane: &JsValue) -> Checked<Lane> {
@@ -306,7 +379,8 @@ pub(super) fn add_options(options: &JsValue) -> Checked<Lane> {
 
 /// One of `routes`.
 fn check_route(path: &str, route: &JsValue) -> Checked<()> {
-    let known = ["match", "method", "priority", "emergency", "key", "timeout", "retry", "slot"];
+    let known =
+        ["match", "method", "priority", "emergency", "key", "timeout", "retry", "cache", "dedupe", "slot"];
     let route = Fields::of(path, "an object", route, &known)?;
     let matcher = route.get("match")?;
     if matcher.as_string().is_none() && !matcher.is_function() && !matcher.is_object() {
@@ -326,6 +400,11 @@ fn read_lane(fields: &Fields) -> Checked<Lane> {
     fields.text_only("key")?;
     let (total, attempt) = timeout(fields)?;
     retry(fields)?;
+    let cache = fields.get("cache")?;
+    if cache.as_bool() != Some(false) {
+        cache_rule(&fields.path("cache"), &cache)?;
+    }
+    dedupe(fields)?;
     Ok(Lane {
         priority: fields.priority()?,
         emergency: fields.flag("emergency")?,

@@ -481,7 +481,7 @@ describe('createFetch', () => {
         () => ({ mock: true }),
         () => undefined,
       ];
-      fetch = make({ queue: { perOrigin: 1 }, fetch: () => odd.shift()() });
+      fetch = make({ dedupe: false, queue: { perOrigin: 1 }, fetch: () => odd.shift()() });
       const calls = [1, 2, 3, 4, 5].map(() => fetch('/api/data/1'));
       expect((await rejection(calls[0])).message).to.equal('thrown');
       expect(await rejection(calls[1])).to.equal('rejected');
@@ -497,7 +497,7 @@ describe('createFetch', () => {
       const big = { headers: { 'content-length': '1000000' } };
       const same = new Response('same', big);
       const answers = [Object.freeze(new Response('frozen', big)), same, same];
-      fetch = make({ queue: { perOrigin: 2 }, fetch: async () => answers.shift() });
+      fetch = make({ dedupe: false, queue: { perOrigin: 2 }, fetch: async () => answers.shift() });
       expect(await (await fetch('/api/data/1')).text()).to.equal('frozen');
       const twice = await Promise.all([fetch('/api/data/1'), fetch('/api/data/1')]);
       expect(twice).to.deep.equal([same, same]);

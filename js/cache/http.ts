@@ -1,0 +1,269 @@
+import { consult } from '../load.js';
+import type { CacheOptions, CacheRule } from '../types.js';
+import { type Answer, readAll, respond } from './answer.js';
+import { ageOf, type Entry, judge, type Store } from './store.js';
+
+/** A request that the cache has to do with, and what it says to it. */
+export interface Asked {
+  readonly request: Request;
+  readonly rule: CacheRule;
+  /** All that a stored answer must have in common with it, but for the headers that it varies on. */
+  readonly base: string;
+  /** What was kept when it was asked, whoever has purged it since. */
+  readonly entry: Kept | undefined;
+  /** 'none': nothing that is kept is of use. */
+  readonly answers: 'fresh' | 'stale' | 'validate' | 'none';
+  readonly standsIn: boolean;
+  readonly epoch: number;
+}
+
+type Kept = Entry<Answer>;
+
+/** What is kept under one base: all of it depends on the same headers of the request. */
+interface Family {
+  readonly names: Names;
+  readonly keys: Set<string>;
+}
+
+/** The names of headers, or all that the request has: another origin hides the field `Vary`. */
+type Names = readonly string[] | 'all';
+
+/** With one of these the caller does what a cache would do, or wants a part. */
+const CALLERS_OWN = ['range', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'];
+
+/** An origin that is in trouble: RFC 5861, section 4. */
+const TROUBLE = [500, 502, 503, 504];
+
+/** What an entry costs beside its texts and its body. About; exact would be the engine's to say. */
+const OVERHEAD = 256;
+
+/** Responses under HTTP's rules: what is asked of the store, and what is put into it. Decides nothing that the core can. */
+export class HttpCache {
+  readonly #store: Store;
+  readonly #options: CacheOptions;
+  readonly #families = new Map<string, Family>();
+  /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
+  readonly #coming = new Map<string, Promise<void>>();
+
+  constructor(store: Store, options: CacheOptions) {
+    this.#store = store;
+    this.#options = options;
+  }
+
+  /** Undefined for a request that is none of the cache's business. */
+  ask(request: Request, said: CacheRule | undefined): Asked | undefined {
+    const { method, cache, redirect, integrity, headers } = request;
+    if (method !== 'GET' || cache === 'no-store' || redirect !== 'follow' || integrity) return undefined;
+    if (CALLERS_OWN.some((name) => headers.has(name))) return undefined;
+    const rule = { ...this.#options, ...said };
+    const base = baseOf(request, rule.key);
+    const asked = { request, rule, base, epoch: this.#store.epoch };
+    const entry = cache === 'reload' ? undefined : this.#find(base, headers);
+    if (!entry) return { ...asked, entry, answers: 'none', standsIn: false };
+    const wanted = ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
+    const { answers, standsIn } = judge(entry, wanted);
+    // "force-cache" and "only-if-cached" take whatever there is.
+    if (cache === 'force-cache' || cache === 'only-if-cached') return { ...asked, entry, answers: 'fresh', standsIn };
+    if (cache === 'no-cache') return { ...asked, entry, answers: 'validate', standsIn };
+    return { ...asked, entry, answers, standsIn };
+  }
+
+  /** Resolves when an answer that is on its way into the store has come there; undefined when none is. */
+  coming({ base, request }: Asked): Promise<void> | undefined {
+    const family = this.#families.get(base);
+    return family && this.#coming.get(keyOf(base, family.names, request.headers));
+  }
+
+  /** The stored answer to a request that has one. */
+  give({ entry }: Asked): Response | undefined {
+    if (!entry) return undefined;
+    this.#store.used(entry);
+    return respond(entry.content, ageOf(entry));
+  }
+
+  /** The request that asks whether the stored answer still holds; undefined where the origin cannot be asked that. */
+  conditional({ request, entry }: Asked): Request | undefined {
+    // To another origin these headers would need a preflight.
+    if (entry?.content.type !== 'basic') return undefined;
+    const stored = new Headers(entry.content.headers as [string, string][]);
+    const etag = stored.get('etag');
+    const modified = stored.get('last-modified');
+    if (etag === null && modified === null) return undefined;
+    const headers = new Headers(request.headers);
+    if (etag !== null) headers.set('if-none-match', etag);
+    if (modified !== null) headers.set('if-modified-since', modified);
+    // Whatever is said to a copy makes it forget its referrer, so that is said again.
+    const { referrer, referrerPolicy } = request;
+    // The browser is not to keep twice what is kept here.
+    return new Request(request, { headers, referrer, referrerPolicy, cache: 'no-store' });
+  }
+
+  /** Whether nothing has been purged since it was asked. */
+  isCurrent({ epoch }: Asked): boolean {
+    return epoch === this.#store.epoch;
+  }
+
+  /** Whether a response says that its origin is in trouble. */
+  isTrouble({ status }: Response): boolean {
+    return TROUBLE.includes(status);
+  }
+
+  /** A 304 has come: the stored answer holds, with what that says of it. */
+  renew(asked: Asked, response: Response, sent: number): Asked {
+    const { entry } = asked;
+    if (!entry) return asked;
+    const taken = [...response.headers].filter(([name]) => consult(({ updates }) => updates(name), false));
+    const names = new Set(taken.map(([name]) => name));
+    const headers = [...entry.content.headers.filter(([name]) => !names.has(name)), ...taken];
+    const content = { ...entry.content, headers };
+    const policy = this.#policyOf(asked, new Headers(headers as [string, string][]), content.status, sent);
+    this.#store.counts.revalidated += 1;
+    if (!policy) {
+      this.#store.remove(entry);
+      return { ...asked, entry: { ...entry, content } };
+    }
+    const renewed: Kept = { ...entry, content, policy };
+    if (this.isCurrent(asked)) this.#keep(asked.base, renewed);
+    return { ...asked, entry: renewed };
+  }
+
+  /**
+   * Keeps an answer if that is allowed and of use, and says so. What is kept is a clone, which is read at once: its caller
+   * may read as slowly as it likes.
+   */
+  put(asked: Asked, response: Response, sent: number): boolean {
+    const { request, rule, base, entry } = asked;
+    const { headers, status, type, url, redirected, statusText } = response;
+    const readable = (type === 'basic' || type === 'cors' || type === 'default') && !response.bodyUsed;
+    const { most } = this.#store;
+    const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
+    if (!readable || endless || Number(headers.get('content-length')) > most) return false;
+    const policy = this.#policyOf(asked, headers, status, sent);
+    const names = this.#varies(type, headers);
+    if (!policy || !names || !this.isCurrent(asked)) {
+      // What is kept has been replaced by something that must not be.
+      if (entry && status < 400) this.#store.remove(entry);
+      return false;
+    }
+    const key = keyOf(base, names, request.headers);
+    const answer = { status, statusText, headers: [...headers], url, redirected, type };
+    const keep = (bytes: ArrayBuffer | null): void => {
+      const texts = 2 * (key.length + url.length + answer.headers.flat().join('').length);
+      const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
+      const tags = rule.tags ?? [];
+      if (this.isCurrent(asked)) {
+        this.#keep(base, { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, id: -1 }, names);
+      }
+    };
+    // Not of the response itself: to look at its body is to touch it.
+    const { body } = response.clone();
+    if (!body) {
+      keep(null);
+      return true;
+    }
+    this.#family(base, names).keys.add(key);
+    const done = readAll(body, most).then((bytes) => {
+      if (this.#coming.get(key) === done) this.#coming.delete(key);
+      if (bytes) keep(bytes);
+    });
+    this.#coming.set(key, done);
+    return true;
+  }
+
+  /** What was kept for an address is no longer true, since somebody wrote there: RFC 9111, section 4.4. */
+  written(request: Request, response: Response): readonly string[] {
+    const { method } = request;
+    if (!consult(({ invalidates }) => invalidates(method, response.status), false)) return [];
+    const { origin } = new URL(request.url);
+    const others = ['location', 'content-location'].flatMap((name) => {
+      const text = response.headers.get(name);
+      const url = text === null ? undefined : parse(text, response.url || request.url);
+      // Of another origin it has nothing to say.
+      return url?.origin === origin ? [url.href] : [];
+    });
+    return [request.url, ...others].map((url) => url.split('#', 1)[0] as string);
+  }
+
+  /** Forgets what is kept for an address, or under a key that a rule gave. Returns whether there was anything. */
+  forget(address: string): boolean {
+    let found = false;
+    for (const [base, { keys }] of this.#families) {
+      if (base.slice(2) !== address) continue;
+      for (const key of [...keys]) found = this.#store.removeKey(key) || found;
+    }
+    return found;
+  }
+
+  /** An entry is gone from the store. */
+  gone({ key }: Entry): void {
+    const base = key.split('\n', 1)[0] as string;
+    const family = this.#families.get(base);
+    family?.keys.delete(key);
+    if (family?.keys.size === 0) this.#families.delete(base);
+  }
+
+  #find(base: string, headers: Headers): Kept | undefined {
+    const family = this.#families.get(base);
+    return this.#store.get(keyOf(base, family?.names ?? [], headers)) as Kept | undefined;
+  }
+
+  #keep(base: string, entry: Kept, names: Names = this.#families.get(base)?.names ?? []): void {
+    this.#family(base, names).keys.add(entry.key);
+    this.#store.put(entry);
+  }
+
+  /** What depends on other headers than the latest answer is not found any more, and goes. */
+  #family(base: string, names: Names): Family {
+    const family = this.#families.get(base);
+    if (family && String(family.names) === String(names)) return family;
+    const fresh = { names, keys: new Set<string>() };
+    for (const key of family?.keys ?? []) this.#store.removeKey(key);
+    this.#families.set(base, fresh);
+    return fresh;
+  }
+
+  #varies(type: ResponseType, headers: Headers): Names | undefined {
+    const vary = headers.get('vary');
+    if (vary === null) return type === 'cors' ? 'all' : [];
+    const names = consult(({ variesOn }) => variesOn(vary), undefined);
+    if (names === undefined) return undefined;
+    return names === '' ? [] : names.split(',');
+  }
+
+  #policyOf({ request, rule }: Asked, headers: Headers, status: number, sent: number): Float64Array | undefined {
+    const fields = ['cache-control', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
+    const wanted = line(request.headers.get('cache-control'));
+    const head = [`:${request.method}`, wanted, ...fields.map((name) => line(headers.get(name)))].join('\n');
+    const { ttl, staleWhileRevalidate, staleIfError } = rule;
+    const own = [ttl, staleWhileRevalidate, staleIfError].map((time) => (typeof time === 'number' ? time : Number.NaN));
+    const [fresh, behind, instead] = own as [number, number, number];
+    const received = Date.now();
+    return consult(({ policyOf }) => policyOf(head, status, fresh, behind, instead, sent, received), undefined);
+  }
+}
+
+/** Two letters for what the answer also depends on, then the address or what its rule calls it. */
+function baseOf({ credentials, mode, url }: Request, key: string | undefined): string {
+  return `${credentials[0]}${mode[0]}${key === undefined ? url.split('#', 1)[0] : key.replaceAll('\n', ' ')}`;
+}
+
+function keyOf(base: string, names: Names, headers: Headers): string {
+  if (names === 'all') return `${base}\n${[...headers].flat().join('\n')}`;
+  // Whose data it is, whether the origin says so or not.
+  const authorization = headers.get('authorization') ?? '';
+  const values = names.map((name) => headers.get(name) ?? '\0');
+  return `${base}\n${[authorization, ...values].join('\n')}`;
+}
+
+/** A field as the shell wants it. */
+function line(value: string | null): string {
+  return value === null ? '' : `:${value}`;
+}
+
+function parse(text: string, base: string): URL | undefined {
+  try {
+    return new URL(text, base);
+  } catch {
+    return undefined;
+  }
+}

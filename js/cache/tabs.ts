@@ -1,0 +1,69 @@
+/** What the caches of one origin's tabs tell each other. */
+
+/** What is to be forgotten, of one partition. */
+export type Word = { partition: string } & ({ forget: string } | { tag: string } | { purge: true });
+
+/** Carries the version of what is said. */
+const CHANNEL = 'sixlane.cache.0';
+
+/** A channel that is open while its owner has something to lose, and the page is not put aside. */
+export class Tabs {
+  readonly #hear: (word: Word) => void;
+  readonly #missed: () => void;
+  #channel: BroadcastChannel | undefined;
+  #wanted = false;
+  readonly #onPage = ({ type }: Event): void => {
+    if (type === 'pagehide') this.#shut();
+    else if (!this.#channel) {
+      this.#open();
+      this.#missed();
+    }
+  };
+
+  /**
+   * @param hear is told what the others say
+   * @param missed is called when they may have said something unheard: in the back/forward cache a page hears nothing, and
+   * an open channel may keep it out of there
+   */
+  constructor(hear: (word: Word) => void, missed: () => void) {
+    this.#hear = hear;
+    this.#missed = missed;
+  }
+
+  /** From now on it hears the others. */
+  listen(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    for (const type of ['pagehide', 'pageshow']) globalThis.addEventListener?.(type, this.#onPage);
+    this.#open();
+  }
+
+  tell(word: Word): void {
+    this.listen();
+    this.#channel?.postMessage(word);
+  }
+
+  close(): void {
+    this.#wanted = false;
+    for (const type of ['pagehide', 'pageshow']) globalThis.removeEventListener?.(type, this.#onPage);
+    this.#shut();
+  }
+
+  #open(): void {
+    if (this.#channel || !globalThis.BroadcastChannel) return;
+    try {
+      this.#channel = new BroadcastChannel(CHANNEL);
+    } catch {
+      // A frame without an origin has no other tabs.
+      return;
+    }
+    this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#hear(data);
+    // Node would not end while it is open.
+    (this.#channel as { unref?(): void }).unref?.();
+  }
+
+  #shut(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+}

@@ -1,0 +1,247 @@
+/** The way of a GET: what is kept, who asks for the same, then the network. */
+import type { Asked, HttpCache } from './cache/http.js';
+import type { Store } from './cache/store.js';
+import type { Flight } from './flight.js';
+import { type Caller, Joint } from './joint.js';
+import { discard } from './retry.js';
+import { unlessAborted } from './sleep.js';
+import type { LaneInit, SixlaneOptions } from './types.js';
+
+/** One call, before it is decided whether it goes to the network. */
+export interface Asking extends Caller {
+  readonly request: Request;
+  readonly windowless: boolean;
+  readonly lane: LaneInit | undefined;
+  /** What the core read of `lane`, once it has. */
+  readonly words: ArrayLike<number> | undefined;
+  readonly resend: Flight['resend'];
+  readonly arrived: number;
+  readonly priority: number;
+}
+
+/** What sends requests in their turn. */
+export interface Network {
+  send(asking: Asking): { readonly flight: Flight; readonly response: Promise<Response> };
+  raise(flight: Flight, priority: number): void;
+  /** A call was answered without the network. */
+  told(asking: Asking, response: Response, from: 'memory' | 'stale'): void;
+}
+
+/** What the network brought: a response, or that what is kept may be given. */
+type Brought = { readonly response: Response } | { readonly kept: Asked };
+
+/** Addresses whose answers may not be shared, so that nobody waits for the first. */
+const MOST_LONELY = 1000;
+
+/** A shared request while its headers are awaited. */
+interface Shared {
+  readonly joint: Joint;
+  flight: Flight | undefined;
+  priority: number;
+}
+
+export class Gets {
+  readonly #network: Network;
+  readonly #store: Store | undefined;
+  readonly #cache: HttpCache | undefined;
+  readonly #dedupe: SixlaneOptions['dedupe'];
+  readonly #shared = new Map<string, Shared>();
+  readonly #lonely = new Set<string>();
+  /** What is asked again behind an answer that was given. */
+  readonly #refreshing = new Set<string>();
+  /** Calls that got what another one had asked for. */
+  deduplicated = 0;
+
+  constructor(network: Network, dedupe: SixlaneOptions['dedupe'], cache?: { store: Store; http: HttpCache }) {
+    this.#network = network;
+    this.#dedupe = dedupe;
+    this.#store = cache?.store;
+    this.#cache = cache?.http;
+  }
+
+  fetch(asking: Asking, again = false): Promise<Response> {
+    const { request, lane, signal } = asking;
+    const cache = lane?.cache === false ? undefined : this.#cache;
+    const asked = cache?.ask(request, lane?.cache || undefined);
+    if (!cache || !asked) return this.#join(asking, undefined);
+    if (asked.answers === 'fresh') return Promise.resolve(this.#give(asking, asked, 'memory'));
+    if (asked.answers === 'stale') {
+      this.#refresh(asking, asked);
+      return Promise.resolve(this.#give(asking, asked, 'stale'));
+    }
+    // Somebody has its headers already; the body is on its way to us.
+    const coming =
+      again || request.cache === 'no-cache' || request.cache === 'reload' ? undefined : cache.coming(asked);
+    if (coming) return unlessAborted(coming, signal).then(() => this.fetch(asking, true));
+    if (this.#store) this.#store.counts.misses += 1;
+    return this.#join(asking, asked);
+  }
+
+  /** Resolves when what came for a request is kept, or not to be. */
+  async settled(request: Request, rule: LaneInit['cache'], response: Response): Promise<void> {
+    const asked = this.#cache?.ask(request, rule || undefined);
+    const coming = asked && this.#cache?.coming(asked);
+    // What is read into the cache is a clone.
+    discard(response);
+    await coming;
+  }
+
+  #give(asking: Asking, asked: Asked, from: 'memory' | 'stale'): Response {
+    const response = this.#cache?.give(asked) as Response;
+    if (this.#store) {
+      this.#store.counts.memory += 1;
+      if (from === 'stale') this.#store.counts.stale += 1;
+    }
+    this.#network.told(asking, response, from);
+    return response;
+  }
+
+  // ── who asks for the same
+
+  #join(asking: Asking, asked: Asked | undefined): Promise<Response> {
+    const key = this.#keyOf(asking);
+    if (key === undefined || this.#lonely.has(key)) return this.#alone(asking, asked);
+    const under = this.#shared.get(key);
+    // An emergency is not to wait for what somebody else has sent, nor is anybody for one whose callers have all gone.
+    if (under && !asking.lane?.emergency && !under.joint.aborted) {
+      if (asking.priority > under.priority && under.flight) {
+        under.priority = asking.priority;
+        this.#network.raise(under.flight, asking.priority);
+      }
+      return this.#follow(under.joint, asking);
+    }
+    const shared: Shared = { joint: new Joint(), flight: undefined, priority: asking.priority };
+    this.#shared.set(key, shared);
+    const promise = shared.joint.add(asking);
+    const settle = (): void => {
+      if (this.#shared.get(key) === shared) this.#shared.delete(key);
+    };
+    this.#bring(asking, asked, shared).then(
+      (brought) => {
+        settle();
+        this.#deal(key, asking, shared.joint, brought);
+      },
+      (error: unknown) => {
+        settle();
+        shared.joint.reject(error);
+      },
+    );
+    return promise;
+  }
+
+  /** One whose time is not up when the first one's is goes on by itself. */
+  #follow(joint: Joint, asking: Asking): Promise<Response> {
+    return joint.add(asking).catch((error: unknown) => {
+      const own = asking.signal.aborted || (error as Error | undefined)?.name !== 'TimeoutError';
+      if (own) throw error;
+      return this.fetch(asking);
+    });
+  }
+
+  #deal(key: string, asking: Asking, joint: Joint, brought: Brought): void {
+    if ('kept' in brought) {
+      this.deduplicated += Math.max(0, joint.size - 1);
+      joint.resolve(() => this.#cache?.give(brought.kept) as Response);
+      return;
+    }
+    const { response } = brought;
+    if (joint.size < 2 || this.#mayShare(asking, response)) {
+      this.deduplicated += Math.max(0, joint.size - 1);
+      joint.share(response);
+      return;
+    }
+    if (this.#lonely.size >= MOST_LONELY) this.#lonely.clear();
+    this.#lonely.add(key);
+    joint.resolve((caller, index) => (index === 0 ? response : this.#alone(caller as Asking, undefined)));
+  }
+
+  /** Its answer is nobody else's. */
+  async #alone(asking: Asking, asked: Asked | undefined): Promise<Response> {
+    const brought = await this.#bring(asking, asked);
+    return 'kept' in brought ? (this.#cache?.give(brought.kept) as Response) : brought.response;
+  }
+
+  #mayShare({ lane }: Asking, response: Response): boolean {
+    if ((lane?.dedupe ?? this.#dedupe) === true) return true;
+    return response instanceof Response && !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
+  }
+
+  /** What equal calls have in common; undefined for a call that is not to be joined. */
+  #keyOf({ request, lane }: Asking): string | undefined {
+    const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
+    if ((lane?.dedupe ?? this.#dedupe) === false || keepalive) return undefined;
+    if (cache !== 'default' && cache !== 'force-cache') return undefined;
+    const { timeout, retry, cache: rule, slot, key } = lane ?? {};
+    // A function says nothing of what it does.
+    if (typeof retry === 'object' && retry?.shouldRetry) return undefined;
+    const terms = lane ? JSON.stringify([timeout, retry, rule, slot, key]) : '';
+    return [method, url, mode, credentials, cache, redirect, integrity, terms, ...headers].join('\n');
+  }
+
+  // ── the network
+
+  async #bring(asking: Asking, asked: Asked | undefined, shared?: Shared): Promise<Brought> {
+    const cache = this.#cache;
+    const conditional = asked?.answers === 'validate' ? cache?.conditional(asked) : undefined;
+    const { request, signal, source } = {
+      ...asking,
+      ...(shared && { signal: shared.joint.signal, source: shared.joint }),
+    };
+    const sending = { ...asking, request: conditional ?? request, signal, source };
+    const { flight, response: coming } = this.#network.send(sending);
+    if (shared) shared.flight = flight;
+    let response: Response;
+    try {
+      response = await coming;
+    } catch (error) {
+      const lost = (error as Error | undefined)?.name === 'TypeError';
+      if (lost && asked?.standsIn && cache?.isCurrent(asked)) return this.#standIn(asked);
+      throw error;
+    }
+    if (!cache || !asked || !(response instanceof Response)) return { response };
+    const sent = Date.now() - (performance.now() - flight.sent);
+    if (conditional && response.status === 304) {
+      if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, sent) };
+      // What it would have been is forgotten since.
+      return this.#bring(asking, cache.ask(request, asking.lane?.cache || undefined), shared);
+    }
+    if (asked.standsIn && cache.isTrouble(response) && cache.isCurrent(asked)) {
+      discard(response);
+      return this.#standIn(asked);
+    }
+    cache.put(asked, response, sent);
+    return { response };
+  }
+
+  #standIn(asked: Asked): Brought {
+    if (this.#store) this.#store.counts.stale += 1;
+    return { kept: asked };
+  }
+
+  /** Asks again behind an answer that was given, once for all who get it. */
+  #refresh(asking: Asking, asked: Asked): void {
+    const { key } = asked.entry as NonNullable<Asked['entry']>;
+    if (this.#refreshing.has(key)) return;
+    this.#refreshing.add(key);
+    const { timeout, retry, cache } = asking.lane ?? {};
+    const lane: LaneInit = { priority: 'background', ...(timeout !== undefined && { timeout }) };
+    if (retry !== undefined) lane.retry = retry;
+    if (cache !== undefined) lane.cache = cache;
+    const behind: Asking = {
+      ...asking,
+      lane,
+      words: undefined,
+      priority: Number.NEGATIVE_INFINITY,
+      arrived: performance.now(),
+      // Whoever has the answer may go.
+      signal: new AbortController().signal,
+      source: undefined,
+    };
+    this.#bring(behind, { ...asked, answers: 'validate' })
+      .then((brought) => {
+        if ('response' in brought) discard(brought.response);
+      })
+      .catch(() => {})
+      .finally(() => this.#refreshing.delete(key));
+  }
+}

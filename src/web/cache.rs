@@ -1,0 +1,224 @@
+//! The cache, for JavaScript: it keeps the bodies, and what decides over them is here.
+//!
+//! A policy is handed over as six numbers, so that it can be kept beside a body in any storage: see [`words`].
+
+use super::{convert, options};
+use crate::cache::config::CacheConfig;
+use crate::cache::date::Wall;
+use crate::cache::index::{EntryId, Index};
+use crate::cache::policy::{self, Answer, Ask, Policy, Rule, Verdict};
+use std::time::Duration;
+use wasm_bindgen::prelude::*;
+
+/// What to keep beside an answer that was asked for and came at these times, in milliseconds since 1970; nothing when it
+/// is not to be kept.
+///
+/// `head` has one line for each of: the method, `Cache-Control` of the request, then of the answer `Cache-Control`,
+/// `Expires`, `Date`, `Age`, `Last-Modified`, `Vary`, `ETag`. A line is empty when there is no such field, and else begins
+/// with a colon. `ttl` and the other two are what the application says instead, in milliseconds, or NaN.
+#[wasm_bindgen(js_name = policyOf)]
+pub fn policy_of(
+    head: &str,
+    status: u16,
+    ttl: f64,
+    stale_while_revalidate: f64,
+    stale_if_error: f64,
+    sent: f64,
+    received: f64,
+) -> Option<Vec<f64>> {
+    let mut lines = head.split('\n').map(|line| line.strip_prefix(':'));
+    let mut line = || lines.next().flatten();
+    let ask = Ask { method: line().unwrap_or_default(), cache_control: line(), pragma: None };
+    let answer = Answer {
+        status,
+        cache_control: line(),
+        expires: line(),
+        date: line(),
+        age: line(),
+        last_modified: line(),
+        vary: line(),
+    };
+    let validator = line().is_some() || answer.last_modified.is_some();
+    let rule = rule(ttl, stale_while_revalidate, stale_if_error);
+    let policy = Policy::of(&ask, &answer, &rule, wall(sent), wall(received))?;
+    policy.is_useful(validator).then(|| words(&policy))
+}
+
+/// What to keep beside a value that comes from the application: fresh for `ttl` milliseconds from now, NaN for the default.
+#[wasm_bindgen(js_name = policyOfValue)]
+pub fn policy_of_value(ttl: f64, stale_while_revalidate: f64, stale_if_error: f64, now: f64) -> Vec<f64> {
+    let mut rule = rule(ttl, stale_while_revalidate, stale_if_error);
+    rule.ttl = rule.ttl.or(Some(CacheConfig::VALUE_TTL));
+    words(&Policy::of_value(&rule, wall(now)))
+}
+
+/// Whether what is kept may answer now: the lower two bits are 0 for as it is, 1 for as it is while one asks again, 2 for
+/// not before the origin was asked; 4 is added when it may stand in for an error. The first six are those of the policy;
+/// `wanted` has a line for `Cache-Control` and one for `Pragma` of the request, as in [`policy_of`].
+#[wasm_bindgen]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "numbers cross into the module for next to nothing, an object does not"
+)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+pub fn verdict(
+    lifetime: f64,
+    initial_age: f64,
+    received: f64,
+    flags: f64,
+    stale_while_revalidate: f64,
+    stale_if_error: f64,
+    now: f64,
+    wanted: &str,
+) -> u32 {
+    let kept = Policy {
+        lifetime: span(lifetime),
+        initial_age: span(initial_age),
+        received: wall(received),
+        always_validate: flags as u8 & 1 != 0,
+        must_revalidate: flags as u8 & 2 != 0,
+        stale_while_revalidate: span(stale_while_revalidate),
+        stale_if_error: span(stale_if_error),
+    };
+    let mut lines = wanted.split('\n').map(|line| line.strip_prefix(':'));
+    let mut line = || lines.next().flatten();
+    let ask = Ask { method: "GET", cache_control: line(), pragma: line() };
+    let now = wall(now);
+    let answers = match kept.verdict(&ask, now) {
+        Verdict::Fresh => 0,
+        Verdict::StaleWhileRevalidate => 1,
+        Verdict::Validate => 2,
+    };
+    answers | if kept.stands_in(&ask, now) { 4 } else { 0 }
+}
+
+/// The names of the request's headers that an answer with this field `Vary` depends on, joined by commas; nothing when it
+/// fits no other request.
+#[wasm_bindgen(js_name = variesOn)]
+pub fn varies_on(vary: &str) -> Option<String> {
+    policy::varies_on(&Answer { vary: Some(vary), ..Answer::default() }).map(|names| names.join(","))
+}
+
+/// See the core's function of that name.
+#[wasm_bindgen]
+pub fn invalidates(method: &str, status: u16) -> bool {
+    policy::invalidates(method, status)
+}
+
+/// See the core's function of that name.
+#[wasm_bindgen]
+pub fn updates(name: &str) -> bool {
+    policy::updates(name)
+}
+
+/// Checks what one call says about the cache.
+///
+/// # Errors
+/// `RangeError` or `TypeError` that names the option.
+#[wasm_bindgen(js_name = checkCacheRule)]
+pub fn check_cache_rule(rule: &JsValue) -> Result<(), JsValue> {
+    options::cache_rule("rule", rule)
+}
+
+/// Who is kept in memory, and who goes.
+#[wasm_bindgen]
+pub struct CacheIndex {
+    index: Index,
+    gone: Vec<EntryId>,
+}
+
+#[wasm_bindgen]
+impl CacheIndex {
+    /// An empty one, for the options of `createCache`, or for the option `cache` of `createFetch` with that as its path.
+    ///
+    /// # Errors
+    /// `RangeError` or `TypeError` that names the option.
+    #[wasm_bindgen(constructor)]
+    pub fn new(path: &str, options: &JsValue) -> Result<CacheIndex, JsValue> {
+        let config = options::cache_options(path, options)?;
+        Ok(Self { index: Index::new(config.memory), gone: Vec::new() })
+    }
+
+    /// Somebody asks for the key with this hash, whether it is kept or not.
+    pub fn asked(&mut self, hash: u32) {
+        self.index.asked(hash);
+    }
+
+    /// An entry answered.
+    pub fn used(&mut self, id: u32) {
+        self.index.used(EntryId(id));
+    }
+
+    /// Keeps an entry. Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).
+    pub fn insert(&mut self, hash: u32, bytes: f64) -> f64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+        let id = self.index.insert(hash, bytes as u32, &mut self.gone);
+        id.map_or(f64::NAN, |EntryId(id)| f64::from(id))
+    }
+
+    /// One that had to go since this was last asked.
+    pub fn gone(&mut self) -> Option<u32> {
+        self.gone.pop().map(|EntryId(id)| id)
+    }
+
+    /// Forgets an entry.
+    pub fn remove(&mut self, id: u32) {
+        self.index.remove(EntryId(id));
+    }
+
+    /// Bytes that it may keep.
+    #[wasm_bindgen(getter)]
+    pub fn most(&self) -> f64 {
+        convert::whole(self.index.most())
+    }
+
+    /// Bytes kept.
+    #[wasm_bindgen(getter)]
+    pub fn bytes(&self) -> f64 {
+        convert::whole(self.index.bytes())
+    }
+
+    /// How many went because there was no room.
+    #[wasm_bindgen(getter)]
+    pub fn evictions(&self) -> f64 {
+        convert::whole(self.index.evictions())
+    }
+}
+
+fn rule(ttl: f64, stale_while_revalidate: f64, stale_if_error: f64) -> Rule {
+    let duration = |millis: f64| (!millis.is_nan()).then(|| span(millis));
+    Rule {
+        ttl: duration(ttl),
+        stale_while_revalidate: duration(stale_while_revalidate),
+        stale_if_error: duration(stale_if_error),
+    }
+}
+
+/// Lifetime, initial age, when it was received, 1 for "always ask first" and 2 for "never when it is stale", how long it may
+/// be given while one asks again, and when that fails; all in milliseconds.
+fn words(policy: &Policy) -> Vec<f64> {
+    let flags = u8::from(policy.always_validate) + 2 * u8::from(policy.must_revalidate);
+    vec![
+        convert::millis(policy.lifetime),
+        convert::millis(policy.initial_age),
+        convert::whole(policy.received.as_millis()),
+        f64::from(flags),
+        convert::millis(policy.stale_while_revalidate),
+        convert::millis(policy.stale_if_error),
+    ]
+}
+
+/// Milliseconds as JavaScript has them; what is no number, or below 0, is 0, and what is too much is the most there is.
+fn span(millis: f64) -> Duration {
+    let seconds = if millis > 0.0 { millis / 1000.0 } else { 0.0 };
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and fractions are nothing here"
+)]
+fn wall(millis: f64) -> Wall {
+    Wall::from_millis(millis as u64)
+}
