@@ -314,6 +314,8 @@ class Instance {
     };
     const merged = [route?.retry, said?.retry].reduce(refine, retry);
     if (merged !== undefined) lane.retry = merged;
+    const rule = said?.cache;
+    if (route?.cache && typeof rule === 'object' && rule !== null) lane.cache = { ...route.cache, ...defined(rule) };
     return emergency ? { ...lane, emergency } : lane;
   }
 

@@ -187,7 +187,8 @@ export class Gets {
       ...asking,
       ...(shared && { signal: shared.joint.signal, source: shared.joint }),
     };
-    const sending = { ...asking, request: conditional ?? request, signal, source };
+    const plain = asked && cache ? cache.outgoing(asked) : request;
+    const sending = { ...asking, request: conditional ?? plain, signal, source };
     const { flight, response: coming } = this.#network.send(sending);
     if (shared) shared.flight = flight;
     let response: Response;

@@ -34,6 +34,9 @@ const CALLERS_OWN = ['range', 'if-match', 'if-modified-since', 'if-none-match', 
 /** An origin that is in trouble: RFC 5861, section 4. */
 const TROUBLE = [500, 502, 503, 504];
 
+/** Addresses that are remembered; to forget them costs a request that the browser could have answered. */
+const MOST_REMEMBERED = 10_000;
+
 /** What an entry costs beside its texts and its body. About; exact would be the engine's to say. */
 const OVERHEAD = 256;
 
@@ -42,6 +45,8 @@ export class HttpCache {
   readonly #store: Store;
   readonly #options: CacheOptions;
   readonly #families = new Map<string, Family>();
+  /** What was asked of the network since the last purge, if there was one: the browser's own cache was not emptied. */
+  #since: { epoch: number; bases: Set<string> } = { epoch: 0, bases: new Set() };
   /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
   readonly #coming = new Map<string, Promise<void>>();
 
@@ -92,10 +97,20 @@ export class HttpCache {
     const headers = new Headers(request.headers);
     if (etag !== null) headers.set('if-none-match', etag);
     if (modified !== null) headers.set('if-modified-since', modified);
-    // Whatever is said to a copy makes it forget its referrer, so that is said again.
-    const { referrer, referrerPolicy } = request;
     // The browser is not to keep twice what is kept here.
-    return new Request(request, { headers, referrer, referrerPolicy, cache: 'no-store' });
+    return derive(request, { headers, cache: 'no-store' });
+  }
+
+  /** What to send for a request that is not answered here: after a purge, nothing of before answers. */
+  outgoing({ request, base, epoch }: Asked): Request {
+    if (epoch === 0 || (request.cache !== 'default' && request.cache !== 'force-cache')) return request;
+    if (this.#since.epoch !== epoch || this.#since.bases.size >= MOST_REMEMBERED) {
+      this.#since = { epoch, bases: new Set() };
+    }
+    const { bases } = this.#since;
+    if (bases.has(base)) return request;
+    bases.add(base);
+    return derive(request, { cache: 'reload' });
   }
 
   /** Whether nothing has been purged since it was asked. */
@@ -253,6 +268,12 @@ function keyOf(base: string, names: Names, headers: Headers): string {
   const authorization = headers.get('authorization') ?? '';
   const values = names.map((name) => headers.get(name) ?? '\0');
   return `${base}\n${[authorization, ...values].join('\n')}`;
+}
+
+/** Whatever is said to a copy makes it forget its referrer, so that is said again. */
+function derive(request: Request, init: RequestInit): Request {
+  const { referrer, referrerPolicy } = request;
+  return new Request(request, { referrer, referrerPolicy, ...init });
 }
 
 /** A field as the shell wants it. */

@@ -28,10 +28,11 @@ const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-or
 pub(crate) async fn cors(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let params = Params::of(&uri);
-    let switches = (params.switch("cors", true), params.switch("tao", false));
-    let (allowed, timing) = match switches {
-        (Ok(allowed), Ok(timing)) => (allowed, timing),
-        (Err(refusal), _) | (_, Err(refusal)) => return refuse(refusal, request.headers()),
+    let read =
+        || Ok((params.switch("cors", true)?, params.switch("tao", false)?, params.switch("expose", true)?));
+    let (allowed, timing, exposed) = match read() {
+        Ok(switches) => switches,
+        Err(refusal) => return refuse(refusal, request.headers()),
     };
     let asked = request.headers().clone();
     let preflight =
@@ -46,6 +47,9 @@ pub(crate) async fn cors(State(app): State<Arc<App>>, request: Request, next: Ne
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if allowed {
         allow(headers, &asked, preflight);
+    }
+    if !exposed {
+        headers.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
     }
     if timing {
         headers.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));

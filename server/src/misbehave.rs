@@ -1,6 +1,10 @@
 //! Faults on order: what a request asks for in its query goes over what the control route has set.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
@@ -113,7 +117,12 @@ struct Orders {
     faults: Faults,
     drop: bool,
     length: bool,
-    max_age: Option<u64>,
+    /// `Cache-Control`, where it is ordered.
+    cache: Option<HeaderValue>,
+    vary: Option<HeaderValue>,
+    etag: bool,
+    /// The tags that the client has.
+    has: Option<HeaderValue>,
 }
 
 impl Orders {
@@ -127,9 +136,21 @@ impl Orders {
             faults,
             drop: params.switch("drop", false)?,
             length: params.switch("length", false)?,
-            max_age: params.whole("cache", 0..=MAX_AGE)?,
+            cache: match params.whole("cache", 0..=MAX_AGE)? {
+                Some(seconds) => HeaderValue::try_from(format!("max-age={seconds}")).ok(),
+                None => field(params, "cacheControl")?,
+            },
+            vary: field(params, "vary")?,
+            etag: params.switch("etag", false)?,
+            has: None,
         })
     }
+}
+
+/// The value of a header field, where it is given.
+fn field(params: &Params<'_>, name: &str) -> Result<Option<HeaderValue>, Refusal> {
+    let read = |text| HeaderValue::from_str(text).map_err(|_| Refusal::field(name, "a header's value", text));
+    params.get(name).map(read).transpose()
 }
 
 /// Observes a request of the API and does to it what was ordered.
@@ -159,7 +180,7 @@ async fn perform(app: &App, params: &Params<'_>, flight: &Flight, request: Reque
         Some(Outage::Answer) => return faults.failure(StatusCode::SERVICE_UNAVAILABLE),
         None => {}
     }
-    let orders = match Orders::of(faults, params) {
+    let mut orders = match Orders::of(faults, params) {
         Ok(orders) => orders,
         Err(refusal) => return refusal.into_response(),
     };
@@ -172,6 +193,7 @@ async fn perform(app: &App, params: &Params<'_>, flight: &Flight, request: Reque
         return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error).into_response();
     };
     let is_head = head.method == Method::HEAD;
+    orders.has = head.headers.get(header::IF_NONE_MATCH).cloned();
     if orders.faults.delay > 0 {
         sleep(Duration::from_millis(orders.faults.delay)).await;
     }
@@ -203,19 +225,20 @@ fn head_only(mut response: Response) -> Response {
 /// Gives an answer the age, the size and the pace that were ordered.
 async fn shape(mut response: Response, orders: &Orders, is_head: bool) -> Response {
     let status = response.status();
-    if let Some(seconds) = orders.max_age
-        // A failure that stays in a cache would outlive its order.
-        && !status.is_client_error() && !status.is_server_error()
-        && let Ok(value) = HeaderValue::try_from(format!("max-age={seconds}"))
-    {
-        response.headers_mut().insert(header::CACHE_CONTROL, value);
+    // A failure that stays in a cache would outlive its order.
+    let well = !status.is_client_error() && !status.is_server_error();
+    for (name, value) in [(header::CACHE_CONTROL, &orders.cache), (header::VARY, &orders.vary)] {
+        if let Some(value) = value.clone().filter(|_| well) {
+            response.headers_mut().insert(name, value);
+        }
     }
+    let tagged = orders.etag && well;
     let bodiless =
         matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     // A body of unknown length is an event stream, which has its own pace.
     let endless = response.body().size_hint().exact().is_none();
     let Faults { size, slow, .. } = orders.faults;
-    if bodiless || endless || (size.is_none() && slow == 0) {
+    if bodiless || endless || (size.is_none() && slow == 0 && !tagged) {
         return response;
     }
     let (mut head, body) = response.into_parts();
@@ -226,6 +249,15 @@ async fn shape(mut response: Response, orders: &Orders, is_head: bool) -> Respon
         }
     };
     head.headers.remove(header::CONTENT_LENGTH);
+    if tagged && let Ok(tag) = HeaderValue::try_from(tag_of(&bytes)) {
+        let holds = orders.has.as_ref().is_some_and(|has| has == tag);
+        head.headers.insert(header::ETAG, tag);
+        if holds {
+            head.status = StatusCode::NOT_MODIFIED;
+            head.headers.remove(header::CONTENT_TYPE);
+            return Response::from_parts(head, Body::empty());
+        }
+    }
     let body = match slow {
         // What is not sent cannot be slow.
         _ if is_head => Body::from(bytes),
@@ -233,6 +265,13 @@ async fn shape(mut response: Response, orders: &Orders, is_head: bool) -> Respon
         slow => Body::new(Slow::new(bytes, Duration::from_millis(slow), orders.length)),
     };
     Response::from_parts(head, body)
+}
+
+/// The same for the same bytes.
+fn tag_of(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    format!("\"{:016x}\"", hasher.finish())
 }
 
 #[cfg(test)]

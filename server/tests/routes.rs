@@ -203,10 +203,27 @@ async fn answers_are_kept_only_when_asked_for() {
     for (path, expected) in [
         ("/api/data/7", "no-store"),
         ("/api/data/7?cache=60", "max-age=60"),
+        ("/api/data/7?cacheControl=max-age=0,%20stale-if-error=9", "max-age=0, stale-if-error=9"),
         ("/api/data/0?cache=60", "no-store"),
         ("/api/events?count=0", "no-store"),
     ] {
         assert_eq!(demo.get(path).await.headers()[header::CACHE_CONTROL], expected, "{path}");
     }
     assert_eq!(demo.get("/api/data/7?cache=-1").await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(demo.get("/api/data/7?vary=%00").await.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn who_has_it_already_is_told_so() {
+    let demo = Demo::start().await;
+    let first = demo.get("/api/data/7?etag=1&vary=x-a").await;
+    assert_eq!((first.status(), &first.headers()[header::VARY]), (StatusCode::OK, &"x-a".parse().unwrap()));
+    let tag = first.headers()[header::ETAG].clone();
+    let url = demo.url("/api/data/7?etag=1&cache=5");
+    let again = demo.client.get(&url).header(header::IF_NONE_MATCH, &tag).send().await.unwrap();
+    assert_eq!((again.status(), &again.headers()[header::ETAG]), (StatusCode::NOT_MODIFIED, &tag));
+    assert_eq!(again.headers()[header::CACHE_CONTROL], "max-age=5");
+    assert_eq!(again.text().await.unwrap(), "");
+    let other = demo.client.get(&url).header(header::IF_NONE_MATCH, "\"other\"").send().await.unwrap();
+    assert_eq!(other.status(), StatusCode::OK);
 }

@@ -1,0 +1,525 @@
+import { expect } from 'chai';
+import { createCache, createFetch, init } from '/dist/index.js';
+import { otherHost, Run, rejection, turn } from './support/server.js';
+
+const open = [];
+
+/** The browser's own cache would answer before the server is asked. */
+const past = (input, init) => globalThis.fetch(input, { referrer: input.referrer, ...init, cache: 'no-store' });
+
+const make = (options) => {
+  const made = createFetch({ fetch: past, ...options });
+  open.push(made);
+  return made;
+};
+
+before(() => init());
+afterEach(() => Promise.all(open.splice(0).map((made) => made.close())));
+
+describe('the cache', () => {
+  let run;
+  let fetch;
+  beforeEach(() => {
+    run = new Run();
+    fetch = make();
+  });
+
+  const FRESH = { cache: 60 };
+  const get = (orders, init) => fetch(run.path('/api/data/1', orders), init);
+  const text = async (orders, init) => (await get(orders, init)).text();
+  const seen = async () => (await run.stats()).seen;
+  /** Resolves when so many entries are kept: their bodies are read beside their callers. */
+  const kept = async (entries, instance = fetch) => {
+    while (instance.cache.stats().memory.entries !== entries) await turn();
+  };
+
+  describe('of responses', () => {
+    it('answers again without the network, with a response like the first', async () => {
+      const first = await get(FRESH);
+      const body = await first.text();
+      await kept(1);
+      const second = await get(FRESH);
+      const copy = second.clone();
+      for (const response of [second, copy]) {
+        expect(response).to.be.instanceOf(Response);
+        const { url, redirected, type, status, statusText, ok } = first;
+        expect(response).to.include({ url, redirected, type, status, statusText, ok });
+        expect(response.headers.get('content-type')).to.equal(first.headers.get('content-type'));
+        expect(response.headers.get('age')).to.match(/^\d+$/);
+        expect(await response.text()).to.equal(body);
+      }
+      expect(await text(FRESH)).to.equal(body);
+      expect(await seen()).to.equal(1);
+      const { hits, misses, hitRate, memory } = fetch.cache.stats();
+      expect({ hits: hits.memory, misses, hitRate, entries: memory.entries }).to.deep.equal({
+        hits: 2,
+        misses: 1,
+        hitRate: 2 / 3,
+        entries: 1,
+      });
+      expect(memory.bytes).to.be.within(body.length, body.length + 4000);
+    });
+
+    it('keeps a redirect’s end under the address that was asked for', async () => {
+      const path = run.path('/api/redirect', { to: '/api/data/1?cache=60', cache: 60 });
+      const first = await fetch(path);
+      await first.text();
+      await kept(1);
+      const second = await fetch(path);
+      expect(second.redirected).to.equal(true);
+      expect(second.url).to.equal(first.url);
+      expect(await rejection(fetch(path, { redirect: 'error' }))).to.be.instanceOf(TypeError);
+    });
+
+    it('keeps nothing that says no-store, nor what could never be given', async () => {
+      for (const orders of [{}, { cacheControl: 'max-age=60, no-store' }, { cacheControl: 'max-age=0' }]) {
+        await text(orders);
+        await text(orders);
+      }
+      expect(await seen()).to.equal(6);
+      expect(fetch.cache.stats().memory).to.deep.equal({ entries: 0, bytes: 0 });
+    });
+
+    it('asks whether a stale answer still holds, and gives it with what the 304 says', async () => {
+      const orders = { cacheControl: 'no-cache', etag: 1 };
+      const body = await text(orders);
+      await kept(1);
+      const second = await get(orders);
+      expect(second.status).to.equal(200);
+      expect(await second.text()).to.equal(body);
+      expect((await run.stats()).statuses).to.deep.equal({ 200: 1, 304: 1 });
+      expect(fetch.cache.stats()).to.include({ revalidated: 1, misses: 2 });
+    });
+
+    it('asks no other origin that, where it would need to be asked whether it may be asked', async () => {
+      const url = run.url('/api/data/1', { cacheControl: 'no-cache', etag: 1 }, otherHost);
+      await (await fetch(url)).text();
+      await (await fetch(url)).text();
+      expect((await run.stats()).preflights).to.equal(0);
+    });
+
+    it('takes up to `staleWhileRevalidate` what is stale, and asks again behind it, once', async () => {
+      const orders = { cacheControl: 'max-age=0, stale-while-revalidate=60' };
+      const body = await text(orders);
+      await kept(1);
+      const answers = await Promise.all([text(orders), text(orders), text(orders)]);
+      expect(answers).to.deep.equal([body, body, body]);
+      await run.until(({ seen }) => seen >= 2);
+      expect(await seen()).to.equal(2);
+      expect(fetch.cache.stats().stale).to.equal(3);
+    });
+
+    for (const [trouble, meet] of Object.entries({
+      'cannot be reached': () => Promise.reject(new TypeError('lost')),
+      'is in trouble': async () => new Response('no', { status: 503 }),
+    })) {
+      it(`gives what is stale where the origin ${trouble}, if that is allowed`, async () => {
+        let well = true;
+        const transport = (...args) => (well ? past(...args) : meet());
+        fetch = make({ fetch: transport, retry: false });
+        const orders = { cacheControl: 'max-age=0, stale-if-error=60' };
+        const body = await text(orders);
+        const strict = { cacheControl: 'max-age=0, must-revalidate, stale-if-error=60', etag: 1 };
+        await text(strict);
+        await kept(2);
+        well = false;
+        expect(await text(orders)).to.equal(body);
+        expect(fetch.cache.stats().stale).to.equal(1);
+        const other = await get(strict).then(
+          ({ status }) => status,
+          ({ message }) => message,
+        );
+        expect(other).to.be.oneOf(['lost', 503]);
+      });
+    }
+
+    it('has one answer for each value of what an answer varies on', async () => {
+      const orders = { cache: 60, vary: 'x-tongue' };
+      const speak = (tongue) => text(orders, { headers: { 'x-tongue': tongue, 'x-other': `${Math.random()}` } });
+      await speak('de');
+      await kept(1);
+      await speak('de');
+      expect(await seen()).to.equal(1);
+      await speak('fr');
+      await kept(2);
+      await Promise.all([speak('de'), speak('fr')]);
+      expect(await seen()).to.equal(2);
+      for (const vary of ['*', 'user-agent']) {
+        await text({ cache: 60, vary });
+        await text({ cache: 60, vary });
+      }
+      expect(await seen()).to.equal(6);
+    });
+
+    it('never gives what one user got to another', async () => {
+      const ask = (token) => fetch(run.path('/api/echo', FRESH), { headers: { authorization: token } });
+      await (await ask('A')).text();
+      await kept(1);
+      await (await ask('B')).text();
+      await (await fetch(run.path('/api/echo', FRESH))).text();
+      await (await ask('A')).text();
+      expect(await seen()).to.equal(3);
+    });
+
+    it('takes nothing for the answer of another origin that hides what it varies on, unless all is the same', async () => {
+      const ask = async (tongue) => {
+        const headers = { 'accept-language': tongue };
+        await (await fetch(run.url('/api/data/1', { ...FRESH, expose: 0 }, otherHost), { headers })).text();
+      };
+      await ask('de');
+      await kept(1);
+      await ask('de');
+      await ask('fr');
+      expect(await seen()).to.equal(2);
+    });
+
+    it('obeys the cache modes of fetch', async () => {
+      const ask = (cache, orders = FRESH) => text({ ...orders, n: 1 }, { cache });
+      await ask('default');
+      await kept(1);
+      for (const [mode, count] of [
+        ['default', 1],
+        ['force-cache', 1],
+        ['no-store', 2],
+        ['reload', 3],
+        ['no-cache', 4],
+        ['default', 4],
+      ]) {
+        await ask(mode);
+        expect(await seen(), mode).to.equal(count);
+      }
+      const stale = { cacheControl: 'max-age=0', etag: 1 };
+      await ask('default', stale);
+      await kept(2);
+      await ask('force-cache', stale);
+      expect(await seen()).to.equal(5);
+      const only = await fetch(run.path('/api/data/1', { ...FRESH, n: 1 }), {
+        cache: 'only-if-cached',
+        mode: 'same-origin',
+      });
+      expect(only.status).to.equal(200);
+    });
+
+    it('leaves alone who asks for a part, or whether it has changed', async () => {
+      const orders = { cache: 60, etag: 1 };
+      const first = await get(orders);
+      const tag = first.headers.get('etag');
+      await first.text();
+      await kept(1);
+      const own = await get(orders, { headers: { 'if-none-match': tag } });
+      expect(own.status).to.equal(304);
+      await text(orders, { headers: { range: 'bytes=0-1' } });
+      expect(await seen()).to.equal(3);
+    });
+
+    it('forgets what is kept for an address that is written to, in other instances, too', async () => {
+      const other = make();
+      const path = run.path('/api/echo', FRESH);
+      for (const instance of [fetch, other]) await (await instance(path)).text();
+      await kept(1);
+      await kept(1, other);
+      await fetch(path, { method: 'POST', body: 'x' });
+      await kept(0);
+      await kept(0, other);
+      await (await fetch(path)).text();
+      expect(await seen()).to.equal(4);
+    });
+
+    it('keeps by the rules that the application gives', async () => {
+      fetch = make({ routes: [{ match: '/api/data/:id', cache: { ttl: 60_000, tags: ['data'] } }], cache: { ttl: 0 } });
+      const bare = { cacheControl: 'public' };
+      await text(bare);
+      await kept(1);
+      await text(bare);
+      expect(await seen()).to.equal(1);
+      await text(bare, { lane: { cache: false } });
+      expect(await seen()).to.equal(2);
+      await text({ ...bare, t: 1 }, { lane: { cache: { key: 'mine' } } });
+      await kept(2);
+      await text({ ...bare, t: 2 }, { lane: { cache: { key: 'mine' } } });
+      expect(await seen()).to.equal(3);
+      expect(await fetch.cache.delete('mine')).to.equal(true);
+      expect(await fetch.cache.invalidateTag('data')).to.equal(1);
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+    });
+
+    it('is not there where it is not wanted', async () => {
+      fetch = make({ cache: false });
+      await text(FRESH);
+      await text(FRESH);
+      expect(await seen()).to.equal(2);
+      expect(await fetch.cache.get('x')).to.equal(undefined);
+      expect(await fetch.cache.getWithFallback('x', async () => 7)).to.equal(7);
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+    });
+
+    it('is bounded, and an answer that is larger than all of it reaches its caller', async () => {
+      fetch = make({ cache: { memory: { maxBytes: 20_000 } } });
+      for (let n = 0; n < 20; n += 1) {
+        await text({ cache: 60, n, size: 2000 });
+        expect(fetch.cache.stats().memory.bytes).to.be.at.most(20_000);
+      }
+      expect(fetch.cache.stats().evictions).to.be.greaterThan(5);
+      expect(await text({ cache: 60, n: 'large', size: 200_000 })).to.have.length(200_000);
+      expect(await text({ cache: 60, n: 'larger', size: 200_000, slow: 50 })).to.have.length(200_000);
+    });
+
+    it('does not keep what broke off', async () => {
+      const controller = new AbortController();
+      const response = await get({ cache: 60, size: 200_000, slow: 60_000 }, { signal: controller.signal });
+      controller.abort();
+      expect((await rejection(response.text())).name).to.equal('AbortError');
+      await turn();
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+    });
+
+    it('has a slot of its own for what is read into it, and nobody has to read', async () => {
+      fetch = make({ queue: { perOrigin: 1 } });
+      // Never read.
+      const first = await get({ cache: 60, size: 200_000, slow: 20 });
+      expect(first.bodyUsed).to.equal(false);
+      expect(await text({ n: 2 })).to.be.a('string');
+      await kept(1);
+      expect(await text({ cache: 60, size: 200_000, slow: 20 })).to.have.length(200_000);
+      expect(await first.text()).to.have.length(200_000);
+      expect(await seen()).to.equal(2);
+    });
+
+    it('lets who comes while a body is on its way wait for it', async () => {
+      const orders = { cache: 60, size: 200_000, slow: 200 };
+      const first = await get(orders);
+      const second = await text(orders);
+      expect(second).to.equal(await first.text());
+      expect(await seen()).to.equal(1);
+    });
+
+    it('is filled by preload, which never rejects', async () => {
+      await fetch.preload(run.path('/api/data/1', FRESH));
+      await text(FRESH);
+      expect(await seen()).to.equal(1);
+      await fetch.preload('http://');
+      await fetch.preload(run.path('/api/data/1'));
+      await fetch.preload('/x', { lane: { priority: 'urgent' } });
+      const started = [];
+      fetch.events.addEventListener('started', ({ detail }) => started.push(detail.priority));
+      await fetch.preload(run.path('/api/data/2', FRESH));
+      expect(started).to.deep.equal(['background']);
+    });
+
+    it('tells of an answer that it gave', async () => {
+      await text(FRESH);
+      await kept(1);
+      const told = [];
+      fetch.events.addEventListener('settled', ({ detail }) => told.push(detail));
+      await text(FRESH);
+      expect(told).to.have.length(1);
+      expect(told[0]).to.include({ cache: 'memory', status: 200, ok: true, queued: 0, key: location.origin });
+    });
+
+    it('refuses what a call says wrongly, also where it has the answer', async () => {
+      await text(FRESH);
+      await kept(1);
+      const wrong = [
+        [{ ttl: -1 }, RangeError, '`lane.cache.ttl` must be a number of milliseconds from 0 up, or Infinity, got -1'],
+        [{ tags: 'x' }, TypeError, '`lane.cache.tags` must be an array, got "x"'],
+        [{ tags: [1] }, TypeError, '`lane.cache.tags` must be an array of strings, got an array'],
+        [{ key: 1 }, TypeError, '`lane.cache.key` must be a string, got 1'],
+        [{ tl: 1 }, TypeError, 'unknown option `lane.cache.tl`; did you mean `ttl`?'],
+        [true, TypeError, '`lane.cache` must be an object or false, got true'],
+      ];
+      for (const [cache, type, message] of wrong) {
+        const error = await rejection(get(FRESH, { lane: { cache } }));
+        expect(error).to.be.instanceOf(type);
+        expect(error.message).to.equal(message);
+      }
+    });
+  });
+
+  describe('purged', () => {
+    it('answers with nothing from before, in no instance of the partition', async () => {
+      const other = make();
+      const stranger = make({ cache: { partition: 'b' } });
+      for (const instance of [fetch, other, stranger]) await (await instance(run.path('/api/data/1', FRESH))).text();
+      for (const instance of [fetch, other, stranger]) await kept(1, instance);
+      await fetch.cache.purge();
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+      await kept(0, other);
+      await text(FRESH);
+      expect(await seen()).to.equal(4);
+      expect(stranger.cache.stats().memory.entries).to.equal(1);
+      await fetch.cache.purge('b');
+      await kept(0, stranger);
+    });
+
+    it('keeps nothing that was under way', async () => {
+      const waiting = text({ cache: 60, delay: 100 });
+      const reading = await get({ cache: 60, size: 100_000, slow: 100 });
+      await run.until(({ seen }) => seen >= 2);
+      await fetch.cache.purge();
+      await Promise.all([waiting, reading.text()]);
+      await turn();
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+    });
+
+    it('asks for all of it when a 304 comes for what is forgotten', async () => {
+      const orders = { cacheControl: 'no-cache', etag: 1, delay: 100 };
+      const body = await text(orders);
+      await kept(1);
+      const again = text(orders);
+      await run.until(({ seen }) => seen >= 2);
+      await fetch.cache.purge();
+      expect(await again).to.equal(body);
+      expect((await run.stats()).statuses).to.deep.equal({ 200: 2, 304: 1 });
+    });
+
+    it('is not answered from before by the browser’s own cache, either', async () => {
+      fetch = make({ fetch: undefined });
+      await text(FRESH);
+      await kept(1);
+      await fetch.cache.purge();
+      await text(FRESH);
+      expect(await seen()).to.equal(2);
+    });
+
+    it('refuses what is no partition', async () => {
+      expect((await rejection(fetch.cache.purge(5))).message).to.equal('`partition` must be a string, got number');
+    });
+  });
+});
+
+describe('createCache', () => {
+  let cache;
+  beforeEach(() => {
+    cache = createCache();
+  });
+  afterEach(() => cache.purge());
+
+  it('gives back what it was given, as a copy', async () => {
+    const value = { list: [1, { two: new Date(3) }], bytes: new Uint8Array([4]) };
+    await cache.set('a', value);
+    value.list.push('later');
+    const got = await cache.get('a');
+    expect(got).to.deep.equal({ list: [1, { two: new Date(3) }], bytes: new Uint8Array([4]) });
+    got.list.length = 0;
+    expect((await cache.get('a')).list).to.have.length(2);
+    for (const plain of ['', 0, false, null]) {
+      await cache.set('plain', plain);
+      expect(await cache.get('plain')).to.equal(plain);
+    }
+    expect(await cache.get('none')).to.equal(undefined);
+    expect((await rejection(cache.set('f', { f() {} }))).name).to.equal('DataCloneError');
+  });
+
+  it('forgets what is no longer fresh, by itself or by order', async () => {
+    await cache.set('short', 1, { ttl: 0 });
+    expect(await cache.get('short')).to.equal(undefined);
+    for (const key of ['a', 'b', 'c']) await cache.set(key, key, { tags: [key === 'a' ? 'x' : 'y', 'all'] });
+    expect(await cache.delete('a')).to.equal(true);
+    expect(await cache.delete('a')).to.equal(false);
+    expect(await cache.invalidateTag('x')).to.equal(0);
+    expect(await cache.invalidateTag('y')).to.equal(2);
+    expect(cache.stats().memory).to.deep.equal({ entries: 1, bytes: cache.stats().memory.bytes });
+    await cache.purge();
+    expect(cache.stats().memory).to.deep.equal({ entries: 0, bytes: 0 });
+  });
+
+  it('loads what it has not, once for all who ask', async () => {
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      await turn();
+      return { n: loads };
+    };
+    const values = await Promise.all([1, 2, 3].map(() => cache.getWithFallback('k', load)));
+    expect(values).to.deep.equal([{ n: 1 }, { n: 1 }, { n: 1 }]);
+    expect(values[0]).not.to.equal(values[1]);
+    expect(await cache.getWithFallback('k', load)).to.deep.equal({ n: 1 });
+    expect(loads).to.equal(1);
+    expect(cache.stats()).to.deep.include({ misses: 3, hitRate: 0.25 });
+    const fails = () => Promise.reject(new Error('mine'));
+    expect((await rejection(cache.getWithFallback('other', fails))).message).to.equal('mine');
+    const throws = () => {
+      throw new Error('at once');
+    };
+    expect((await rejection(cache.getWithFallback('other', throws))).message).to.equal('at once');
+    expect(await cache.getWithFallback('other', () => 5)).to.equal(5);
+  });
+
+  it('gives what is stale while it loads, or when that fails, as far as it may', async () => {
+    const rule = { ttl: 0, staleWhileRevalidate: 60_000 };
+    await cache.set('k', 'old', rule);
+    let loaded;
+    const loading = new Promise((resolve) => {
+      loaded = resolve;
+    });
+    const load = async () => {
+      loaded();
+      return 'new';
+    };
+    expect(await cache.getWithFallback('k', load, rule)).to.equal('old');
+    await loading;
+    await turn();
+    expect(await cache.get('k')).to.equal('new');
+    await cache.set('e', 'old', { ttl: 0, staleIfError: 60_000 });
+    const fails = () => Promise.reject(new Error('mine'));
+    expect(await cache.getWithFallback('e', fails)).to.equal('old');
+    await cache.set('e', 'old', { ttl: 0 });
+    expect((await rejection(cache.getWithFallback('e', fails))).message).to.equal('mine');
+  });
+
+  it('keeps nothing that was being loaded when it was purged, and tells the loader', async () => {
+    let give;
+    let signal;
+    const call = cache.getWithFallback('k', (context) => {
+      signal = context.signal;
+      return new Promise((resolve) => {
+        give = resolve;
+      });
+    });
+    await turn();
+    await cache.purge();
+    expect(signal.aborted).to.equal(true);
+    give('late');
+    expect(await call).to.equal('late');
+    expect(await cache.get('k')).to.equal(undefined);
+  });
+
+  it('is bounded by bytes', async () => {
+    const small = createCache({ memory: { maxBytes: 10_000 } });
+    for (let n = 0; n < 100; n += 1) {
+      await small.set(`k${n}`, 'x'.repeat(200));
+      expect(small.stats().memory.bytes).to.be.at.most(10_000);
+    }
+    expect(small.stats().memory.entries).to.be.within(10, 20);
+    expect(small.stats().evictions).to.equal(100 - small.stats().memory.entries);
+    await small.set('large', 'x'.repeat(20_000));
+    expect(await small.get('large')).to.equal(undefined);
+  });
+
+  for (const [options, type, message] of [
+    [5, TypeError, '`options` must be an object, got 5'],
+    [{ ttl: -1 }, RangeError, '`ttl` must be a number of milliseconds from 0 up, or Infinity, got -1'],
+    [{ ttl: 'long' }, TypeError, '`ttl` must be a number of milliseconds from 0 up, or Infinity, got "long"'],
+    [
+      { memory: { maxBytes: 0 } },
+      RangeError,
+      '`memory.maxBytes` must be a whole number of bytes from 1 up, or Infinity, got 0',
+    ],
+    [{ memory: 5 }, TypeError, '`memory` must be an object, got 5'],
+    [{ partition: 1 }, TypeError, '`partition` must be a string, got 1'],
+    [{ tiers: 'memory' }, TypeError, '`tiers` must be an array, got "memory"'],
+    [{ tiers: ['disk'] }, RangeError, '`tiers` must be an array of "memory", got "disk"'],
+    [{ partion: '' }, TypeError, 'unknown option `partion`; did you mean `partition`?'],
+  ]) {
+    it(`refuses ${JSON.stringify(options)}`, () => {
+      expect(() => createCache(options)).to.throw(type, message);
+    });
+  }
+
+  it('refuses what is no key, no rule, no loader', async () => {
+    expect((await rejection(cache.get(1))).message).to.equal('`key` must be a string, got number');
+    expect((await rejection(cache.set('a', 1, { ttl: -1 }))).message).to.contain('`rule.ttl`');
+    expect((await rejection(cache.getWithFallback('a', 1))).message).to.equal('`load` must be a function, got number');
+    expect((await rejection(cache.invalidateTag())).message).to.equal('`tag` must be a string, got undefined');
+  });
+});

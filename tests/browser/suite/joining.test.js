@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { createFetch, init } from '/dist/index.js';
+import { Run, rejection, turn } from './support/server.js';
+
+describe('equal calls under way', () => {
+  let run;
+  let fetch;
+  const open = [];
+  const make = (options) => {
+    const made = createFetch(options);
+    open.push(made);
+    return made;
+  };
+  before(() => init());
+  beforeEach(() => {
+    run = new Run();
+    fetch = make();
+  });
+  afterEach(() => Promise.all(open.splice(0).map((made) => made.close())));
+
+  const SHARED = { cacheControl: 'max-age=0', delay: 50 };
+  const get = (orders, init) => fetch(run.path('/api/data/1', orders), init);
+  const many = (count, orders, init) => Promise.all(Array.from({ length: count }, () => get(orders, init)));
+  const texts = (responses) => Promise.all(responses.map((response) => response.text()));
+
+  it('are one request, and each has a response of its own', async () => {
+    const responses = await many(50, SHARED);
+    expect(new Set(responses).size).to.equal(50);
+    expect(new Set(await texts(responses)).size).to.equal(1);
+    for (const { url, type, status } of responses) {
+      expect({ url, type, status }).to.deep.equal({ url: run.url('/api/data/1', SHARED), type: 'basic', status: 200 });
+    }
+    expect((await run.stats()).seen).to.equal(1);
+    expect(fetch.status()).to.include({ deduplicated: 49, running: 0, completed: 1 });
+  });
+
+  it('go on by themselves when the answer may not be shared, unless they are to be', async () => {
+    const orders = { delay: 20 };
+    await texts(await many(20, orders));
+    expect((await run.stats()).seen).to.equal(20);
+    // The next ones know.
+    const calls = many(6, orders);
+    expect(fetch.status().running).to.equal(6);
+    await texts(await calls);
+    await texts(await many(20, { ...orders, n: 2 }, { lane: { dedupe: true } }));
+    expect((await run.stats()).seen).to.equal(27);
+    expect(fetch.status().deduplicated).to.equal(19);
+  });
+
+  it('are sent each on its own where that is wanted', async () => {
+    await texts(await many(5, SHARED, { lane: { dedupe: false } }));
+    fetch = make({ dedupe: false });
+    await texts(await many(5, SHARED));
+    expect((await run.stats()).seen).to.equal(10);
+  });
+
+  it('are only those that agree in all that matters', async () => {
+    await texts(
+      await Promise.all([
+        get(SHARED),
+        get(SHARED, { method: 'HEAD' }),
+        get(SHARED, { headers: { 'x-a': '1' } }),
+        get(SHARED, { headers: { 'x-a': '2' } }),
+        get(SHARED, { credentials: 'omit' }),
+        get(SHARED, { cache: 'no-cache' }),
+        get(SHARED, { mode: 'same-origin' }),
+        get(SHARED, { lane: { timeout: 5000 } }),
+        get({ ...SHARED, n: 2 }),
+        get(SHARED),
+      ]),
+    );
+    expect((await run.stats()).seen).to.equal(9);
+  });
+
+  it('fail together', async () => {
+    fetch = make({ retry: false });
+    let sent = 0;
+    fetch.events.addEventListener('started', () => {
+      sent += 1;
+    });
+    const calls = Array.from({ length: 5 }, () => rejection(get({ ...SHARED, drop: 1 })));
+    for (const error of await Promise.all(calls)) expect(error.name).to.equal('TypeError');
+    expect(sent).to.equal(1);
+  });
+
+  it('are stopped by no one of them, but by all', async () => {
+    const controllers = Array.from({ length: 4 }, () => new AbortController());
+    const orders = { ...SHARED, delay: 300 };
+    const calls = controllers.map(({ signal }) => get(orders, { signal }));
+    const gone = [0, 1].map((n) => rejection(calls[n]));
+    await run.until(({ seen }) => seen >= 1);
+    for (const n of [0, 1]) controllers[n].abort(`reason ${n}`);
+    expect(await Promise.all(gone)).to.deep.equal(['reason 0', 'reason 1']);
+    await texts(await Promise.all(calls.slice(2)));
+    expect(await run.stats()).to.include({ seen: 1, aborted: 0 });
+    const all = controllers.map((_, n) => new AbortController(n));
+    const others = all.map(({ signal }) => rejection(get({ ...SHARED, delay: 60_000 }, { signal })));
+    await run.until(({ seen }) => seen >= 2);
+    for (const controller of all) controller.abort('enough');
+    expect(await Promise.all(others)).to.deep.equal(['enough', 'enough', 'enough', 'enough']);
+    await run.until(({ aborted }) => aborted === 1);
+    expect(fetch.status().running).to.equal(0);
+  });
+
+  it('have bodies that one abort breaks off for one alone', async () => {
+    const controller = new AbortController();
+    const orders = { ...SHARED, size: 200_000, slow: 300 };
+    const [first, second] = await Promise.all([get(orders, { signal: controller.signal }), get(orders)]);
+    const broken = rejection(first.text());
+    controller.abort(new Error('mine'));
+    expect(await broken).to.be.instanceOf(Error);
+    expect(await second.text()).to.have.length(200_000);
+    expect(await run.stats()).to.include({ seen: 1, aborted: 0 });
+  });
+
+  it('go as soon as the most urgent of them may', async () => {
+    fetch = make({ queue: { perOrigin: 1 } });
+    const started = [];
+    fetch.events.addEventListener('started', ({ detail }) => started.push(new URL(detail.url).searchParams.get('n')));
+    const first = get({ n: 'first', delay: 30 });
+    const low = get({ ...SHARED, n: 'shared' }, { lane: { priority: 'low' } });
+    const normal = get({ n: 'normal' });
+    const critical = get({ ...SHARED, n: 'shared' }, { lane: { priority: 'critical' } });
+    await texts(await Promise.all([first, low, normal, critical]));
+    expect(started).to.deep.equal(['first', 'shared', 'normal']);
+  });
+
+  it('have each its own time', async () => {
+    const lane = { timeout: 200 };
+    const first = rejection(get({ ...SHARED, delay: 300, n: 1 }, { lane }));
+    while (fetch.status().oldestWait === 0 && fetch.status().running === 0) await turn();
+    const start = performance.now();
+    while (performance.now() - start < 120) await turn();
+    const second = get({ ...SHARED, delay: 300, n: 1 }, { lane });
+    expect((await first).name).to.equal('TimeoutError');
+    expect((await rejection(second)).name).to.equal('TimeoutError');
+    expect(performance.now() - start).to.be.at.least(199);
+  });
+});
