@@ -6,7 +6,7 @@ import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './en
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { bodyLength, describe, type Flight, isResendable, times } from './flight.js';
-import { type Asking, Gets } from './gets.js';
+import { type Asking, Gets, type Told } from './gets.js';
 import { pauseAsked } from './hints.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
@@ -126,6 +126,8 @@ class Instance {
     if (this.#closed) return Promise.reject(new SixlaneError('closed'));
     // Without a scheduler in between, the arguments as they came are the best copy of themselves.
     if (this.#mode === 'native') return this.native(input, init ?? undefined);
+    const plain = init ? undefined : this.#plain(input);
+    if (plain) return Promise.resolve(plain);
     let request: Request;
     try {
       request = new Request(input, init ?? undefined);
@@ -200,13 +202,13 @@ class Instance {
   }
 
   /** A call was answered without the network. */
-  told({ request, lane, priority, arrived }: Asking, { ok, status }: Response, cache: string): void {
+  told({ url, method, lane, arrived }: Told, { ok, status }: Response, cache: string): void {
     this.events.emit('settled', () => ({
       id: -1,
-      url: request.url,
-      method: request.method,
-      key: lane?.key ?? new URL(request.url).origin,
-      priority: levelOf(priority),
+      url,
+      method,
+      key: lane?.key ?? new URL(url).origin,
+      priority: levelOf(priorityValue(lane?.priority) ?? LEVELS.normal),
       emergency: lane?.emergency === true,
       ok,
       status,
@@ -294,6 +296,13 @@ class Instance {
     } finally {
       this.#handing = false;
     }
+  }
+
+  /** To make a Request of an address takes longer than to answer it from memory. */
+  #plain(input: RequestInfo | URL): Response | undefined {
+    if (!this.#gets || this.#routing || (typeof input !== 'string' && !(input instanceof URL))) return undefined;
+    const url = typeof input === 'string' ? resolved(input) : input.href;
+    return url === undefined ? undefined : this.#gets.plain(url);
   }
 
   #laneOf(request: Request, init: RequestInit | undefined, emergency: boolean): LaneInit | undefined {
@@ -749,6 +758,31 @@ class Instance {
       if (flight.stage === 'waiting') this.#send(flight, LEVEL_NAMES.indexOf('normal'));
     }
   }
+}
+
+/** Addresses that were looked at already, for one base: to resolve one takes longer than to look it up. */
+const addresses = { base: '', known: new Map<string, string>() };
+
+const MOST_ADDRESSES = 1000;
+
+/** The whole address, or undefined for what is none: native fetch says why. */
+function resolved(input: string): string | undefined {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href ?? '';
+  const { known } = addresses;
+  if (addresses.base !== base || known.size >= MOST_ADDRESSES) {
+    addresses.base = base;
+    known.clear();
+  }
+  let url = known.get(input);
+  if (url === undefined) {
+    try {
+      url = new URL(input, base || undefined).href;
+    } catch {
+      return undefined;
+    }
+    known.set(input, url);
+  }
+  return url;
 }
 
 function deferred<T>(): { promise: Promise<T>; resolve(value: T): void; reject(reason: unknown): void } {

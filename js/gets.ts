@@ -24,7 +24,15 @@ export interface Network {
   send(asking: Asking): { readonly flight: Flight; readonly response: Promise<Response> };
   raise(flight: Flight, priority: number): void;
   /** A call was answered without the network. */
-  told(asking: Asking, response: Response, from: 'memory' | 'stale'): void;
+  told(call: Told, response: Response, from: 'memory' | 'stale'): void;
+}
+
+/** What events tell of a call that was answered without the network. */
+export interface Told {
+  readonly url: string;
+  readonly method: string;
+  readonly lane?: LaneInit | undefined;
+  readonly arrived: number;
 }
 
 /** What the network brought: a response, or that what is kept may be given. */
@@ -59,6 +67,13 @@ export class Gets {
     this.#cache = cache?.http;
   }
 
+  /** The answer to a call that says no more than an address, where it is here and fresh. */
+  plain(url: string): Response | undefined {
+    const response = this.#cache?.plain(url);
+    if (response) this.#gave({ url, method: 'GET', arrived: performance.now() }, response, 'memory');
+    return response;
+  }
+
   fetch(asking: Asking, again = false): Promise<Response> {
     const { request, lane, signal } = asking;
     const cache = lane?.cache === false ? undefined : this.#cache;
@@ -88,12 +103,17 @@ export class Gets {
 
   #give(asking: Asking, asked: Asked, from: 'memory' | 'stale'): Response {
     const response = this.#cache?.give(asked) as Response;
+    const { request, lane, arrived } = asking;
+    this.#gave({ url: request.url, method: request.method, lane, arrived }, response, from);
+    return response;
+  }
+
+  #gave(call: Told, response: Response, from: 'memory' | 'stale'): void {
     if (this.#store) {
       this.#store.counts.memory += 1;
       if (from === 'stale') this.#store.counts.stale += 1;
     }
-    this.#network.told(asking, response, from);
-    return response;
+    this.#network.told(call, response, from);
   }
 
   // ── who asks for the same
@@ -200,6 +220,7 @@ export class Gets {
       throw error;
     }
     if (!cache || !asked || !(response instanceof Response)) return { response };
+    cache.went(asked, flight.sent);
     const sent = Date.now() - (performance.now() - flight.sent);
     if (conditional && response.status === 304) {
       if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, sent) };

@@ -26,11 +26,13 @@ async function measure(calls, samples) {
   const { createFetch, init } = await import('/dist/index.js');
   await init();
   const transport = async () => new Response('answer');
+  // Each call by itself.
+  const bare = { fetch: transport, cache: false, dedupe: false };
   // Never reached: what is measured is that it is looked at.
   const rateLimit = { capacity: 1e9, refillRate: 1e6 };
   const fetches = {
-    on: createFetch({ fetch: transport, retry: 3, breaker: true, rateLimit }),
-    off: createFetch({ fetch: transport, retry: false, breaker: false, rateLimit: false }),
+    on: createFetch({ ...bare, retry: 3, breaker: true, rateLimit }),
+    off: createFetch({ ...bare, retry: false, breaker: false, rateLimit: false }),
   };
   const time = async (name) => {
     const fetch = fetches[name];

@@ -4,39 +4,48 @@
 export interface Answer {
   readonly status: number;
   readonly statusText: string;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly url: string;
-  readonly redirected: boolean;
-  readonly type: ResponseType;
+  /** Pairs: of all that a Response can be made with, they are the quickest. The last is its age when it was last given. */
+  readonly headers: [string, string][];
   /** None where the status has none. */
   readonly body: ArrayBuffer | null;
+  readonly looks: Looks;
+}
+
+/** What a constructor of responses cannot be told, as properties of one object. */
+export type Looks = PropertyDescriptorMap & ThisType<Response>;
+
+export function looksOf({ url, redirected, type }: Pick<Response, 'url' | 'redirected' | 'type'>): Looks {
+  const property = (value: unknown): PropertyDescriptor => ({ value, configurable: true });
+  const looks: Looks = {
+    url: property(url),
+    redirected: property(redirected),
+    type: property(type),
+    // A clone is of the same.
+    clone: property(function (this: Response): Response {
+      return Object.defineProperties(Response.prototype.clone.call(this), looks);
+    }),
+  };
+  return looks;
+}
+
+/** Headers to be kept; see {@link Answer.headers}. */
+export function toPairs(headers: Headers): [string, string][] {
+  return [...[...headers].filter(([name]) => name !== 'age'), ['age', '0']];
 }
 
 /** A response like the one that was kept. `age` is in milliseconds. */
 export function respond(answer: Answer, age: number): Response {
-  const headers = answer.headers.map(([name, value]): [string, string] => [name, value]);
+  const { status, statusText, headers, body, looks } = answer;
   // "When a stored response is used to satisfy a request without validation, a cache MUST generate an Age header field"
   // (RFC 9111, section 4)
-  headers.push(['age', String(Math.floor(age / 1000))]);
-  const { status, statusText } = answer;
-  return dress(new Response(answer.body, { status, statusText, headers }), answer);
+  (headers.at(-1) as [string, string])[1] = `${Math.floor(age / 1000)}`;
+  return Object.defineProperties(new Response(body, { status, statusText, headers }), looks);
 }
 
 /** A response with this body, and otherwise like the one from the network. */
 export function withBody(response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>> | null): Response {
   const { status, statusText, headers } = response;
-  return dress(new Response(body, { status, statusText, headers }), response);
-}
-
-/** What a constructor cannot say is said by properties of the object's own, also by those of its clones. */
-function dress(made: Response, { url, redirected, type }: Pick<Response, 'url' | 'redirected' | 'type'>): Response {
-  const property = (value: unknown): PropertyDescriptor => ({ value, configurable: true });
-  return Object.defineProperties(made, {
-    url: property(url),
-    redirected: property(redirected),
-    type: property(type),
-    clone: property(() => dress(Response.prototype.clone.call(made), { url, redirected, type })),
-  });
+  return Object.defineProperties(new Response(body, { status, statusText, headers }), looksOf(response));
 }
 
 /** All of a body, or undefined when it is longer than `most` bytes or does not come to its end. */

@@ -1,7 +1,8 @@
 import { consult } from '../load.js';
+import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule } from '../types.js';
-import { type Answer, readAll, respond } from './answer.js';
-import { ageOf, type Entry, judge, type Store } from './store.js';
+import { type Answer, looksOf, readAll, respond, toPairs } from './answer.js';
+import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
 
 /** A request that the cache has to do with, and what it says to it. */
 export interface Asked {
@@ -28,6 +29,12 @@ interface Family {
 /** The names of headers, or all that the request has: another origin hides the field `Vary`. */
 type Names = readonly string[] | 'all';
 
+/** Most answers vary on nothing that a page can set. */
+const NONE: Names = [];
+
+/** What begins the base of a call that says nothing: credentials "same-origin", mode "cors". */
+const PLAIN = 'sc';
+
 /** With one of these the caller does what a cache would do, or wants a part. */
 const CALLERS_OWN = ['range', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'];
 
@@ -36,6 +43,12 @@ const TROUBLE = [500, 502, 503, 504];
 
 /** Addresses that are remembered; to forget them costs a request that the browser could have answered. */
 const MOST_REMEMBERED = 10_000;
+
+/** Addresses whose timing is awaited; where there are more, some of what the browser answers is not counted. */
+const MOST_AWAITED = 1000;
+
+/** The clock of timing entries is rounded, in Firefox to a millisecond. */
+const ROUNDING = 1;
 
 /** What an entry costs beside its texts and its body. About; exact would be the engine's to say. */
 const OVERHEAD = 256;
@@ -50,9 +63,30 @@ export class HttpCache {
   /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
   readonly #coming = new Map<string, Promise<void>>();
 
+  /** When what was sent, by address: what the browser tells of it comes later. */
+  readonly #sent = new Map<string, number>();
+  readonly #stopWatching: () => void;
+
   constructor(store: Store, options: CacheOptions) {
     this.#store = store;
     this.#options = options;
+    this.#stopWatching = onResource((entry) => this.#seen(entry));
+  }
+
+  close(): void {
+    this.#stopWatching();
+  }
+
+  /** A stored answer that is fresh, for a plain call: no more than an address. Undefined where that is not enough to tell. */
+  plain(url: string): Response | undefined {
+    const base = `${PLAIN}${withoutFragment(url)}`;
+    const family = this.#families.get(base);
+    // Most are asked for in vain here, and asked for again below: that counts once.
+    if (family?.names !== NONE) return undefined;
+    const entry = this.#store.peek(`${base}\n`) as Kept | undefined;
+    if (!entry || judge(entry).answers !== 'fresh') return undefined;
+    this.#store.hit(entry);
+    return respond(entry.content, ageOf(entry));
   }
 
   /** Undefined for a request that is none of the cache's business. */
@@ -89,8 +123,8 @@ export class HttpCache {
   /** The request that asks whether the stored answer still holds; undefined where the origin cannot be asked that. */
   conditional({ request, entry }: Asked): Request | undefined {
     // To another origin these headers would need a preflight.
-    if (entry?.content.type !== 'basic') return undefined;
-    const stored = new Headers(entry.content.headers as [string, string][]);
+    if (!entry || !isSameOrigin(request.url)) return undefined;
+    const stored = new Headers(entry.content.headers);
     const etag = stored.get('etag');
     const modified = stored.get('last-modified');
     if (etag === null && modified === null) return undefined;
@@ -127,11 +161,12 @@ export class HttpCache {
   renew(asked: Asked, response: Response, sent: number): Asked {
     const { entry } = asked;
     if (!entry) return asked;
-    const taken = [...response.headers].filter(([name]) => consult(({ updates }) => updates(name), false));
-    const names = new Set(taken.map(([name]) => name));
-    const headers = [...entry.content.headers.filter(([name]) => !names.has(name)), ...taken];
-    const content = { ...entry.content, headers };
-    const policy = this.#policyOf(asked, new Headers(headers as [string, string][]), content.status, sent);
+    const headers = new Headers(entry.content.headers);
+    for (const [name, value] of response.headers) {
+      if (consult(({ updates }) => updates(name), false)) headers.set(name, value);
+    }
+    const content = { ...entry.content, headers: toPairs(headers) };
+    const policy = this.#policyOf(asked, headers, content.status, sent);
     this.#store.counts.revalidated += 1;
     if (!policy) {
       this.#store.remove(entry);
@@ -142,13 +177,19 @@ export class HttpCache {
     return { ...asked, entry: renewed };
   }
 
+  /** The network was asked, at this time on the clock of the page. */
+  went({ request }: Asked, sent: number): void {
+    if (this.#sent.size >= MOST_AWAITED) this.#sent.delete(this.#sent.keys().next().value as string);
+    this.#sent.set(withoutFragment(request.url), sent);
+  }
+
   /**
    * Keeps an answer if that is allowed and of use, and says so. What is kept is a clone, which is read at once: its caller
    * may read as slowly as it likes.
    */
   put(asked: Asked, response: Response, sent: number): boolean {
     const { request, rule, base, entry } = asked;
-    const { headers, status, type, url, redirected, statusText } = response;
+    const { headers, status, type, statusText, url } = response;
     const readable = (type === 'basic' || type === 'cors' || type === 'default') && !response.bodyUsed;
     const { most } = this.#store;
     const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
@@ -161,13 +202,13 @@ export class HttpCache {
       return false;
     }
     const key = keyOf(base, names, request.headers);
-    const answer = { status, statusText, headers: [...headers], url, redirected, type };
+    const answer = { status, statusText, headers: toPairs(headers), looks: looksOf(response) };
     const keep = (bytes: ArrayBuffer | null): void => {
-      const texts = 2 * (key.length + url.length + answer.headers.flat().join('').length);
+      const texts = 2 * (key.length + url.length + [...headers].flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
       const tags = rule.tags ?? [];
       if (this.isCurrent(asked)) {
-        this.#keep(base, { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, id: -1 }, names);
+        this.#keep(base, { key, content: { ...answer, body: bytes }, bytes: size, tags, policy }, names);
       }
     };
     // Not of the response itself: to look at its body is to touch it.
@@ -196,7 +237,7 @@ export class HttpCache {
       // Of another origin it has nothing to say.
       return url?.origin === origin ? [url.href] : [];
     });
-    return [request.url, ...others].map((url) => url.split('#', 1)[0] as string);
+    return [request.url, ...others].map(withoutFragment);
   }
 
   /** Forgets what is kept for an address, or under a key that a rule gave. Returns whether there was anything. */
@@ -217,12 +258,21 @@ export class HttpCache {
     if (family?.keys.size === 0) this.#families.delete(base);
   }
 
-  #find(base: string, headers: Headers): Kept | undefined {
-    const family = this.#families.get(base);
-    return this.#store.get(keyOf(base, family?.names ?? [], headers)) as Kept | undefined;
+  /** A body that took nothing from the network came from the browser's own cache. */
+  #seen({ name, startTime, transferSize, decodedBodySize }: PerformanceResourceTiming): void {
+    const address = withoutFragment(name);
+    const sent = this.#sent.get(address);
+    if (sent === undefined || startTime < sent - ROUNDING) return;
+    this.#sent.delete(address);
+    if (transferSize === 0 && decodedBodySize > 0) this.#store.counts.http += 1;
   }
 
-  #keep(base: string, entry: Kept, names: Names = this.#families.get(base)?.names ?? []): void {
+  #find(base: string, headers: Headers): Kept | undefined {
+    const family = this.#families.get(base);
+    return this.#store.get(keyOf(base, family?.names ?? NONE, headers)) as Kept | undefined;
+  }
+
+  #keep(base: string, entry: NewEntry<Answer>, names: Names = this.#families.get(base)?.names ?? NONE): void {
     this.#family(base, names).keys.add(entry.key);
     this.#store.put(entry);
   }
@@ -239,10 +289,10 @@ export class HttpCache {
 
   #varies(type: ResponseType, headers: Headers): Names | undefined {
     const vary = headers.get('vary');
-    if (vary === null) return type === 'cors' ? 'all' : [];
+    if (vary === null) return type === 'cors' ? 'all' : NONE;
     const names = consult(({ variesOn }) => variesOn(vary), undefined);
     if (names === undefined) return undefined;
-    return names === '' ? [] : names.split(',');
+    return names === '' ? NONE : names.split(',');
   }
 
   #policyOf({ request, rule }: Asked, headers: Headers, status: number, sent: number): Float64Array | undefined {
@@ -259,7 +309,7 @@ export class HttpCache {
 
 /** Two letters for what the answer also depends on, then the address or what its rule calls it. */
 function baseOf({ credentials, mode, url }: Request, key: string | undefined): string {
-  return `${credentials[0]}${mode[0]}${key === undefined ? url.split('#', 1)[0] : key.replaceAll('\n', ' ')}`;
+  return `${credentials[0]}${mode[0]}${key === undefined ? withoutFragment(url) : key.replaceAll('\n', ' ')}`;
 }
 
 function keyOf(base: string, names: Names, headers: Headers): string {
@@ -276,9 +326,18 @@ function derive(request: Request, init: RequestInit): Request {
   return new Request(request, { referrer, referrerPolicy, ...init });
 }
 
+function withoutFragment(url: string): string {
+  const end = url.indexOf('#');
+  return end < 0 ? url : url.slice(0, end);
+}
+
 /** A field as the shell wants it. */
 function line(value: string | null): string {
   return value === null ? '' : `:${value}`;
+}
+
+function isSameOrigin(url: string): boolean {
+  return new URL(url).origin === globalThis.location?.origin;
 }
 
 function parse(text: string, base: string): URL | undefined {

@@ -6,15 +6,21 @@ import type { CacheOptions, CacheStats } from '../types.js';
 /** When it may answer, as the core wants it back: see `words` in the shell's cache.rs. */
 export type Policy = ArrayLike<number>;
 
-/** One thing that is kept. */
-export interface Entry<T = unknown> {
+/** One thing to be kept. */
+export interface NewEntry<T = unknown> {
   readonly key: string;
   readonly content: T;
   /** What it counts for against the bound. */
   readonly bytes: number;
   readonly tags: readonly string[];
-  policy: Policy;
-  /** Its place in the core's index while it is kept. */
+  readonly policy: Policy;
+}
+
+/** One thing that is kept. */
+export interface Entry<T = unknown> extends NewEntry<T> {
+  /** Of its key. */
+  readonly hash: number;
+  /** Its place in the core's index. */
   id: number;
 }
 
@@ -23,6 +29,8 @@ export interface Verdict {
   readonly answers: 'fresh' | 'stale' | 'validate';
   readonly standsIn: boolean;
 }
+
+type Words = Record<0 | 1 | 2 | 3 | 4 | 5, number>;
 
 /** By the shell's number. */
 const ANSWERS = ['fresh', 'stale', 'validate'] as const;
@@ -58,8 +66,19 @@ export class Store {
 
   /** Somebody wants what has this key. */
   get(key: string): Entry | undefined {
-    this.#index.use((index) => index.asked(hash(key)), undefined);
+    const entry = this.#entries.get(key);
+    this.#index.use((index) => index.asked(entry?.hash ?? hash(key)), undefined);
+    return entry;
+  }
+
+  /** What has this key, whether anybody wants it or not. */
+  peek(key: string): Entry | undefined {
     return this.#entries.get(key);
+  }
+
+  /** Somebody wants it, and it answers. */
+  hit({ id, hash }: Entry): void {
+    this.#index.use((index) => index.hit(id, hash), undefined);
   }
 
   /** Whether it is still kept. */
@@ -73,9 +92,10 @@ export class Store {
   }
 
   /** Keeps it in the place of what had its key, unless there is no room for it. */
-  put(entry: Entry): void {
-    this.remove(this.#entries.get(entry.key));
-    entry.id = this.#index.use((index) => index.insert(hash(entry.key), entry.bytes), Number.NaN);
+  put(made: NewEntry): void {
+    this.removeKey(made.key);
+    const entry: Entry = { ...made, hash: hash(made.key), id: Number.NaN };
+    entry.id = this.#index.use((index) => index.insert(entry.hash, entry.bytes), Number.NaN);
     if (Number.isNaN(entry.id)) return;
     this.#entries.set(entry.key, entry);
     this.#byId[entry.id] = entry;
@@ -140,7 +160,7 @@ export class Store {
 
 /** Whether an entry may answer now. `wanted`: what the headers of the request say to that, see `verdict` in the shell. */
 export function judge({ policy }: Entry, wanted = ''): Verdict {
-  const [a, b, c, d, e, f] = policy as unknown as [number, number, number, number, number, number];
+  const { 0: a, 1: b, 2: c, 3: d, 4: e, 5: f } = policy as unknown as Words;
   const now = Date.now();
   const word = consult(({ verdict }) => verdict(a, b, c, d, e, f, now, wanted), VALIDATE);
   return { answers: ANSWERS[word & 3] ?? 'validate', standsIn: (word & 4) !== 0 };
@@ -148,7 +168,7 @@ export function judge({ policy }: Entry, wanted = ''): Verdict {
 
 /** How old what it keeps is now, in milliseconds. */
 export function ageOf({ policy }: Entry): number {
-  const [, initialAge = 0, received = 0] = policy as unknown as readonly number[];
+  const { 1: initialAge, 2: received } = policy as unknown as Words;
   return Math.max(0, initialAge + Date.now() - received);
 }
 

@@ -82,6 +82,7 @@ export class Values implements Cache {
   close(): void {
     this.#empty();
     this.#store = undefined;
+    this.#http?.close();
     this.#tabs.close();
   }
 
@@ -188,7 +189,7 @@ export class Values implements Cache {
     if (!policy) return;
     const content = copy(value);
     const bytes = OVERHEAD + 2 * key.length + sizeOf(content);
-    store.put({ key: name(key), content, bytes, tags: rule.tags ?? [], policy, id: -1 });
+    store.put({ key: name(key), content, bytes, tags: rule.tags ?? [], policy });
   }
 
   #load<T>(store: Store, key: string, load: CacheLoader<T>, rule: CacheRule): Promise<unknown> {

@@ -32,14 +32,13 @@ impl Wall {
     /// A date in one of the three forms of RFC 9110, section 5.6.7; the second one with its two digits of a year is
     /// read as seen from `now`.
     pub fn parse(text: &str, now: Self) -> Option<Self> {
-        let text = text.trim();
         // All that matters stands apart by blanks, and dashes in the second form; the name of the day says nothing new.
-        let parts: Vec<&str> = text.split([' ', '-']).filter(|part| !part.is_empty()).collect();
-        let &[day_name, ref rest @ ..] = parts.as_slice() else { return None };
-        let (day, month, year, time) = match *rest {
-            [day, month, year, time, "GMT"] if day_name.ends_with(',') => (day, month, year, time),
+        let mut parts = text.trim_ascii().split([' ', '-']).filter(|part| !part.is_empty());
+        let [day_name, rest @ ..]: [&str; 7] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+        let (day, month, year, time) = match rest {
+            [day, month, year, time, "GMT", ""] if day_name.ends_with(',') => (day, month, year, time),
             // asctime: "Sun Nov  6 08:49:37 1994"
-            [month, day, time, year] if !day_name.ends_with(',') => (day, month, year, time),
+            [month, day, time, year, "", ""] if !day_name.ends_with(',') => (day, month, year, time),
             _ => return None,
         };
         let day = digits(day, 1..=2).filter(|day| (1..=31).contains(day))?;

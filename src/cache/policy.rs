@@ -261,7 +261,7 @@ fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> D
     let apparent = received.since(date).unwrap_or_default();
     // "a recipient encountering a field value that is not a single integer SHOULD use the first, and otherwise ignore it"
     // (section 5.1)
-    let said = answer.age.and_then(|age| seconds(age.split(',').next().unwrap_or_default().trim()));
+    let said = answer.age.and_then(|age| seconds(age.split(',').next().unwrap_or_default().trim_ascii()));
     // "response_delay = response_time - request_time; corrected_age_value = age_value + response_delay;"
     let delay = received.since(sent).unwrap_or_default();
     let corrected = said.unwrap_or_default().saturating_add(delay);
@@ -277,7 +277,7 @@ fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> D
 pub fn varies_on(answer: &Answer<'_>) -> Option<Vec<String>> {
     const CONSTANT: [&str; 3] = ["accept-encoding", "cookie", "origin"];
     const HIDDEN: [&str; 5] = ["*", "dnt", "referer", "save-data", "user-agent"];
-    let all = answer.vary.unwrap_or_default().split(',').map(|name| name.trim().to_ascii_lowercase());
+    let all = answer.vary.unwrap_or_default().split(',').map(|name| name.trim_ascii().to_ascii_lowercase());
     let mut seen = Vec::new();
     for name in all.filter(|name| !name.is_empty() && !CONSTANT.contains(&name.as_str())) {
         if HIDDEN.contains(&name.as_str()) || name.starts_with("sec-") {
@@ -342,10 +342,10 @@ impl<'a> Directives<'a> {
             let one = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
             let (name, argument) = match one.split_once('=') {
-                Some((name, argument)) => (name, Some(argument.trim().trim_matches('"'))),
+                Some((name, argument)) => (name, Some(argument.trim_ascii().trim_matches('"'))),
                 None => (one, None),
             };
-            Some((name.trim(), argument))
+            Some((name.trim_ascii(), argument))
         })
     }
 

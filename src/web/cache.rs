@@ -96,7 +96,13 @@ pub fn verdict(
 /// fits no other request.
 #[wasm_bindgen(js_name = variesOn)]
 pub fn varies_on(vary: &str) -> Option<String> {
-    policy::varies_on(&Answer { vary: Some(vary), ..Answer::default() }).map(|names| names.join(","))
+    let mut joined = String::new();
+    for name in policy::varies_on(&Answer { vary: Some(vary), ..Answer::default() })? {
+        joined.push_str(&name);
+        joined.push(',');
+    }
+    joined.pop();
+    Some(joined)
 }
 
 /// See the core's function of that name.
@@ -147,6 +153,12 @@ impl CacheIndex {
     /// An entry answered.
     pub fn used(&mut self, id: u32) {
         self.index.used(EntryId(id));
+    }
+
+    /// Both: one crossing for the most frequent case.
+    pub fn hit(&mut self, id: u32, hash: u32) {
+        self.asked(hash);
+        self.used(id);
     }
 
     /// Keeps an entry. Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).

@@ -306,6 +306,26 @@ describe('the cache', () => {
       expect(started).to.deep.equal(['background']);
     });
 
+    it('counts what the browser’s own cache answers', async function () {
+      const sizes = [];
+      const observer = new PerformanceObserver((list) => {
+        for (const { name, transferSize } of list.getEntries()) if (name.includes(run.tag)) sizes.push(transferSize);
+      });
+      observer.observe({ type: 'resource' });
+      for (const count of [1, 2]) {
+        await (await globalThis.fetch(run.path('/api/data/1', FRESH))).text();
+        while (sizes.length < count) await turn();
+      }
+      observer.disconnect();
+      // WebKit tells the size that it once was.
+      if (sizes[1] !== 0) this.skip();
+      fetch = make({ fetch: undefined });
+      await text(FRESH);
+      while (fetch.cache.stats().hits.http === 0) await turn();
+      expect(await seen()).to.equal(1);
+      expect(fetch.cache.stats()).to.deep.include({ misses: 1, hitRate: 1 });
+    });
+
     it('tells of an answer that it gave', async () => {
       await text(FRESH);
       await kept(1);
