@@ -221,6 +221,7 @@ export class HttpCache {
     const done = readAll(body, most).then((bytes) => {
       if (this.#coming.get(key) === done) this.#coming.delete(key);
       if (bytes) keep(bytes);
+      if (!this.#store.peek(key)) this.gone({ key });
     });
     this.#coming.set(key, done);
     return true;
@@ -251,7 +252,7 @@ export class HttpCache {
   }
 
   /** An entry is gone from the store. */
-  gone({ key }: Entry): void {
+  gone({ key }: Pick<Entry, 'key'>): void {
     const base = key.split('\n', 1)[0] as string;
     const family = this.#families.get(base);
     family?.keys.delete(key);
@@ -273,8 +274,9 @@ export class HttpCache {
   }
 
   #keep(base: string, entry: NewEntry<Answer>, names: Names = this.#families.get(base)?.names ?? NONE): void {
-    this.#family(base, names).keys.add(entry.key);
+    // What was there before goes first, and its family with it.
     this.#store.put(entry);
+    if (this.#store.peek(entry.key)) this.#family(base, names).keys.add(entry.key);
   }
 
   /** What depends on other headers than the latest answer is not found any more, and goes. */

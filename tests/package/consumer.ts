@@ -2,6 +2,9 @@
 import {
   type BreakerOptions,
   type BreakerState,
+  type Cache,
+  type CacheStats,
+  createCache,
   createCircuitBreaker,
   createFetch,
   createQueue,
@@ -69,6 +72,17 @@ export async function program(): Promise<unknown[]> {
     circuit.execute(async () => `${attempt} ${signal.aborted} ${state} ${wait}`),
   );
 
+  const cached = createFetch({ cache: { ttl: 'http', memory: { maxBytes: 1e6 }, partition: 'a' }, dedupe: true });
+  await cached('/x', { lane: { cache: { ttl: 5, tags: ['t'], key: 'k' }, dedupe: 'storable' } });
+  await cached.preload('/x', { lane: { cache: false } });
+  const cache: Cache = createCache({ ttl: 5, staleIfError: 5 });
+  await cache.set('k', { n: 1 }, { ttl: 5 });
+  const kept: { n: number } | undefined = await cache.get<{ n: number }>('k');
+  const loaded: string = await cache.getWithFallback('l', async ({ signal }) => `${signal.aborted} ${kept?.n}`);
+  const stats: CacheStats = cached.cache.stats();
+  const gone: number = (await cache.invalidateTag('t')) + stats.hits.memory + loaded.length;
+  await cache.purge();
+
   const status: Status = instance.status();
   const queued: number = status.byPriority.high.queued;
   let code: SixlaneErrorCode | undefined;
@@ -82,5 +96,5 @@ export async function program(): Promise<unknown[]> {
   await instance.ready;
   const cleared: number = instance.clear();
   await instance.close();
-  return [one, all, tried, queued, code, cleared, status.origins[0]?.utilization];
+  return [gone, one, all, tried, queued, code, cleared, status.origins[0]?.utilization];
 }

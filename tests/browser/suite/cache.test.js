@@ -91,6 +91,24 @@ describe('the cache', () => {
       expect(fetch.cache.stats()).to.include({ revalidated: 1, misses: 2 });
     });
 
+    it('goes on with what has come in the place of what was stale', async () => {
+      let version = 1;
+      fetch = make({
+        fetch: async () => new Response(`${version++}`, { headers: { 'cache-control': 'max-age=60' } }),
+      });
+      const path = run.path('/api/data/1');
+      const ask = async (init) => (await fetch(path, init)).text();
+      expect(await ask()).to.equal('1');
+      await kept(1);
+      expect(await ask({ cache: 'reload' })).to.equal('2');
+      await turn();
+      expect(await ask()).to.equal('2');
+      expect(await ask({ cache: 'default' })).to.equal('2');
+      expect(fetch.cache.stats().memory.entries).to.equal(1);
+      expect(await fetch.cache.delete(location.origin + path)).to.equal(true);
+      expect(fetch.cache.stats().memory).to.deep.equal({ entries: 0, bytes: 0 });
+    });
+
     it('asks no other origin that, where it would need to be asked whether it may be asked', async () => {
       const url = run.url('/api/data/1', { cacheControl: 'no-cache', etag: 1 }, otherHost);
       await (await fetch(url)).text();
@@ -516,25 +534,10 @@ describe('createCache', () => {
     expect(await small.get('large')).to.equal(undefined);
   });
 
-  for (const [options, type, message] of [
-    [5, TypeError, '`options` must be an object, got 5'],
-    [{ ttl: -1 }, RangeError, '`ttl` must be a number of milliseconds from 0 up, or Infinity, got -1'],
-    [{ ttl: 'long' }, TypeError, '`ttl` must be a number of milliseconds from 0 up, or Infinity, got "long"'],
-    [
-      { memory: { maxBytes: 0 } },
-      RangeError,
-      '`memory.maxBytes` must be a whole number of bytes from 1 up, or Infinity, got 0',
-    ],
-    [{ memory: 5 }, TypeError, '`memory` must be an object, got 5'],
-    [{ partition: 1 }, TypeError, '`partition` must be a string, got 1'],
-    [{ tiers: 'memory' }, TypeError, '`tiers` must be an array, got "memory"'],
-    [{ tiers: ['disk'] }, RangeError, '`tiers` must be an array of "memory", got "disk"'],
-    [{ partion: '' }, TypeError, 'unknown option `partion`; did you mean `partition`?'],
-  ]) {
-    it(`refuses ${JSON.stringify(options)}`, () => {
-      expect(() => createCache(options)).to.throw(type, message);
-    });
-  }
+  it('refuses a tier that it has not', () => {
+    const message = '`tiers` must be an array of "memory", got "disk"';
+    expect(() => createCache({ tiers: ['memory', 'disk'] })).to.throw(RangeError, message);
+  });
 
   it('refuses what is no key, no rule, no loader', async () => {
     expect((await rejection(cache.get(1))).message).to.equal('`key` must be a string, got number');

@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { createCircuitBreaker, createFetch, createQueue, createRateLimiter, createRetry, init } from '/dist/index.js';
+import {
+  createCache,
+  createCircuitBreaker,
+  createFetch,
+  createQueue,
+  createRateLimiter,
+  createRetry,
+  init,
+} from '/dist/index.js';
 import { rejection } from './support/server.js';
 
 const TIME = 'a number of milliseconds above 0, or Infinity';
@@ -74,6 +82,33 @@ const RATE = [
   ['refillRate', 0, RangeError, 'a number above 0 that gives a token at most every nanosecond'],
   ['refillInterval', -1, RangeError, SPAN],
 ];
+const AGE = 'a number of milliseconds from 0 up, or Infinity';
+const BYTES = 'a whole number of bytes from 1 up, or Infinity';
+const KEEPING = [
+  ['ttl', -1, RangeError, AGE],
+  ['ttl', 'https', TypeError, AGE],
+  ['staleWhileRevalidate', Number.NaN, RangeError, AGE],
+  ['staleIfError', '5', TypeError, AGE],
+  ['tiers', 'memory', TypeError, 'an array'],
+];
+const DEDUPE = [
+  ['dedupe', 'always', RangeError, '"storable", true or false'],
+  ['dedupe', 1, TypeError, '"storable", true or false'],
+];
+const CACHE = [
+  ...KEEPING,
+  ['memory', 5, TypeError, 'an object'],
+  ['memory.maxBytes', 0, RangeError, BYTES],
+  ['memory.maxBytes', 1.5, RangeError, BYTES],
+  ['memory.maxBytes', '1MB', TypeError, BYTES],
+  ['partition', 7, TypeError, 'a string'],
+];
+const CACHE_RULE = [
+  ...KEEPING,
+  ['tags', 'user', TypeError, 'an array'],
+  ['tags', [1], TypeError, 'an array of strings'],
+  ['key', 7, TypeError, 'a string'],
+];
 const PER_ORIGIN = '"auto" or a whole number from 1 to 1000';
 const FETCH = [
   ...COMMON.map(([path, ...rest]) => [`queue.${path}`, ...rest]),
@@ -95,6 +130,10 @@ const FETCH = [
   ['breaker', 5, TypeError, 'an object, true or false'],
   ...RATE.map(([path, ...rest]) => [`rateLimit.${path}`, ...rest]),
   ['rateLimit', true, TypeError, 'an object or false'],
+  ...CACHE.map(([path, ...rest]) => [`cache.${path}`, ...rest]),
+  ['cache', true, TypeError, 'an object or false'],
+  ['cache', 'memory', TypeError, 'an object or false'],
+  ...DEDUPE,
   ['seed', 'x', TypeError, 'a number'],
   ['fetch', 'fetch', TypeError, 'a function'],
   ['routes', {}, TypeError, 'an array'],
@@ -115,6 +154,9 @@ const CALL = [
   ...RETRY.map(([path, ...rest]) => [`retry.${path}`, ...rest]),
   ['retry', -1, RangeError, LIMIT],
   ['retry', 'often', TypeError, 'an object, a number or false'],
+  ...CACHE_RULE.map(([path, ...rest]) => [`cache.${path}`, ...rest]),
+  ['cache', true, TypeError, 'an object or false'],
+  ...DEDUPE,
   ['slot', 'none', RangeError, 'one of "body" "headers"'],
   ['slot', true, TypeError, 'one of "body" "headers"'],
 ];
@@ -141,6 +183,7 @@ const POLICIES = [
     'unknown option `open`; did you mean `openFor`?',
   ],
   ['createRateLimiter', createRateLimiter, RATE, { limt: 1 }, 'unknown option `limt`; did you mean `limit`?'],
+  ['createCache', createCache, CACHE, { partion: '' }, 'unknown option `partion`; did you mean `partition`?'],
 ];
 
 function nested(path, value) {
