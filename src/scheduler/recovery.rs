@@ -29,7 +29,7 @@ pub(super) const fn report_of(status: u16) -> Report {
 
 impl Scheduler {
     /// An attempt that is under way has failed. Whether another one follows, and after which delay: where
-    /// [`Hold::Offline`] holds it, and where its lane pauses, that is a guess. `None`: what came of the attempt is
+    /// there is no network, and where its lane pauses, that is a guess. `None`: what came of the attempt is
     /// final, and [`Event::Headers`](super::Event::Headers) or [`Event::Settled`](super::Event::Settled) is to come.
     ///
     /// With `commit`, the call waits from now on; [`Action::Start`] will come again. Without, it is only asked.
