@@ -59,6 +59,7 @@ const dropped =
 /** The object through which a body can be read: a response or its clone, then its stream, then its reader. */
 class Holder {
   readonly body: Body;
+  #left = false;
 
   constructor(body: Body, owner: object) {
     this.body = body;
@@ -75,6 +76,15 @@ class Holder {
   /** Somebody asks for bytes. */
   reading(): void {
     this.body.reading();
+  }
+
+  /** This one wants no more. Others may, who hold a clone. */
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    dropped?.unregister(this);
+    this.body.holders -= 1;
+    if (this.body.holders === 0) this.body.ended();
   }
 
   /** The same promise to its owner, unhandled rejections included, and the end of the body to us. */
@@ -136,7 +146,7 @@ function watchStream(stream: ReadableStream<Uint8Array>, holder: Holder): void {
     return reader;
   });
   shadow(stream, 'cancel', (reason?: unknown) => {
-    return holder.end(ReadableStream.prototype.cancel.call(stream, reason), (failed) => !failed);
+    return ReadableStream.prototype.cancel.call(stream, reason).then(() => holder.leave());
   });
   shadow(stream, 'pipeTo', (...args: [WritableStream, StreamPipeOptions?]) => {
     holder.reading();
@@ -171,6 +181,12 @@ function watchStream(stream: ReadableStream<Uint8Array>, holder: Holder): void {
 /** A lock is no read yet: only who asks for bytes keeps the slot. */
 function watchReader(reader: ReadableStreamReader<Uint8Array>, stream: ReadableStream, holder: Holder): void {
   let released = false;
+  let cancelled = false;
+  shadow(reader, 'cancel', (...args: unknown[]) => {
+    Reflect.deleteProperty(reader, 'cancel');
+    cancelled = true;
+    return Reflect.apply(reader.cancel, reader, args);
+  });
   shadow(reader, 'read', (...args: unknown[]) => {
     Reflect.deleteProperty(reader, 'read');
     holder.reading();
@@ -183,7 +199,8 @@ function watchReader(reader: ReadableStreamReader<Uint8Array>, stream: ReadableS
     holder.pass(stream);
   });
   // A reader whose lock is released rejects `closed`, too; then the stream is not at its end.
-  reader.closed.then(holder.body.ended, () => released || holder.body.ended());
+  const ended = (): void => (cancelled ? holder.leave() : holder.body.ended());
+  reader.closed.then(ended, () => released || ended());
 }
 
 function watchIterator(iterator: AsyncIterator<Uint8Array>, holder: Holder, cancels: () => boolean): void {
@@ -204,7 +221,11 @@ function watchIterator(iterator: AsyncIterator<Uint8Array>, holder: Holder, canc
   });
   shadow(iterator, 'return', (value?: unknown) => {
     const result = finish?.call(iterator, value) ?? Promise.resolve({ done: true, value } as const);
-    return holder.end<IteratorResult<Uint8Array>>(result, cancels);
+    const left = (): void => {
+      if (cancels()) holder.leave();
+    };
+    result.then(left, left);
+    return result;
   });
 }
 

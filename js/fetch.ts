@@ -8,6 +8,7 @@ import { Events } from './events.js';
 import { bodyLength, describe, type Flight, isResendable, times } from './flight.js';
 import { type Asking, Gets, type Told } from './gets.js';
 import { pauseAsked } from './hints.js';
+import type { Source } from './joint.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, load, loaded } from './load.js';
 import { nativeFetch, page } from './page.js';
@@ -152,6 +153,7 @@ class Instance {
     }
     const asking: Asking = {
       request,
+      plain: !init && !(input instanceof Request),
       windowless: init?.window === null,
       lane,
       words,
@@ -162,18 +164,27 @@ class Instance {
       priority: priorityValue(lane?.priority) ?? LEVELS.normal,
     };
     const gets = request.method === 'GET' || request.method === 'HEAD' ? this.#gets : undefined;
-    return gets ? gets.fetch(asking) : this.send(asking).response;
+    return gets ? gets.fetch(asking) : this.send(asking, request).response;
   }
 
   /** Sends it in its turn, whatever is kept. */
-  send(asking: Asking): { flight: Flight; response: Promise<Response> } {
-    const { origin } = new URL(asking.request.url);
+  send(asking: Asking, request: Request, joint?: Source): { flight: Flight; response: Promise<Response> } {
+    const { windowless, lane, words, resend, arrived, priority } = asking;
+    const { origin } = new URL(request.url);
     const { promise, resolve, reject } = deferred<Response>();
     const flight: Flight = {
-      ...asking,
       id: -1,
+      request,
+      windowless,
+      lane,
+      words,
+      resend,
       origin,
-      key: typeof asking.lane?.key === 'string' ? asking.lane.key : origin,
+      key: typeof lane?.key === 'string' ? lane.key : origin,
+      arrived,
+      signal: joint ? undefined : asking.signal,
+      source: joint ?? asking.source,
+      priority,
       stage: 'waiting',
       attempt: 0,
       tries: 0,
@@ -183,16 +194,30 @@ class Instance {
       timers: [],
       settle: { resolve, reject },
       onAbort: undefined,
+      onRead: undefined,
       length: -2,
       status: 0,
       reading: false,
     };
-    this.#onAbort(flight, () => this.#over(flight, Outcome.cancelled, flight.signal.reason));
+    this.#onAbort(flight, () => this.#over(flight, Outcome.cancelled, asking.signal.reason));
     if (this.#closed) this.#over(flight, Outcome.failed, new SixlaneError('closed'));
     else if (this.#engine) this.#submit(this.#engine, flight);
     else if (this.#starting) this.#startEarly(this.#starting, flight);
     else this.#send(flight, LEVEL_NAMES.indexOf('normal'));
     return { flight, response: promise };
+  }
+
+  /** Nobody wants it any more, nor its body. */
+  abort(flight: Flight, reason: unknown): void {
+    this.#over(flight, Outcome.cancelled, reason);
+    flight.controller?.abort(reason);
+    if (flight.stage === 'body') this.#bodyEnded(flight);
+  }
+
+  whenRead(flight: Flight, response: Response, read: () => void): void {
+    if (flight.stage === 'body') flight.onRead = read;
+    // Its slot is free already, and nobody watches it. (A mock may answer with anything.)
+    else if (!(response instanceof Response) || !watchBody(response, { reading: () => {}, ended: read })) read();
   }
 
   /** Somebody more urgent waits for it, too. */
@@ -465,7 +490,7 @@ class Instance {
     flight.timing = new Timing(request.url, flight.sent);
     // A second argument makes fetch forget the referrer of the first, so it is said again.
     const init: RequestInit = {
-      signal: either(flight.signal, controller),
+      signal: flight.signal ? either(flight.signal, controller) : controller.signal,
       referrer: request.referrer,
       referrerPolicy: request.referrerPolicy,
     };
@@ -653,6 +678,7 @@ class Instance {
     flight.stage = 'over';
     this.#bodies.delete(flight);
     this.#release(flight);
+    flight.onRead?.();
     flight.timing?.stop();
     if (this.#engine) {
       this.#engine.forget(flight);
@@ -676,11 +702,11 @@ class Instance {
 
   #onAbort(flight: Flight, onAbort: () => void): void {
     flight.onAbort = onAbort;
-    flight.signal.addEventListener('abort', onAbort, { once: true });
+    flight.signal?.addEventListener('abort', onAbort, { once: true });
   }
 
   #release(flight: Flight): void {
-    if (flight.onAbort) flight.signal.removeEventListener('abort', flight.onAbort);
+    if (flight.onAbort) flight.signal?.removeEventListener('abort', flight.onAbort);
     flight.onAbort = undefined;
     flight.settle = undefined;
     this.#clearTimers(flight);

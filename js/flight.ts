@@ -19,8 +19,8 @@ export interface Flight extends Call {
   readonly lane: LaneInit | undefined;
   /** What the core has read of `lane`, if it has. */
   readonly words: ArrayLike<number> | undefined;
-  /** Ends it. Its request's own, or that of all the callers who wait for it. */
-  readonly signal: AbortSignal;
+  /** Ends it. None where several callers may wait for it: then its owner does, when the last of them is gone. */
+  readonly signal: AbortSignal | undefined;
   /** What it may be sent again as: itself, a clone, or nothing. */
   readonly resend: 'request' | 'clone' | undefined;
   readonly arrived: number;
@@ -40,6 +40,8 @@ export interface Flight extends Call {
   /** Gone once the promise is settled: its value must not be kept alive from here. */
   settle: { resolve(response: Response): void; reject(reason: unknown): void } | undefined;
   onAbort: (() => void) | undefined;
+  /** Who wants to hear of the end of its body. */
+  onRead: (() => void) | undefined;
   /** What the headers said, and whether anybody reads it, for the core when it starts after them. */
   length: number;
   status: number;

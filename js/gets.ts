@@ -2,7 +2,7 @@
 import type { Asked, HttpCache } from './cache/http.js';
 import type { Store } from './cache/store.js';
 import type { Flight } from './flight.js';
-import { type Caller, Joint } from './joint.js';
+import { type Caller, Joint, type Source } from './joint.js';
 import { discard } from './retry.js';
 import { unlessAborted } from './sleep.js';
 import type { LaneInit, SixlaneOptions } from './types.js';
@@ -10,6 +10,8 @@ import type { LaneInit, SixlaneOptions } from './types.js';
 /** One call, before it is decided whether it goes to the network. */
 export interface Asking extends Caller {
   readonly request: Request;
+  /** It says no more than an address: all else of its request is as it is by default. */
+  readonly plain: boolean;
   readonly windowless: boolean;
   readonly lane: LaneInit | undefined;
   /** What the core read of `lane`, once it has. */
@@ -21,7 +23,16 @@ export interface Asking extends Caller {
 
 /** What sends requests in their turn. */
 export interface Network {
-  send(asking: Asking): { readonly flight: Flight; readonly response: Promise<Response> };
+  /** Where a joint asks, it ends by `abort` alone. */
+  send(
+    asking: Asking,
+    request: Request,
+    joint?: Source,
+  ): { readonly flight: Flight; readonly response: Promise<Response> };
+  /** Nobody wants it any more, nor its body. */
+  abort(flight: Flight, reason: unknown): void;
+  /** Calls back when its body is read, or nobody can read it any more. */
+  whenRead(flight: Flight, response: Response, read: () => void): void;
   raise(flight: Flight, priority: number): void;
   /** A call was answered without the network. */
   told(call: Told, response: Response, from: 'memory' | 'stale'): void;
@@ -77,7 +88,7 @@ export class Gets {
   fetch(asking: Asking, again = false): Promise<Response> {
     const { request, lane, signal } = asking;
     const cache = lane?.cache === false ? undefined : this.#cache;
-    const asked = cache?.ask(request, lane?.cache || undefined);
+    const asked = cache?.ask(request, lane?.cache || undefined, asking.plain);
     if (!cache || !asked) return this.#join(asking, undefined);
     if (asked.answers === 'fresh') return Promise.resolve(this.#give(asking, asked, 'memory'));
     if (asked.answers === 'stale') {
@@ -187,9 +198,12 @@ export class Gets {
   }
 
   /** What equal calls have in common; undefined for a call that is not to be joined. */
-  #keyOf({ request, lane }: Asking): string | undefined {
+  #keyOf({ request, plain, lane }: Asking): string | undefined {
+    if ((lane?.dedupe ?? this.#dedupe) === false) return undefined;
+    // As below: to read all that of a request takes longer than the rest.
+    if (plain && !lane) return `GET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
-    if ((lane?.dedupe ?? this.#dedupe) === false || keepalive) return undefined;
+    if (keepalive) return undefined;
     if (cache !== 'default' && cache !== 'force-cache') return undefined;
     const { timeout, retry, cache: rule, slot, key } = lane ?? {};
     // A function says nothing of what it does.
@@ -203,14 +217,13 @@ export class Gets {
   async #bring(asking: Asking, asked: Asked | undefined, shared?: Shared): Promise<Brought> {
     const cache = this.#cache;
     const conditional = asked?.answers === 'validate' ? cache?.conditional(asked) : undefined;
-    const { request, signal, source } = {
-      ...asking,
-      ...(shared && { signal: shared.joint.signal, source: shared.joint }),
-    };
-    const plain = asked && cache ? cache.outgoing(asked) : request;
-    const sending = { ...asking, request: conditional ?? plain, signal, source };
-    const { flight, response: coming } = this.#network.send(sending);
-    if (shared) shared.flight = flight;
+    const request = conditional ?? (asked && cache ? cache.outgoing(asked) : asking.request);
+    const { flight, response: coming } = this.#network.send(asking, request, shared?.joint);
+    if (shared) {
+      shared.flight = flight;
+      shared.joint.end = (reason) => this.#network.abort(flight, reason);
+      shared.joint.whenRead = (response, read) => this.#network.whenRead(flight, response, read);
+    }
     let response: Response;
     try {
       response = await coming;

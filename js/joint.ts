@@ -19,30 +19,30 @@ interface Member {
   readonly caller: Caller;
   readonly resolve: (response: Response | Promise<Response>) => void;
   readonly reject: (reason: unknown) => void;
-  onAbort: () => void;
+  onAbort: (() => void) | undefined;
 }
 
 /** Ends when its last caller is gone, and not before. */
 export class Joint implements Source {
   readonly #members = new Set<Member>();
-  readonly #controller = new AbortController();
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
+  /** Ends the request, and its body. */
+  end: (reason: unknown) => void = () => {};
+  /** Calls back when a body is read, or nobody can read it any more. */
+  whenRead: (response: Response, read: () => void) => void = () => {};
+  #ended: { readonly reason: unknown } | undefined;
 
   get size(): number {
     return this.#members.size;
   }
 
   get aborted(): boolean {
-    if (this.signal.aborted) return true;
+    if (this.#ended) return true;
     for (const { caller } of this.#members) if (!caller.source?.aborted) return false;
     return this.#members.size > 0;
   }
 
   get reason(): unknown {
-    if (this.signal.aborted) return this.signal.reason;
+    if (this.#ended) return this.#ended.reason;
     const [first] = this.#members;
     return first?.caller.source?.reason;
   }
@@ -50,8 +50,11 @@ export class Joint implements Source {
   /** Resolves with a response of the caller's own. */
   add(caller: Caller): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const member: Member = { caller, resolve, reject, onAbort: () => this.#leave(member) };
+      const member: Member = { caller, resolve, reject, onAbort: undefined };
       this.#members.add(member);
+      // Who brought no signal cannot abort: the one of its request is its own.
+      if (!caller.source) return;
+      member.onAbort = () => this.#leave(member);
       caller.signal.addEventListener('abort', member.onAbort, { once: true });
     });
   }
@@ -60,7 +63,7 @@ export class Joint implements Source {
   resolve(make: (caller: Caller, index: number) => Response | Promise<Response>): void {
     let index = 0;
     for (const member of this.#members) {
-      this.#release(member);
+      release(member);
       member.resolve(make(member.caller, index++));
     }
     this.#members.clear();
@@ -68,7 +71,7 @@ export class Joint implements Source {
 
   reject(reason: unknown): void {
     for (const member of this.#members) {
-      this.#release(member);
+      release(member);
       member.reject(reason);
     }
     this.#members.clear();
@@ -81,17 +84,17 @@ export class Joint implements Source {
   share(response: Response): void {
     const [only] = this.#members;
     if (only && this.#members.size === 1) {
-      // Its abort breaks off the body, too, as long as there is one to read.
+      release(only);
       only.resolve(response);
       this.#members.clear();
-      whenDropped(response, () => this.#release(only));
+      if (only.caller.source) this.#follow(only.caller.signal, response);
       return;
     }
     const all = this.#members.size;
     const open = new Set<Caller>();
     const left = (caller: Caller, reason: unknown): void => {
       open.delete(caller);
-      if (open.size === 0) this.#controller.abort(reason);
+      if (open.size === 0) this.#end(reason);
     };
     this.resolve((caller, index) => {
       open.add(caller);
@@ -100,26 +103,32 @@ export class Joint implements Source {
     });
   }
 
+  /** An abort breaks off the body, too, as long as there is one to read. Nothing here may keep the response alive. */
+  #follow(signal: AbortSignal, response: Response): void {
+    const onAbort = (): void => this.#end(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.whenRead(response, () => signal.removeEventListener('abort', onAbort));
+  }
+
   #leave(member: Member): void {
     const { reason } = member.caller.signal;
     this.#members.delete(member);
     // Of no effect when it has its response already.
     member.reject(reason);
-    if (this.#members.size === 0) this.#controller.abort(reason);
+    if (this.#members.size === 0) this.#end(reason);
   }
 
-  #release({ caller, onAbort }: Member): void {
-    caller.signal.removeEventListener('abort', onAbort);
+  #end(reason: unknown): void {
+    this.#ended = { reason };
+    this.end(reason);
   }
 }
 
-const dropped = globalThis.FinalizationRegistry && new FinalizationRegistry((release: () => void) => release());
-
-function whenDropped(response: Response, release: () => void): void {
-  // A mock may answer with anything.
-  if (response instanceof Response) dropped?.register(response, release);
-  else release();
+function release({ caller, onAbort }: Member): void {
+  if (onAbort) caller.signal.removeEventListener('abort', onAbort);
 }
+
+const dropped = globalThis.FinalizationRegistry && new FinalizationRegistry((forget: () => void) => forget());
 
 /** The same response with a body that its caller's signal breaks off. */
 function breakable(response: Response, caller: Caller, left: (caller: Caller, reason: unknown) => void): Response {
@@ -127,15 +136,18 @@ function breakable(response: Response, caller: Caller, left: (caller: Caller, re
   if (!body) return response;
   const { signal } = caller;
   const reader = body.getReader();
-  let release = (): void => {};
+  let forget = (): void => {};
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
+      // The signal may live long. Who holds the stream, or its reader, holds this.
+      const weak = new WeakRef(controller);
       const onAbort = (): void => {
-        controller.error(signal.reason);
+        weak.deref()?.error(signal.reason);
         reader.cancel(signal.reason).catch(() => {});
         left(caller, signal.reason);
       };
-      release = () => signal.removeEventListener('abort', onAbort);
+      forget = () => signal.removeEventListener('abort', onAbort);
+      dropped?.register(controller, forget);
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
     },
@@ -144,20 +156,18 @@ function breakable(response: Response, caller: Caller, left: (caller: Caller, re
         const { done, value } = await reader.read();
         if (!done) controller.enqueue(value);
         else {
-          release();
+          forget();
           controller.close();
         }
       } catch (error) {
-        release();
+        forget();
         if (!signal.aborted) controller.error(error);
       }
     },
     cancel(reason) {
-      release();
+      forget();
       return reader.cancel(reason);
     },
   });
-  const made = withBody(response, stream);
-  whenDropped(made, release);
-  return made;
+  return withBody(response, stream);
 }

@@ -90,21 +90,30 @@ export class HttpCache {
   }
 
   /** Undefined for a request that is none of the cache's business. */
-  ask(request: Request, said: CacheRule | undefined): Asked | undefined {
+  ask(request: Request, said: CacheRule | undefined, plain = false): Asked | undefined {
+    const rule = said === undefined ? this.#options : { ...this.#options, ...said };
+    if (plain && said?.key === undefined)
+      return this.#judged(request, rule, `${PLAIN}${withoutFragment(request.url)}`, '');
     const { method, cache, redirect, integrity, headers } = request;
     if (method !== 'GET' || cache === 'no-store' || redirect !== 'follow' || integrity) return undefined;
     if (CALLERS_OWN.some((name) => headers.has(name))) return undefined;
-    const rule = { ...this.#options, ...said };
-    const base = baseOf(request, rule.key);
-    const asked = { request, rule, base, epoch: this.#store.epoch };
-    const entry = cache === 'reload' ? undefined : this.#find(base, headers);
-    if (!entry) return { ...asked, entry, answers: 'none', standsIn: false };
     const wanted = ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
+    return this.#judged(request, rule, baseOf(request, said?.key), wanted);
+  }
+
+  #judged(request: Request, rule: CacheRule, base: string, wanted: string): Asked {
+    const { epoch } = this.#store;
+    const family = this.#families.get(base);
+    // Where nothing is kept of that address, only the count of who asks for it is of use.
+    const key = family ? keyOf(base, family.names, request.headers) : `${base}\n`;
+    const { cache } = request;
+    const entry = cache === 'reload' ? undefined : (this.#store.get(key) as Kept | undefined);
+    if (!entry) return { request, rule, base, epoch, entry, answers: 'none', standsIn: false };
     const { answers, standsIn } = judge(entry, wanted);
     // "force-cache" and "only-if-cached" take whatever there is.
-    if (cache === 'force-cache' || cache === 'only-if-cached') return { ...asked, entry, answers: 'fresh', standsIn };
-    if (cache === 'no-cache') return { ...asked, entry, answers: 'validate', standsIn };
-    return { ...asked, entry, answers, standsIn };
+    const forced = cache === 'force-cache' || cache === 'only-if-cached';
+    const own = forced ? 'fresh' : cache === 'no-cache' ? 'validate' : answers;
+    return { request, rule, base, epoch, entry, answers: own, standsIn };
   }
 
   /** Resolves when an answer that is on its way into the store has come there; undefined when none is. */
@@ -266,11 +275,6 @@ export class HttpCache {
     if (sent === undefined || startTime < sent - ROUNDING) return;
     this.#sent.delete(address);
     if (transferSize === 0 && decodedBodySize > 0) this.#store.counts.http += 1;
-  }
-
-  #find(base: string, headers: Headers): Kept | undefined {
-    const family = this.#families.get(base);
-    return this.#store.get(keyOf(base, family?.names ?? NONE, headers)) as Kept | undefined;
   }
 
   #keep(base: string, entry: NewEntry<Answer>, names: Names = this.#families.get(base)?.names ?? NONE): void {

@@ -12,7 +12,7 @@ export default async function ({ launch, server, test }) {
       await init();
       const fetch = createFetch();
       Object.assign(window, { sixlane: fetch, createQueue });
-      window.big = (orders) => fetch(`/api/data/1?size=1000000&slow=60000&${orders}`);
+      window.big = (orders, init) => fetch(`/api/data/1?size=1000000&slow=60000&${orders}`, init);
       window.running = () => fetch.status().running;
     });
 
@@ -22,6 +22,48 @@ export default async function ({ launch, server, test }) {
       });
       assert.equal(await browser.evaluate(() => window.running()), 6);
       await untilCollected(browser, collect, () => window.running() === 0);
+    });
+
+    await test('so does one whose signal lives on', async () => {
+      await browser.evaluate(async () => {
+        window.controller = new AbortController();
+        const { signal } = window.controller;
+        await Promise.all(Array.from({ length: 6 }, (_, n) => window.big(`signal=${n}`, { signal })));
+      });
+      assert.equal(await browser.evaluate(() => window.running()), 6);
+      await untilCollected(browser, collect, () => window.running() === 0);
+    });
+
+    await test('an abort breaks off what is read, though its response is dropped, also of one of several', async () => {
+      await browser.evaluate(async () => {
+        const open = async (orders, count) => {
+          const controllers = Array.from({ length: count }, () => new AbortController());
+          const responses = await Promise.all(
+            controllers.map(({ signal }) => window.big(orders, { signal, lane: { dedupe: true } })),
+          );
+          return { controllers, reads: responses.map(({ body }) => body.getReader()) };
+        };
+        window.open = [await open('alone', 1), await open('several', 3)];
+        for (const { reads } of window.open) for (const reader of reads) await reader.read();
+        window.canary = new WeakRef(new Response());
+      });
+      await untilCollected(browser, collect, () => window.canary.deref() === undefined);
+      await collect();
+      const names = await browser.evaluate(async () => {
+        const rejected = window.open.map(({ controllers: [controller], reads: [reader] }) => {
+          controller.abort();
+          return reader.read().then(
+            () => 'read',
+            (error) => error.name,
+          );
+        });
+        const names = await Promise.all(rejected);
+        names.push(window.running());
+        for (const { controllers } of window.open) for (const controller of controllers) controller.abort();
+        names.push(window.running());
+        return names;
+      });
+      assert.deepEqual(names, ['AbortError', 'AbortError', 1, 0]);
     });
 
     await test('a body that is being read keeps its slot, though its response is dropped', async () => {

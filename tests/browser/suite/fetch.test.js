@@ -133,6 +133,12 @@ describe('createFetch', () => {
         if (!body.values) return;
         for await (const chunk of body.values({ preventCancel: true })) if (chunk) break;
       },
+      'a clone that is cancelled': async (response) => {
+        const copy = response.clone();
+        // It waits for the other one to be cancelled, too.
+        copy.body.cancel().catch(() => {});
+        response.body.getReader().read();
+      },
       'another request to the same address that ends sooner': async ({ body, url }) => {
         const reader = body.getReader();
         await reader.read();
