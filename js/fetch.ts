@@ -6,11 +6,11 @@ import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './en
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { bodyLength, describe, type Flight, isResendable, times } from './flight.js';
-import { type Asking, Gets, type Told } from './gets.js';
+import { type Asking, Gets, type Sent, type Told } from './gets.js';
 import { pauseAsked } from './hints.js';
 import type { Source } from './joint.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
-import { type Bindings, load, loaded } from './load.js';
+import { type Bindings, consult, load, loaded } from './load.js';
 import { nativeFetch, page } from './page.js';
 import { onProtocol, protocolOf } from './protocols.js';
 import { discard, permits } from './retry.js';
@@ -26,6 +26,8 @@ const START_LIMIT = 10_000;
 
 const PAGE_EVENTS = ['pagehide', 'pageshow', 'online'];
 
+const COUNTED = ['completed', 'failed', 'cancelled', 'preempted', 'retries'] as const;
+
 /** The browser's own hint for each level, by its index; "normal" is what it assumes anyway. */
 const HINTS: readonly (RequestPriority | undefined)[] = ['low', 'low', undefined, 'high', 'high'];
 
@@ -37,7 +39,17 @@ const HINTS: readonly (RequestPriority | undefined)[] = ['low', 'low', undefined
  * not compiled yet, `ready` and every call reject with it instead.
  */
 export function createFetch(options: SixlaneOptions = {}): SixlaneFetch {
+  return surfaceOf(new Instance(options));
+}
+
+/** One to be put in the place of fetch: when it is closed, calls that still lead here go on to what was there before. */
+export function createInstalled(options: SixlaneOptions = {}): SixlaneFetch {
   const instance = new Instance(options);
+  instance.installed = true;
+  return surfaceOf(instance);
+}
+
+function surfaceOf(instance: Instance): SixlaneFetch {
   // One named parameter, as the native function has: code that looks at its length is not surprised.
   const surface = function (input: RequestInfo | URL): Promise<Response> {
     // biome-ignore lint/complexity/noArguments: rest parameters would need a copy to tell none from undefined
@@ -56,7 +68,8 @@ export function createFetch(options: SixlaneOptions = {}): SixlaneFetch {
     clear: (reason?: unknown) => instance.clear(reason),
     pause: () => instance.pause(),
     resume: () => instance.resume(),
-    emergency: (input: RequestInfo | URL, init?: RequestInit) => instance.fetch(input, init, true),
+    emergency: (...args: [] | [input: RequestInfo | URL, init?: RequestInit]) =>
+      args.length === 0 ? instance.native() : instance.fetch(args[0], args[1], true),
     close: () => instance.close(),
   });
 }
@@ -65,6 +78,7 @@ class Instance {
   readonly ready: Promise<void>;
   readonly events = new Events();
   readonly #options: SixlaneOptions;
+  installed = false;
   #routing: Routing | undefined;
   #engine: Engine<Flight> | undefined;
   #mode: Status['mode'] = 'starting';
@@ -76,7 +90,7 @@ class Instance {
   readonly cache: Values;
   /** Only until the module runs. */
   #starting: Starting | undefined;
-  #early = { completed: 0, failed: 0, cancelled: 0 };
+  #early = { completed: 0, failed: 0, cancelled: 0, preempted: 0, retries: 0 };
   /** Flights whose callers have the headers, while their bodies are watched. */
   readonly #bodies = new Set<Flight>();
   /** What fetch was when this instance was made. */
@@ -124,7 +138,10 @@ class Instance {
     const { before } = this;
     if (this.#handing) return before(input, init ?? undefined);
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    if (this.#closed) return Promise.reject(new SixlaneError('closed'));
+    if (this.#closed) {
+      // Somebody may have wrapped what was installed, and the page needs a fetch.
+      return this.installed ? before(input, init ?? undefined) : Promise.reject(new SixlaneError('closed'));
+    }
     // Without a scheduler in between, the arguments as they came are the best copy of themselves.
     if (this.#mode === 'native') return this.native(input, init ?? undefined);
     const plain = init ? undefined : this.#plain(input);
@@ -147,7 +164,7 @@ class Instance {
     if (signal.aborted) return Promise.reject(signal.reason);
     let words: Asking['words'];
     try {
-      words = this.#gets && lane !== undefined ? loaded()?.readLane(lane) : undefined;
+      words = this.#gets && lane !== undefined ? consult(({ readLane }) => readLane(lane), undefined) : undefined;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -167,11 +184,13 @@ class Instance {
     return gets ? gets.fetch(asking) : this.send(asking, request).response;
   }
 
-  /** Sends it in its turn, whatever is kept. */
-  send(asking: Asking, request: Request, joint?: Source): { flight: Flight; response: Promise<Response> } {
+  send(asking: Asking, request: Request, joint?: Source): { wire: Sent; response: Promise<Response> } {
     const { windowless, lane, words, resend, arrived, priority } = asking;
     const { origin } = new URL(request.url);
-    const { promise, resolve, reject } = deferred<Response>();
+    let settle: Flight['settle'];
+    const response = new Promise<Response>((resolve, reject) => {
+      settle = { resolve, reject };
+    });
     const flight: Flight = {
       id: -1,
       request,
@@ -192,7 +211,7 @@ class Instance {
       controller: undefined,
       timing: undefined,
       timers: [],
-      settle: { resolve, reject },
+      settle,
       onAbort: undefined,
       onRead: undefined,
       length: -2,
@@ -204,7 +223,7 @@ class Instance {
     else if (this.#engine) this.#submit(this.#engine, flight);
     else if (this.#starting) this.#startEarly(this.#starting, flight);
     else this.#send(flight, LEVEL_NAMES.indexOf('normal'));
-    return { flight, response: promise };
+    return { wire: new Sending(this, flight), response };
   }
 
   /** Nobody wants it any more, nor its body. */
@@ -220,7 +239,6 @@ class Instance {
     else if (!(response instanceof Response) || !watchBody(response, { reading: () => {}, ended: read })) read();
   }
 
-  /** Somebody more urgent waits for it, too. */
   raise(flight: Flight, priority: number): void {
     flight.priority = priority;
     this.#engine?.reprioritise(flight, priority);
@@ -245,6 +263,8 @@ class Instance {
 
   async preload(input: RequestInfo | URL, init: RequestInit | null | undefined): Promise<void> {
     try {
+      // Nothing is kept before.
+      await this.ready;
       const said = init?.lane;
       const lane = said === undefined || typeof said === 'object' ? { priority: 'background' as const, ...said } : said;
       const response = await this.fetch(input, { ...init, lane }, false);
@@ -265,6 +285,8 @@ class Instance {
       completed: rest.completed + this.#early.completed,
       failed: rest.failed + this.#early.failed,
       cancelled: rest.cancelled + this.#early.cancelled,
+      preempted: rest.preempted + this.#early.preempted,
+      retries: rest.retries + this.#early.retries,
       mode: this.#mode,
       reason: this.#reason,
       origins: lanes.map(({ limit, ...lane }) => {
@@ -308,8 +330,12 @@ class Instance {
       flight.controller?.abort(reason);
     }
     this.cache.close();
+    // What was counted stays.
+    const last = this.#engine?.status();
+    for (const name of COUNTED) this.#early[name] += last?.[name] ?? 0;
     for (const sharer of [this.#starting, this.#engine]) if (sharer) leave(sharer);
     this.#engine?.free();
+    this.#engine = undefined;
   }
 
   native(...args: Parameters<typeof fetch> | []): Promise<Response> {
@@ -394,8 +420,14 @@ class Instance {
     try {
       terms = this.#terms(flight);
     } catch (error) {
-      flight.controller?.abort(error);
-      this.#over(flight, Outcome.failed, error);
+      if (flight.settle) {
+        flight.controller?.abort(error);
+        this.#over(flight, Outcome.failed, error);
+      } else {
+        // Its caller has the response already, and is reading perhaps.
+        globalThis.reportError?.(error);
+        this.#bodyEnded(flight);
+      }
       return;
     }
     engine.submit(flight, terms);
@@ -410,7 +442,7 @@ class Instance {
   /** @throws RangeError or TypeError for what a call says under `lane` */
   #terms({ lane, words, request, origin, stage, arrived }: Flight): Terms {
     const [priority = Number.NaN, emergency, total, attempt, headers] = Array.from(
-      words ?? (lane === undefined ? [] : (loaded()?.readLane(lane) ?? [])),
+      words ?? (lane === undefined ? [] : (consult(({ readLane }) => readLane(lane), undefined) ?? [])),
     );
     const { method, keepalive } = request;
     // Of a page that is left, what waits would never be sent.
@@ -443,7 +475,8 @@ class Instance {
     if (method === 'GET' || method === 'HEAD') return 'request';
     if (!isResendable(input, init)) return undefined;
     try {
-      return loaded()?.mayRepeat(retry, method, headers.has('idempotency-key')) ? 'clone' : undefined;
+      const idempotent = headers.has('idempotency-key');
+      return consult(({ mayRepeat }) => mayRepeat(retry, method, idempotent), false) ? 'clone' : undefined;
     } catch {
       // The core says what is wrong with it.
       return undefined;
@@ -811,14 +844,31 @@ function resolved(input: string): string | undefined {
   return url;
 }
 
-function deferred<T>(): { promise: Promise<T>; resolve(value: T): void; reject(reason: unknown): void } {
-  let resolve = (_: T): void => {};
-  let reject = (_: unknown): void => {};
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
+/** A flight, for who waits for it. */
+class Sending implements Sent {
+  readonly #instance: Instance;
+  readonly #flight: Flight;
+
+  constructor(instance: Instance, flight: Flight) {
+    this.#instance = instance;
+    this.#flight = flight;
+  }
+
+  get at(): number {
+    return this.#flight.sent;
+  }
+
+  abort(reason: unknown): void {
+    this.#instance.abort(this.#flight, reason);
+  }
+
+  whenRead(response: Response, read: () => void): void {
+    this.#instance.whenRead(this.#flight, response, read);
+  }
+
+  raise(priority: number): void {
+    this.#instance.raise(this.#flight, priority);
+  }
 }
 
 /** A signal that aborts with the caller's or with ours. */

@@ -2,7 +2,8 @@
 import type { Asked, HttpCache } from './cache/http.js';
 import type { Store } from './cache/store.js';
 import type { Flight } from './flight.js';
-import { type Caller, Joint, type Source } from './joint.js';
+import { type Caller, Joint, type Source, type Wire } from './joint.js';
+import { LEVELS } from './levels.js';
 import { discard } from './retry.js';
 import { unlessAborted } from './sleep.js';
 import type { LaneInit, SixlaneOptions } from './types.js';
@@ -21,19 +22,18 @@ export interface Asking extends Caller {
   readonly priority: number;
 }
 
+/** A request that was handed over. It does not hold what comes of it, which is its caller's to keep or drop. */
+export interface Sent extends Wire {
+  /** When it was sent, on the clock of the page. */
+  readonly at: number;
+  /** Somebody more urgent waits for it, too. */
+  raise(priority: number): void;
+}
+
 /** What sends requests in their turn. */
 export interface Network {
-  /** Where a joint asks, it ends by `abort` alone. */
-  send(
-    asking: Asking,
-    request: Request,
-    joint?: Source,
-  ): { readonly flight: Flight; readonly response: Promise<Response> };
-  /** Nobody wants it any more, nor its body. */
-  abort(flight: Flight, reason: unknown): void;
-  /** Calls back when its body is read, or nobody can read it any more. */
-  whenRead(flight: Flight, response: Response, read: () => void): void;
-  raise(flight: Flight, priority: number): void;
+  /** Whatever is kept. For a joint, it ends by `abort` alone. */
+  send(asking: Asking, request: Request, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
   /** A call was answered without the network. */
   told(call: Told, response: Response, from: 'memory' | 'stale'): void;
 }
@@ -52,11 +52,9 @@ type Brought = { readonly response: Response } | { readonly kept: Asked };
 /** Addresses whose answers may not be shared, so that nobody waits for the first. */
 const MOST_LONELY = 1000;
 
-/** A shared request while its headers are awaited. */
-interface Shared {
-  readonly joint: Joint;
-  flight: Flight | undefined;
-  priority: number;
+/** Who has no time limit can wait for a body of which nobody knows when it ends. */
+function isPatient({ request, lane }: Asking): boolean {
+  return (request.cache === 'default' || request.cache === 'force-cache') && !lane?.timeout && !lane?.emergency;
 }
 
 export class Gets {
@@ -64,7 +62,8 @@ export class Gets {
   readonly #store: Store | undefined;
   readonly #cache: HttpCache | undefined;
   readonly #dedupe: SixlaneOptions['dedupe'];
-  readonly #shared = new Map<string, Shared>();
+  /** Those whose headers are awaited. */
+  readonly #joints = new Map<string, Joint<Sent>>();
   readonly #lonely = new Set<string>();
   /** What is asked again behind an answer that was given. */
   readonly #refreshing = new Set<string>();
@@ -95,9 +94,12 @@ export class Gets {
       this.#refresh(asking, asked);
       return Promise.resolve(this.#give(asking, asked, 'stale'));
     }
+    // Without a network it would only be found out later.
+    if (asked.standsIn && globalThis.navigator?.onLine === false) {
+      return Promise.resolve(this.#give(asking, asked, 'stale'));
+    }
     // Somebody has its headers already; the body is on its way to us.
-    const coming =
-      again || request.cache === 'no-cache' || request.cache === 'reload' ? undefined : cache.coming(asked);
+    const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
     if (coming) return unlessAborted(coming, signal).then(() => this.fetch(asking, true));
     if (this.#store) this.#store.counts.misses += 1;
     return this.#join(asking, asked);
@@ -132,36 +134,39 @@ export class Gets {
   #join(asking: Asking, asked: Asked | undefined): Promise<Response> {
     const key = this.#keyOf(asking);
     if (key === undefined || this.#lonely.has(key)) return this.#alone(asking, asked);
-    const under = this.#shared.get(key);
+    const under = this.#joints.get(key);
     // An emergency is not to wait for what somebody else has sent, nor is anybody for one whose callers have all gone.
-    if (under && !asking.lane?.emergency && !under.joint.aborted) {
-      if (asking.priority > under.priority && under.flight) {
+    if (under && !asking.lane?.emergency && !under.aborted) {
+      if (asking.priority > under.priority) {
         under.priority = asking.priority;
-        this.#network.raise(under.flight, asking.priority);
+        under.wire?.raise(asking.priority);
       }
-      return this.#follow(under.joint, asking);
+      return this.#follow(under, asking);
     }
-    const shared: Shared = { joint: new Joint(), flight: undefined, priority: asking.priority };
-    this.#shared.set(key, shared);
-    const promise = shared.joint.add(asking);
-    const settle = (): void => {
-      if (this.#shared.get(key) === shared) this.#shared.delete(key);
-    };
-    this.#bring(asking, asked, shared).then(
-      (brought) => {
-        settle();
-        this.#deal(key, asking, shared.joint, brought);
-      },
-      (error: unknown) => {
-        settle();
-        shared.joint.reject(error);
-      },
-    );
+    const joint = new Joint<Sent>(asking.priority);
+    this.#joints.set(key, joint);
+    const promise = joint.add(asking);
+    this.#settle(key, asking, asked, joint);
     return promise;
   }
 
+  async #settle(key: string, asking: Asking, asked: Asked | undefined, joint: Joint<Sent>): Promise<void> {
+    try {
+      const brought = await this.#bring(asking, asked, joint);
+      this.#forget(key, joint);
+      this.#deal(key, asking, joint, brought);
+    } catch (error) {
+      this.#forget(key, joint);
+      joint.reject(error);
+    }
+  }
+
+  #forget(key: string, joint: Joint<Sent>): void {
+    if (this.#joints.get(key) === joint) this.#joints.delete(key);
+  }
+
   /** One whose time is not up when the first one's is goes on by itself. */
-  #follow(joint: Joint, asking: Asking): Promise<Response> {
+  #follow(joint: Joint<Sent>, asking: Asking): Promise<Response> {
     return joint.add(asking).catch((error: unknown) => {
       const own = asking.signal.aborted || (error as Error | undefined)?.name !== 'TimeoutError';
       if (own) throw error;
@@ -169,7 +174,7 @@ export class Gets {
     });
   }
 
-  #deal(key: string, asking: Asking, joint: Joint, brought: Brought): void {
+  #deal(key: string, asking: Asking, joint: Joint<Sent>, brought: Brought): void {
     if ('kept' in brought) {
       this.deduplicated += Math.max(0, joint.size - 1);
       joint.resolve(() => this.#cache?.give(brought.kept) as Response);
@@ -205,25 +210,21 @@ export class Gets {
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
     if (keepalive) return undefined;
     if (cache !== 'default' && cache !== 'force-cache') return undefined;
-    const { timeout, retry, cache: rule, slot, key } = lane ?? {};
+    const { timeout, retry, cache: rule, slot, key, dedupe } = lane ?? {};
     // A function says nothing of what it does.
     if (typeof retry === 'object' && retry?.shouldRetry) return undefined;
-    const terms = lane ? JSON.stringify([timeout, retry, rule, slot, key]) : '';
+    const terms = lane ? JSON.stringify([timeout, retry, rule, slot, key, dedupe]) : '';
     return [method, url, mode, credentials, cache, redirect, integrity, terms, ...headers].join('\n');
   }
 
   // ── the network
 
-  async #bring(asking: Asking, asked: Asked | undefined, shared?: Shared): Promise<Brought> {
+  async #bring(asking: Asking, asked: Asked | undefined, joint?: Joint<Sent>): Promise<Brought> {
     const cache = this.#cache;
     const conditional = asked?.answers === 'validate' ? cache?.conditional(asked) : undefined;
     const request = conditional ?? (asked && cache ? cache.outgoing(asked) : asking.request);
-    const { flight, response: coming } = this.#network.send(asking, request, shared?.joint);
-    if (shared) {
-      shared.flight = flight;
-      shared.joint.end = (reason) => this.#network.abort(flight, reason);
-      shared.joint.whenRead = (response, read) => this.#network.whenRead(flight, response, read);
-    }
+    const { wire, response: coming } = this.#network.send(asking, request, joint);
+    if (joint) joint.wire = wire;
     let response: Response;
     try {
       response = await coming;
@@ -233,12 +234,12 @@ export class Gets {
       throw error;
     }
     if (!cache || !asked || !(response instanceof Response)) return { response };
-    cache.went(asked, flight.sent);
-    const sent = Date.now() - (performance.now() - flight.sent);
+    cache.went(asked, wire.at);
+    const sent = Date.now() - (performance.now() - wire.at);
     if (conditional && response.status === 304) {
       if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, sent) };
       // What it would have been is forgotten since.
-      return this.#bring(asking, cache.ask(request, asking.lane?.cache || undefined), shared);
+      return this.#bring(asking, cache.ask(asking.request, asking.lane?.cache || undefined, asking.plain), joint);
     }
     if (asked.standsIn && cache.isTrouble(response) && cache.isCurrent(asked)) {
       discard(response);
@@ -266,7 +267,7 @@ export class Gets {
       ...asking,
       lane,
       words: undefined,
-      priority: Number.NEGATIVE_INFINITY,
+      priority: LEVELS.background,
       arrived: performance.now(),
       // Whoever has the answer may go.
       signal: new AbortController().signal,

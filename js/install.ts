@@ -1,4 +1,4 @@
-import { createFetch } from './fetch.js';
+import { createInstalled } from './fetch.js';
 import { page } from './page.js';
 import type { SixlaneFetch, SixlaneOptions } from './types.js';
 
@@ -12,10 +12,14 @@ export function install(options?: SixlaneOptions): SixlaneFetch {
   const record = page();
   if (record.installed) throw new Error('sixlane is installed already: call uninstall() first');
   if (typeof globalThis.fetch !== 'function') throw new Error('this host has no fetch to replace');
-  const made = createFetch(options);
+  const made = createInstalled(options);
   const ours = Object.assign(made, {
     close: ((close) => () => {
-      if (record.installed?.ours === made) uninstall();
+      if (record.installed?.ours === made) {
+        uninstall();
+        // Where somebody has wrapped it, calls pass through from now on, and another one may be installed.
+        delete record.installed;
+      }
       return close();
     })(made.close),
   });

@@ -22,36 +22,45 @@ interface Member {
   onAbort: (() => void) | undefined;
 }
 
-/** Ends when its last caller is gone, and not before. */
-export class Joint implements Source {
-  readonly #members = new Set<Member>();
+/** What the request of a joint is to its sender. */
+export interface Wire {
   /** Ends the request, and its body. */
-  end: (reason: unknown) => void = () => {};
-  /** Calls back when a body is read, or nobody can read it any more. */
-  whenRead: (response: Response, read: () => void) => void = () => {};
+  abort(reason: unknown): void;
+  /** Calls back when the body is read, or nobody can read it any more. */
+  whenRead(response: Response, read: () => void): void;
+}
+
+/** Ends when its last caller is gone, and not before. */
+export class Joint<W extends Wire> implements Source {
+  /** The request, once it is handed over. */
+  wire: W | undefined;
+  /** That of the most urgent caller. */
+  priority: number;
+  #members: Member[] = [];
   #ended: { readonly reason: unknown } | undefined;
 
+  constructor(priority: number) {
+    this.priority = priority;
+  }
+
   get size(): number {
-    return this.#members.size;
+    return this.#members.length;
   }
 
   get aborted(): boolean {
     if (this.#ended) return true;
-    for (const { caller } of this.#members) if (!caller.source?.aborted) return false;
-    return this.#members.size > 0;
+    return this.#members.length > 0 && this.#members.every(({ caller }) => caller.source?.aborted);
   }
 
   get reason(): unknown {
-    if (this.#ended) return this.#ended.reason;
-    const [first] = this.#members;
-    return first?.caller.source?.reason;
+    return this.#ended ? this.#ended.reason : this.#members[0]?.caller.source?.reason;
   }
 
   /** Resolves with a response of the caller's own. */
   add(caller: Caller): Promise<Response> {
     return new Promise((resolve, reject) => {
       const member: Member = { caller, resolve, reject, onAbort: undefined };
-      this.#members.add(member);
+      this.#members.push(member);
       // Who brought no signal cannot abort: the one of its request is its own.
       if (!caller.source) return;
       member.onAbort = () => this.#leave(member);
@@ -61,44 +70,33 @@ export class Joint implements Source {
 
   /** Each gets what `make` makes for it. */
   resolve(make: (caller: Caller, index: number) => Response | Promise<Response>): void {
-    let index = 0;
-    for (const member of this.#members) {
-      release(member);
-      member.resolve(make(member.caller, index++));
-    }
-    this.#members.clear();
+    this.#release().forEach((member, index) => {
+      member.resolve(make(member.caller, index));
+    });
   }
 
   reject(reason: unknown): void {
-    for (const member of this.#members) {
-      release(member);
-      member.reject(reason);
-    }
-    this.#members.clear();
+    for (const member of this.#release()) member.reject(reason);
   }
 
   /**
-   * The network's response is here: the first gets it as it is, and each of the others a clone. Where there are several,
+   * The network's response is here: one caller gets it as it is, and each of the others a clone. Where there are several,
    * who may abort gets a body that breaks off alone.
    */
   share(response: Response): void {
-    const [only] = this.#members;
-    if (only && this.#members.size === 1) {
-      release(only);
-      only.resolve(response);
-      this.#members.clear();
-      if (only.caller.source) this.#follow(only.caller.signal, response);
-      return;
-    }
-    const all = this.#members.size;
+    const { size } = this;
     const open = new Set<Caller>();
     const left = (caller: Caller, reason: unknown): void => {
       open.delete(caller);
       if (open.size === 0) this.#end(reason);
     };
     this.resolve((caller, index) => {
+      if (size === 1) {
+        if (caller.source) this.#follow(caller.signal, response);
+        return response;
+      }
       open.add(caller);
-      const own = index === all - 1 ? response : response.clone();
+      const own = index === size - 1 ? response : response.clone();
       return caller.source ? breakable(own, caller, left) : own;
     });
   }
@@ -107,25 +105,28 @@ export class Joint implements Source {
   #follow(signal: AbortSignal, response: Response): void {
     const onAbort = (): void => this.#end(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    this.whenRead(response, () => signal.removeEventListener('abort', onAbort));
+    this.wire?.whenRead(response, () => signal.removeEventListener('abort', onAbort));
   }
 
   #leave(member: Member): void {
     const { reason } = member.caller.signal;
-    this.#members.delete(member);
-    // Of no effect when it has its response already.
+    this.#members.splice(this.#members.indexOf(member), 1);
     member.reject(reason);
-    if (this.#members.size === 0) this.#end(reason);
+    if (this.#members.length === 0) this.#end(reason);
   }
 
   #end(reason: unknown): void {
     this.#ended = { reason };
-    this.end(reason);
+    this.wire?.abort(reason);
   }
-}
 
-function release({ caller, onAbort }: Member): void {
-  if (onAbort) caller.signal.removeEventListener('abort', onAbort);
+  /** Nobody is left, and nobody listens. */
+  #release(): readonly Member[] {
+    const members = this.#members;
+    this.#members = [];
+    for (const { caller, onAbort } of members) if (onAbort) caller.signal.removeEventListener('abort', onAbort);
+    return members;
+  }
 }
 
 const dropped = globalThis.FinalizationRegistry && new FinalizationRegistry((forget: () => void) => forget());

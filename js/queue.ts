@@ -1,7 +1,7 @@
 import { type Call, Engine, type Host, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason } from './errors.js';
 import { LEVELS, type Priority, priorityValue } from './levels.js';
-import { loaded, need } from './load.js';
+import { consult, need } from './load.js';
 import type { AddOptions, Queue, QueueStatus, QueueTask, TaskQueueOptions } from './types.js';
 
 /**
@@ -111,6 +111,9 @@ class TaskQueue implements Queue {
   }
 
   addAll<T>(tasks: readonly QueueTask<T>[], options?: AddOptions): Promise<T[]> {
+    if (options?.id !== undefined && tasks.length > 1) {
+      return Promise.reject(new RangeError(`\`id\` names one task, got ${tasks.length}`));
+    }
     return Promise.all(tasks.map((task) => this.add(task, options)));
   }
 
@@ -260,6 +263,8 @@ class TaskQueue implements Queue {
   #failOpen(jobs: readonly Job[]): void {
     this.#trapped = true;
     for (const job of jobs) if (!job.settled && !job.context) this.#run(job);
+    // Nobody counts them any more.
+    this.#wakeWaiters();
   }
 }
 
@@ -277,7 +282,7 @@ function readTerms(options: AddOptions | undefined): Terms {
 }
 
 function readAdd(options: AddOptions): Terms {
-  const words = loaded()?.readAdd(options);
+  const words = consult((bindings) => bindings.readAdd(options), undefined);
   const [priority = Number.NaN, emergency, total = Number.NaN] = words ?? [];
   return { priority: Number.isNaN(priority) ? LEVELS.normal : priority, emergency: emergency === 1, total };
 }

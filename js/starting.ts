@@ -7,7 +7,7 @@ import { balance } from './share.js';
 /** Calls to one origin that go out at once while the module is on its way; the core takes over from there. */
 const PER_ORIGIN = 6;
 
-const NONE = { completed: 0, failed: 0, cancelled: 0 };
+const NONE = { completed: 0, failed: 0, cancelled: 0, preempted: 0, retries: 0 };
 
 interface Lane {
   readonly waiting: Set<Flight>;
@@ -119,8 +119,6 @@ export class Starting implements Sharer {
     return {
       ...count(flights),
       ...NONE,
-      preempted: 0,
-      retries: 0,
       byPriority: {
         critical: level('critical'),
         high: level('high'),

@@ -269,12 +269,14 @@ export class HttpCache {
   }
 
   /** A body that took nothing from the network came from the browser's own cache. */
-  #seen({ name, startTime, transferSize, decodedBodySize }: PerformanceResourceTiming): void {
-    const address = withoutFragment(name);
+  #seen(entry: PerformanceResourceTiming): void {
+    // Pages have thousands of these, and each property takes its time.
+    if (this.#sent.size === 0) return;
+    const address = withoutFragment(entry.name);
     const sent = this.#sent.get(address);
-    if (sent === undefined || startTime < sent - ROUNDING) return;
+    if (sent === undefined || entry.startTime < sent - ROUNDING) return;
     this.#sent.delete(address);
-    if (transferSize === 0 && decodedBodySize > 0) this.#store.counts.http += 1;
+    if (entry.transferSize === 0 && entry.decodedBodySize > 0) this.#store.counts.http += 1;
   }
 
   #keep(base: string, entry: NewEntry<Answer>, names: Names = this.#families.get(base)?.names ?? NONE): void {

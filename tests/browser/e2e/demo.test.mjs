@@ -90,7 +90,7 @@ export default async function ({ launch, server: { binary }, test }) {
         for (const [level, weight] of Object.entries({ critical: 1, high: 0, normal: 0, low: 0, background: 3 })) {
           await page.fill(`#mix-${level}`, String(weight));
         }
-        await page.fill('#delay', '3');
+        await page.fill('#delay', '20');
         await page.fill('#fail', '25');
         await page.check('#hints');
         await runToEnd(page);
@@ -98,7 +98,7 @@ export default async function ({ launch, server: { binary }, test }) {
         const of = (kind) => asked.filter((query) => query.get('run').startsWith(kind)).length;
         assert.equal(of('native'), 100);
         for (const query of asked) {
-          assert.equal(query.get('delay'), '3');
+          assert.equal(query.get('delay'), '20');
           assert.equal(query.get('failShare'), '0.25');
         }
         for (const kind of ['native', 'sixlane']) {
@@ -115,13 +115,13 @@ export default async function ({ launch, server: { binary }, test }) {
         assert.ok(of('sixlane') >= 125);
         assert.match(await page.textContent('#verdict'), /^The critical answer: .* with sixlane, .* natively\.$/);
 
-        const expected = { scene: 'burst', count: '100', mix: '1-0-0-0-3', delay: '3', fail: '25', hints: '1' };
+        const expected = { scene: 'burst', count: '100', mix: '1-0-0-0-3', delay: '20', fail: '25', hints: '1' };
         assert.deepEqual(Object.fromEntries(new URL(page.url()).searchParams), expected);
         await page.reload();
         const values = await page.$$eval('#settings input, #settings select', (fields) =>
           fields.map(({ type, value, checked }) => (type === 'checkbox' ? checked : value)),
         );
-        assert.deepEqual(values, ['100', 'own', '1', '0', '0', '0', '3', '3', '25', true]);
+        assert.deepEqual(values, ['100', 'own', '1', '0', '0', '0', '3', '20', '25', true]);
       }));
 
     await test('demo: the mix is what the visitor chose', () =>

@@ -151,6 +151,19 @@ describe('the cache', () => {
       });
     }
 
+    it('gives what is stale at once where there is no network', async () => {
+      const orders = { cacheControl: 'max-age=0, stale-if-error=60' };
+      const body = await text(orders);
+      await kept(1);
+      Object.defineProperty(navigator, 'onLine', { value: false, configurable: true });
+      try {
+        expect(await text(orders)).to.equal(body);
+      } finally {
+        delete navigator.onLine;
+      }
+      expect(await seen()).to.equal(1);
+    });
+
     it('has one answer for each value of what an answer varies on', async () => {
       const orders = { cache: 60, vary: 'x-tongue' };
       const speak = (tongue) => text(orders, { headers: { 'x-tongue': tongue, 'x-other': `${Math.random()}` } });
@@ -306,9 +319,12 @@ describe('the cache', () => {
     it('lets who comes while a body is on its way wait for it', async () => {
       const orders = { cache: 60, size: 200_000, slow: 200 };
       const first = await get(orders);
+      // Not one whose time is limited.
+      const limited = await get(orders, { lane: { timeout: 60_000 } });
       const second = await text(orders);
       expect(second).to.equal(await first.text());
-      expect(await seen()).to.equal(1);
+      expect(second).to.equal(await limited.text());
+      expect(await seen()).to.equal(2);
     });
 
     it('is filled by preload, which never rejects', async () => {

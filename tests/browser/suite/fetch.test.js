@@ -331,6 +331,12 @@ describe('createFetch', () => {
       expect(fetch.status().running).to.equal(0);
     });
 
+    it('rejects as native fetch does where no argument is given', async () => {
+      for (const call of [() => fetch(), () => fetch.emergency()]) {
+        expect(await rejection(call())).to.be.instanceOf(TypeError);
+      }
+    });
+
     it('times out waiting and on the wire with the name that native has', async () => {
       fetch = make({ queue: { perOrigin: 1 }, timeout: 60 });
       const calls = [get(1, undefined, { delay: 60_000 }), get(2, { timeout: 30 })];
@@ -374,6 +380,15 @@ describe('createFetch', () => {
       const errors = [...(await Promise.all(calls)), await rejection(get(3))];
       expect(errors.map(({ code }) => code)).to.deep.equal(['closed', 'closed', 'closed']);
       await run.until(({ aborted }) => aborted === 1);
+    });
+
+    it('close() leaves what was counted', async () => {
+      await (await get(1)).text();
+      await rejection(get(2, { timeout: 1 }, { delay: 60_000 }));
+      const { completed, failed } = fetch.status();
+      expect({ completed, failed }).to.deep.equal({ completed: 1, failed: 1 });
+      await fetch.close();
+      expect(fetch.status()).to.include({ completed, failed, running: 0, queued: 0 });
     });
 
     it('close() breaks off bodies that hold no slot, too', async () => {

@@ -282,6 +282,18 @@ describe('install', () => {
     expect(globalThis.fetch).to.equal(native);
   });
 
+  it('passes calls through when it is closed under what somebody put over it', async () => {
+    const installed = install();
+    globalThis.fetch = (...args) => installed(...args);
+    try {
+      await installed.close();
+      expect((await globalThis.fetch('/api/data/1')).status).to.equal(200);
+      await install().close();
+    } finally {
+      globalThis.fetch = native;
+    }
+  });
+
   it('works in a worker, where fetch is inherited', async () => {
     const worker = new Worker('/worker.js', { type: 'module' });
     const told = await new Promise((resolve, reject) => {

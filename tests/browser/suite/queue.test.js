@@ -52,6 +52,8 @@ describe('createQueue', () => {
     ).to.equal(error);
     expect(await rejection(queue.add(() => Promise.reject(error)))).to.equal(error);
     expect(await queue.addAll([() => 1, () => 2])).to.deep.equal([1, 2]);
+    const never = () => expect.fail('it was run');
+    expect((await rejection(queue.addAll([never, never], { id: 'a' }))).message).to.equal('`id` names one task, got 2');
     expect(queue.status()).to.include({ completed: 4, failed: 2, queued: 0, running: 0 });
   });
 
