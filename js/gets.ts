@@ -205,8 +205,10 @@ export class Gets {
   /** What equal calls have in common; undefined for a call that is not to be joined. */
   #keyOf({ request, plain, lane }: Asking): string | undefined {
     if ((lane?.dedupe ?? this.#dedupe) === false) return undefined;
+    // After a purge nobody gets what was asked for before it.
+    const epoch = this.#store?.epoch ?? 0;
     // As below: to read all that of a request takes longer than the rest.
-    if (plain && !lane) return `GET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
+    if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
     if (keepalive) return undefined;
     if (cache !== 'default' && cache !== 'force-cache') return undefined;
@@ -214,7 +216,7 @@ export class Gets {
     // A function says nothing of what it does.
     if (typeof retry === 'object' && retry?.shouldRetry) return undefined;
     const terms = lane ? JSON.stringify([timeout, retry, rule, slot, key, dedupe]) : '';
-    return [method, url, mode, credentials, cache, redirect, integrity, terms, ...headers].join('\n');
+    return [epoch, method, url, mode, credentials, cache, redirect, integrity, terms, ...headers].join('\n');
   }
 
   // ── the network

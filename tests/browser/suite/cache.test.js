@@ -415,6 +415,18 @@ describe('the cache', () => {
       expect(fetch.cache.stats().memory.entries).to.equal(0);
     });
 
+    it('gives nobody what was asked for before', async () => {
+      const orders = { cache: 60, delay: 100 };
+      const before = get(orders);
+      await run.until(({ seen }) => seen >= 1);
+      await fetch.cache.purge();
+      const after = [text(orders), text(orders)];
+      await (await before).text();
+      await Promise.all(after);
+      expect(await seen()).to.equal(2);
+      expect(fetch.status().deduplicated).to.equal(1);
+    });
+
     it('asks for all of it when a 304 comes for what is forgotten', async () => {
       const orders = { cacheControl: 'no-cache', etag: 1, delay: 100 };
       const body = await text(orders);
