@@ -60,7 +60,11 @@ function report({ title, message, stack }) {
  * the connections of requests that were aborted, and all that comes after them waits for a minute.
  */
 async function runSuites(name, server, grep) {
-  const result = await runOnce(name, server, grep);
+  const result = await runOnce(name, server, grep).catch((error) => {
+    // The engine itself may end: that is told of, too.
+    console.log(`  ! ${name} ended early, once more: ${error.message}`);
+    return runOnce(name, server, grep);
+  });
   if (result.failed > MOST_TRIED_AGAIN) return result;
   const unsteady = [];
   const failures = [];
@@ -77,11 +81,11 @@ async function runOnce(name, server, grep) {
   if (grep) url.searchParams.set('grep', grep);
 
   const browser = await launch(name);
+  let results;
   try {
     const errors = [];
     browser.onPageError((text) => errors.push(text));
     await browser.open(url.href);
-    let results;
     await until(
       async () => {
         results = await browser.evaluate(() => window.__results);
@@ -94,6 +98,8 @@ async function runOnce(name, server, grep) {
       },
     );
     return { ...results, title: `${name} ${browser.version}` };
+  } catch (error) {
+    throw new Error(`${error.message}, at: ${results?.current}`, { cause: error });
   } finally {
     await browser.close();
   }
