@@ -6,7 +6,7 @@ import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
 import { discard } from './retry.js';
 import { unlessAborted } from './sleep.js';
-import type { LaneInit, SixlaneOptions } from './types.js';
+import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
 
 /** One call, before it is decided whether it goes to the network. */
 export interface Asking extends Caller {
@@ -30,12 +30,15 @@ export interface Sent extends Wire {
   raise(priority: number): void;
 }
 
+/** Where an answer that did not come from the network came from. */
+export type From = CacheTier | 'stale';
+
 /** What sends requests in their turn. */
 export interface Network {
   /** Whatever is kept. For a joint, it ends by `abort` alone. */
   send(asking: Asking, request: Request, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
   /** A call was answered without the network. */
-  told(call: Told, response: Response, from: 'memory' | 'stale'): void;
+  told(call: Told, response: Response, from: From): void;
 }
 
 /** What events tell of a call that was answered without the network. */
@@ -80,7 +83,7 @@ export class Gets {
   /** The answer to a call that says no more than an address, where it is here and fresh. */
   plain(url: string): Response | undefined {
     const response = this.#cache?.plain(url);
-    if (response) this.#gave({ url, method: 'GET', arrived: performance.now() }, response, 'memory');
+    if (response) this.#gave({ url, method: 'GET', arrived: performance.now() }, response, 'memory', 'memory');
     return response;
   }
 
@@ -89,7 +92,21 @@ export class Gets {
     const cache = lane?.cache === false ? undefined : this.#cache;
     const asked = cache?.ask(request, lane?.cache || undefined, asking.plain);
     if (!cache || !asked) return this.#join(asking, undefined);
-    if (asked.answers === 'fresh') return Promise.resolve(this.#give(asking, asked, 'memory'));
+    // An emergency does not wait for storage.
+    if (lane?.emergency || !cache.mayLieBelow(asked)) return this.#decide(cache, asking, asked, again);
+    const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
+    if (coming) return unlessAborted(coming, signal).then(() => this.fetch(asking, true));
+    return unlessAborted(cache.below(asked), signal).then((found) => {
+      if (found.answers !== 'none') return this.#decide(cache, asking, found, again);
+      // It may have come there meanwhile, and something may have been purged.
+      const now = cache.ask(request, lane?.cache || undefined, asking.plain);
+      return this.#decide(cache, asking, now ?? found, again);
+    });
+  }
+
+  #decide(cache: HttpCache, asking: Asking, asked: Asked, again: boolean): Promise<Response> {
+    const { signal } = asking;
+    if (asked.answers === 'fresh') return Promise.resolve(this.#give(asking, asked, asked.tier));
     if (asked.answers === 'stale') {
       this.#refresh(asking, asked);
       return Promise.resolve(this.#give(asking, asked, 'stale'));
@@ -114,16 +131,16 @@ export class Gets {
     await coming;
   }
 
-  #give(asking: Asking, asked: Asked, from: 'memory' | 'stale'): Response {
+  #give(asking: Asking, asked: Asked, from: From): Response {
     const response = this.#cache?.give(asked) as Response;
     const { request, lane, arrived } = asking;
-    this.#gave({ url: request.url, method: request.method, lane, arrived }, response, from);
+    this.#gave({ url: request.url, method: request.method, lane, arrived }, response, from, asked.tier);
     return response;
   }
 
-  #gave(call: Told, response: Response, from: 'memory' | 'stale'): void {
+  #gave(call: Told, response: Response, from: From, tier: CacheTier): void {
     if (this.#store) {
-      this.#store.counts.memory += 1;
+      this.#store.counts[tier] += 1;
       if (from === 'stale') this.#store.counts.stale += 1;
     }
     this.#network.told(call, response, from);

@@ -26,6 +26,7 @@ export type {
   CacheOptions,
   CacheRule,
   CacheStats,
+  CacheTier,
   CircuitBreaker,
   LaneInit,
   OriginStatus,

@@ -82,7 +82,8 @@ async function start(source: WasmSource = new URL('./sixlane.wasm', import.meta.
   return bindings;
 }
 
-async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+/** A module from wherever it comes; through the native fetch, for ours would wait for it. */
+export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   if (typeof source === 'string' || source instanceof URL) {
     // The native one: through ourselves it would wait for itself.

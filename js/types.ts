@@ -433,13 +433,34 @@ interface Keeping {
    * @defaultValue what the headers say, else 0
    */
   staleIfError?: number;
-  /** In order of look-up. This version has "memory" alone, which is the default. */
-  tiers?: readonly 'memory'[];
+  /**
+   * Where: looked up in the order of {@link CacheTier}, and kept in all of them. What is found in one is kept in those before
+   * it from then on.
+   *
+   * @defaultValue ["memory"]
+   */
+  tiers?: readonly CacheTier[];
 }
+
+/** The persistent ones survive the page; "localStorage" has small texts alone, and does not exist in workers. */
+export type CacheTier = 'memory' | 'localStorage' | 'indexedDB';
 
 export interface CacheOptions extends Keeping {
   /** Bytes, headers and keys included: a whole number from 1 up, or `Infinity`. Default 52428800, 50 MiB. */
   memory?: { maxBytes?: number };
+  /**
+   * As of memory, for all partitions together; a character takes two bytes. Default 1048576, 1 MiB; of one entry 16384,
+   * 16 KiB.
+   */
+  localStorage?: { maxBytes?: number; maxEntryBytes?: number };
+  /** As of memory, for all partitions of the database together. Default 268435456, 256 MiB, in "sixlane". */
+  indexedDB?: { maxBytes?: number; database?: string };
+  /**
+   * Whether answers to requests with `Authorization` or `credentials: 'include'` may be kept beyond memory.
+   *
+   * @defaultValue false
+   */
+  persistPrivate?: boolean;
   /** Whose data this is: what {@link Cache.purge} empties in all tabs. Default "". */
   partition?: string;
 }
@@ -465,12 +486,13 @@ export interface Cache {
    * while it is loaded again, or when that fails, as the rule allows. Its signal aborts at a purge.
    */
   getWithFallback<T>(key: string, load: CacheLoader<T>, rule?: CacheRule): Promise<T>;
-  /** Forgets a value, or the responses kept for an address, in all tabs. Whether there was one in this. */
+  /** Forgets a value, or the responses kept for an address, in all tiers and tabs. Whether there was one in this. */
   delete(key: string): Promise<boolean>;
-  /** Forgets what has this tag, in all tabs. Returns how many in this. */
+  /** Forgets what has this tag, in all tiers and tabs. Returns how many in this. */
   invalidateTag(tag: string): Promise<number>;
   /**
-   * Forgets everything of a partition, in all tabs, and what is under way for it is not kept.
+   * Forgets everything of a partition, in all tiers and tabs, and what is under way for it is not kept. Resolves when storage
+   * is empty of it; where that fails, before it is used again.
    *
    * @param partition default: the one of this cache
    */

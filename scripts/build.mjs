@@ -1,6 +1,6 @@
-// Makes dist/: the wrapper as one module, the WebAssembly beside it, the declarations.
+// Makes dist/: the wrapper as one module and a part that is loaded on demand, the WebAssembly beside them, the declarations.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { at } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
@@ -32,41 +32,60 @@ const SMALL_ENV = {
   RUSTFLAGS: '-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none',
 };
 
+/**
+ * Two modules, so that who does not keep anything in IndexedDB does not load what that takes: where the crate is, where
+ * wasm-bindgen's part for JavaScript goes, and the name of both.
+ */
+const MODULES = [
+  { name: 'sixlane', crate: '.', pkg: 'js/pkg', sources: ['src'] },
+  { name: 'storage', crate: 'storage', pkg: 'js/pkg-storage', sources: ['src', 'storage'] },
+];
+
 export async function build() {
-  const made = [await buildWasm(), await optimizeWasm(), await bundle(), await declare()];
+  const made = [await buildWasm()];
+  for (const module of MODULES) made.push(await optimizeWasm(module));
+  made.push(await bundle(), await declare());
   if (!made.includes(true)) console.log('dist/ is up to date');
 }
 
-/** Cargo and wasm-bindgen: js/pkg/, which the wrapper imports. */
-export function buildWasm() {
+/** What the wrapper's types come from, too. */
+export async function buildWasm() {
+  const made = [];
+  for (const module of MODULES) made.push(await bindWasm(module));
+  return made.includes(true);
+}
+
+/** Cargo and wasm-bindgen. */
+function bindWasm({ name, crate, pkg, sources }) {
   const files = {
-    inputs: ['Cargo.toml', 'Cargo.lock', 'src', 'scripts/build.mjs'],
-    outputs: ['js/pkg/sixlane_bg.wasm', 'js/pkg/sixlane_bg.js', 'js/pkg/sixlane_bg.d.ts'],
+    inputs: ['Cargo.toml', 'Cargo.lock', ...sources, 'scripts/build.mjs'],
+    outputs: ['_bg.wasm', '_bg.js', '_bg.d.ts'].map((end) => `${pkg}/${name}${end}`),
   };
-  return whenChanged('wasm', files, () =>
-    step('wasm-pack build', async () => {
-      rmSync(at('js/pkg'), { recursive: true, force: true });
-      const output = ['--out-dir', 'js/pkg', '--out-name', 'sixlane', '--no-pack'];
+  return whenChanged(`wasm ${name}`, files, () =>
+    step(`wasm-pack build ${crate}`, async () => {
+      rmSync(at(pkg), { recursive: true, force: true });
+      const output = ['--out-dir', at(pkg), '--out-name', name, '--no-pack'];
       // no-install: setup.mjs installed everything, nothing is downloaded behind its back.
       const how = ['--target', 'bundler', '--profile', 'wasm', '--no-opt', '--mode', 'no-install'];
-      await run('wasm-pack', ['build', '.', ...how, ...output, ...SMALL_STD], { env: SMALL_ENV });
-      // wasm-bindgen declares sixlane.js only, which imports the .wasm file as a module. No browser
-      // does that yet, so the wrapper imports the file behind it and hands it the instance.
+      await run('wasm-pack', ['build', crate, ...how, ...output, ...SMALL_STD], { env: SMALL_ENV });
+      // wasm-bindgen declares the module that imports the .wasm file as one. No browser does
+      // that yet, so the wrapper imports the file behind it and hands it the instance.
       writeFileSync(
-        at('js/pkg/sixlane_bg.d.ts'),
-        "export * from './sixlane.js';\nexport function __wbg_set_wasm(exports: WebAssembly.Exports): void;\n",
+        at(`${pkg}/${name}_bg.d.ts`),
+        `export * from './${name}.js';\nexport function __wbg_set_wasm(exports: WebAssembly.Exports): void;\n`,
       );
     }),
   );
 }
 
-function optimizeWasm() {
-  const from = 'js/pkg/sixlane_bg.wasm';
-  const to = 'dist/sixlane.wasm';
-  return whenChanged('wasm-opt', { inputs: [from, 'scripts/build.mjs', 'package-lock.json'], outputs: [to] }, () =>
-    step('wasm-opt -Os', async () => {
+function optimizeWasm({ name, pkg }) {
+  const from = `${pkg}/${name}_bg.wasm`;
+  const to = `dist/${name}.wasm`;
+  const files = { inputs: [from, 'scripts/build.mjs', 'package-lock.json'], outputs: [to] };
+  return whenChanged(`wasm-opt ${name}`, files, () =>
+    step(`wasm-opt -Os ${to}`, async () => {
       mkdirSync(at('dist'), { recursive: true });
-      const flags = ['-Os', '--strip-debug', '--strip-producers', ...FEATURES.map((name) => `--enable-${name}`)];
+      const flags = ['-Os', '--strip-debug', '--strip-producers', ...FEATURES.map((feature) => `--enable-${feature}`)];
       await run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), at(from), '-o', at(to), ...flags]);
     }),
   );
@@ -75,24 +94,35 @@ function optimizeWasm() {
 const SOURCES = ['js', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
 
 function bundle() {
-  return whenChanged('bundle', { inputs: SOURCES, outputs: ['dist/index.js'] }, () =>
+  return whenChanged('bundle', { inputs: SOURCES, outputs: ['dist/index.js', 'dist/disk.js'] }, () =>
     step('esbuild', async () => {
       // Imported here: when this file is loaded, `npm ci` may still have to run.
       const esbuild = await import('esbuild');
-      await esbuild.build({
+      const options = {
         absWorkingDir: at(),
-        entryPoints: ['js/index.ts'],
-        outfile: 'dist/index.js',
+        outdir: 'dist',
         bundle: true,
         format: 'esm',
         target: 'es2022',
         minify: true,
         sourcemap: true,
         logLevel: 'warning',
-      });
+      };
+      await esbuild.build({ ...options, entryPoints: ['js/index.ts'], plugins: [onDemand] });
+      await esbuild.build({ ...options, entryPoints: ['js/cache/disk.ts'] });
     }),
   );
 }
+
+/** A dynamic import stays one, of a file beside this one. */
+const onDemand = {
+  name: 'on-demand',
+  setup({ onResolve }) {
+    onResolve({ filter: /./ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path: `./${basename(path)}`, external: true } : undefined,
+    );
+  },
+};
 
 /** Emits the declarations, and publishes those that can be reached from index.d.ts. */
 function declare() {
@@ -119,13 +149,15 @@ function declare() {
           reached.add(join(dirname(file), `${path}.d.ts`));
         }
       }
+      // It is imported for what it does alone.
+      writeFileSync(at('dist/disk.d.ts'), 'export {};\n');
     }),
   );
 }
 
 /** Prints what a page has to download. */
 export function sizes() {
-  const rows = ['dist/index.js', 'dist/sixlane.wasm'].map((file) => {
+  const rows = ['dist/index.js', 'dist/sixlane.wasm', 'dist/disk.js', 'dist/storage.wasm'].map((file) => {
     const bytes = readFileSync(at(file));
     return {
       file,
@@ -134,8 +166,12 @@ export function sizes() {
       brotli: brotliCompressSync(bytes).length,
     };
   });
-  const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
-  rows.push({ file: 'together', raw: sum('raw'), gzip: sum('gzip'), brotli: sum('brotli') });
+  const sum = (file, from, to) => {
+    const total = (key) => rows.slice(from, to).reduce((sofar, row) => sofar + row[key], 0);
+    return { file, raw: total('raw'), gzip: total('gzip'), brotli: total('brotli') };
+  };
+  rows.splice(2, 0, sum('together', 0, 2));
+  rows.push(sum('for IndexedDB', 3, 5));
   const line = (...cells) =>
     console.log(cells.map((cell, i) => (i ? `${cell}`.padStart(9) : cell.padEnd(18))).join(''));
   line('bytes', 'raw', 'gzip', 'brotli');

@@ -17,7 +17,7 @@ await main(async () => {
   await step('tsc', () => run(npm('tsc'), ['-p', at()]));
   await step('clippy', () => run('cargo', ['clippy', '--workspace', '--all-targets', ...DENY]));
   await step('clippy (wasm)', () =>
-    run('cargo', ['clippy', '-p', 'sixlane', '--target', 'wasm32-unknown-unknown', ...DENY]),
+    run('cargo', ['clippy', '-p', 'sixlane', '-p', 'sixlane-storage', '--target', 'wasm32-unknown-unknown', ...DENY]),
   );
   await step('cargo doc', () =>
     run('cargo', ['doc', '--no-deps', '--workspace'], { env: { RUSTDOCFLAGS: '-Dwarnings' } }),

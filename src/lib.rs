@@ -2,7 +2,7 @@
 //!
 //! Everything here is plain Rust that knows no browser, no clock and no source of randomness: the same
 //! events at the same times give the same actions. [`Scheduler`] is the facade; [`queue`] is the order.
-//! The shell for WebAssembly is `web`, which exists on that target alone.
+//! The shell for WebAssembly is `web`, which exists on that target alone, and not for who only wants the core there.
 
 pub mod breaker;
 pub mod cache;
@@ -17,7 +17,7 @@ pub mod retry;
 pub mod scheduler;
 pub mod time;
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "web"))]
 pub mod web;
 
 pub use config::{Aging, Config, ConfigError, Strategy};

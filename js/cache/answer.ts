@@ -28,6 +28,25 @@ export function looksOf({ url, redirected, type }: Pick<Response, 'url' | 'redir
   return looks;
 }
 
+/** An answer as plain data, which storage can keep. */
+export interface Frozen extends Omit<Answer, 'looks'>, Pick<Response, 'url' | 'redirected' | 'type'> {}
+
+export function freeze({ looks, ...answer }: Answer): Frozen {
+  const { url, redirected, type } = looks;
+  return { ...answer, url: url?.value, redirected: redirected?.value, type: type?.value };
+}
+
+export function thaw({ url, redirected, type, ...answer }: Frozen): Answer {
+  return { ...answer, looks: looksOf({ url, redirected, type }) };
+}
+
+/** Whatever lies in storage may have been changed there. */
+export function isFrozen(content: unknown): content is Frozen {
+  const { status, statusText, headers, body } = (content ?? {}) as Partial<Record<keyof Frozen, unknown>>;
+  const whole = typeof status === 'number' && typeof statusText === 'string' && Array.isArray(headers);
+  return whole && (body === null || body instanceof ArrayBuffer);
+}
+
 /** Headers to be kept; see {@link Answer.headers}. */
 export function toPairs(headers: Headers): [string, string][] {
   return [...[...headers].filter(([name]) => name !== 'age'), ['age', '0']];

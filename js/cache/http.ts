@@ -1,8 +1,10 @@
 import { consult } from '../load.js';
 import { onResource } from '../resources.js';
-import type { CacheOptions, CacheRule } from '../types.js';
-import { type Answer, looksOf, readAll, respond, toPairs } from './answer.js';
+import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
+import { type Answer, freeze, isFrozen, looksOf, readAll, respond, thaw, toPairs } from './answer.js';
+import { Depths } from './depths.js';
 import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
+import type { StoredEntry } from './tier.js';
 
 /** A request that the cache has to do with, and what it says to it. */
 export interface Asked {
@@ -12,6 +14,8 @@ export interface Asked {
   readonly base: string;
   /** What was kept when it was asked, whoever has purged it since. */
   readonly entry: Kept | undefined;
+  /** Where it was found. */
+  readonly tier: CacheTier;
   /** 'none': nothing that is kept is of use. */
   readonly answers: 'fresh' | 'stale' | 'validate' | 'none';
   readonly standsIn: boolean;
@@ -32,8 +36,16 @@ type Names = readonly string[] | 'all';
 /** Most answers vary on nothing that a page can set. */
 const NONE: Names = [];
 
-/** What begins the base of a call that says nothing: credentials "same-origin", mode "cors". */
+/** What ends the base of a call that says nothing: credentials "same-origin", mode "cors". */
 const PLAIN = 'sc';
+
+/** Begins the keys of responses. Those of values begin with something else. */
+const RESPONSE = '>';
+
+const MEMORY: readonly CacheTier[] = ['memory'];
+
+/** What depends on headers is looked for where a name may take its time. */
+const DISK: readonly CacheTier[] = ['indexedDB'];
 
 /** With one of these the caller does what a cache would do, or wants a part. */
 const CALLERS_OWN = ['range', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'];
@@ -79,7 +91,7 @@ export class HttpCache {
 
   /** A stored answer that is fresh, for a plain call: no more than an address. Undefined where that is not enough to tell. */
   plain(url: string): Response | undefined {
-    const base = `${PLAIN}${withoutFragment(url)}`;
+    const base = `${beginningOf(withoutFragment(url))}${PLAIN}`;
     const family = this.#families.get(base);
     // Most are asked for in vain here, and asked for again below: that counts once.
     if (family?.names !== NONE) return undefined;
@@ -93,12 +105,11 @@ export class HttpCache {
   ask(request: Request, said: CacheRule | undefined, plain = false): Asked | undefined {
     const rule = said === undefined ? this.#options : { ...this.#options, ...said };
     if (plain && said?.key === undefined)
-      return this.#judged(request, rule, `${PLAIN}${withoutFragment(request.url)}`, '');
+      return this.#judged(request, rule, `${beginningOf(withoutFragment(request.url))}${PLAIN}`, '');
     const { method, cache, redirect, integrity, headers } = request;
     if (method !== 'GET' || cache === 'no-store' || redirect !== 'follow' || integrity) return undefined;
     if (CALLERS_OWN.some((name) => headers.has(name))) return undefined;
-    const wanted = ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
-    return this.#judged(request, rule, baseOf(request, said?.key), wanted);
+    return this.#judged(request, rule, baseOf(request, said?.key), wantedOf(headers));
   }
 
   #judged(request: Request, rule: CacheRule, base: string, wanted: string): Asked {
@@ -106,14 +117,84 @@ export class HttpCache {
     const family = this.#families.get(base);
     // Where nothing is kept of that address, only the count of who asks for it is of use.
     const key = family ? keyOf(base, family.names, request.headers) : `${base}\n`;
-    const { cache } = request;
-    const entry = cache === 'reload' ? undefined : (this.#store.get(key) as Kept | undefined);
-    if (!entry) return { request, rule, base, epoch, entry, answers: 'none', standsIn: false };
+    const entry = request.cache === 'reload' ? undefined : (this.#store.get(key) as Kept | undefined);
+    const asked: Asked = { request, rule, base, epoch, entry, tier: 'memory', answers: 'none', standsIn: false };
+    return entry ? this.#with(asked, entry, 'memory', wanted) : asked;
+  }
+
+  #with(asked: Asked, entry: Kept, tier: CacheTier, wanted: string): Asked {
+    const { cache } = asked.request;
     const { answers, standsIn } = judge(entry, wanted);
     // "force-cache" and "only-if-cached" take whatever there is.
     const forced = cache === 'force-cache' || cache === 'only-if-cached';
     const own = forced ? 'fresh' : cache === 'no-cache' ? 'validate' : answers;
-    return { request, rule, base, epoch, entry, answers: own, standsIn };
+    return { ...asked, entry, tier, answers: own, standsIn };
+  }
+
+  /** Whether what memory does not have may lie deeper. */
+  mayLieBelow({ answers, request, base, rule }: Asked): boolean {
+    return answers === 'none' && request.cache !== 'reload' && Depths.reaches(this.#tiersBelow(request, base, rule));
+  }
+
+  /** The same, with what lies deeper if anything does. */
+  async below(asked: Asked): Promise<Asked> {
+    const { request, rule, base } = asked;
+    const { headers } = request;
+    const tiers = this.#tiersBelow(request, base, rule);
+    let key = keyOf(base, this.#families.get(base)?.names ?? NONE, headers);
+    // What it depends on is known to storage alone, perhaps; then there is something to tell it where that should be.
+    for (let step = 0; step < 2; step++) {
+      const stored = await this.storedKey(key);
+      const found = stored === undefined ? undefined : await this.#store.find(stored, tiers);
+      if (!found || !this.isCurrent(asked)) return asked;
+      const { entry, pack, tier } = found;
+      const own = keyOf(base, entry.names ?? NONE, headers);
+      if (own === key) {
+        const raised = this.#raise(base, { ...entry, key }, tiers);
+        for (const other of pack) this.#raiseOther(other, tiers);
+        return raised ? this.#with(asked, raised, tier, wantedOf(headers)) : asked;
+      }
+      key = own;
+    }
+    return asked;
+  }
+
+  /** Where it may be kept beyond memory. */
+  #tiersBelow({ headers }: Request, base: string, rule: CacheRule): readonly CacheTier[] {
+    const { tiers, persistPrivate } = this.#store.config;
+    const isPrivate = headers.has('authorization') || base.at(-2) === 'i';
+    return isPrivate && !persistPrivate ? MEMORY : (rule.tiers ?? tiers);
+  }
+
+  #raise(base: string, stored: StoredEntry, tiers: readonly CacheTier[]): Kept | undefined {
+    const { content, names = NONE } = stored;
+    if (!isFrozen(content)) return undefined;
+    const raised = this.#store.raise({ ...stored, content: thaw(content) }, tiers);
+    if (this.#store.peek(raised.key)) this.#family(base, names).keys.add(raised.key);
+    return raised;
+  }
+
+  /** One that nobody asked for; if it does not say so itself, nobody knows to which headers it belongs. */
+  #raiseOther(other: StoredEntry, tiers: readonly CacheTier[]): void {
+    const { key, names = NONE } = other;
+    const base = baseOfKey(key);
+    const family = this.#families.get(base);
+    const fits = key === `${base}\n` && !this.#store.peek(key) && (!family || String(family.names) === String(names));
+    if (fits && key.startsWith(RESPONSE)) this.#raise(base, other, tiers);
+  }
+
+  /**
+   * The name of an entry in storage: its key, but for what the headers said, which may be a secret. Undefined where there is
+   * no way to hide that.
+   */
+  async storedKey(key: string): Promise<string | undefined> {
+    const base = baseOfKey(key);
+    const said = key.slice(base.length + 1);
+    if (said === '' || !key.startsWith(RESPONSE)) return key;
+    const digest = await globalThis.crypto?.subtle?.digest('SHA-256', new TextEncoder().encode(said));
+    return (
+      digest && `${base}\n${[...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
+    );
   }
 
   /** Resolves when an answer that is on its way into the store has come there; undefined when none is. */
@@ -178,11 +259,11 @@ export class HttpCache {
     const policy = this.#policyOf(asked, headers, content.status, sent);
     this.#store.counts.revalidated += 1;
     if (!policy) {
-      this.#store.remove(entry);
+      this.#removeEverywhere(entry);
       return { ...asked, entry: { ...entry, content } };
     }
     const renewed: Kept = { ...entry, content, policy };
-    if (this.isCurrent(asked)) this.#keep(asked.base, renewed);
+    if (this.isCurrent(asked)) this.#keep(asked, renewed);
     return { ...asked, entry: renewed };
   }
 
@@ -200,14 +281,14 @@ export class HttpCache {
     const { request, rule, base, entry } = asked;
     const { headers, status, type, statusText, url } = response;
     const readable = (type === 'basic' || type === 'cors' || type === 'default') && !response.bodyUsed;
-    const { most } = this.#store;
+    const most = this.#mostOf(asked);
     const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
     if (!readable || endless || Number(headers.get('content-length')) > most) return false;
     const policy = this.#policyOf(asked, headers, status, sent);
     const names = this.#varies(type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
       // What is kept has been replaced by something that must not be.
-      if (entry && status < 400) this.#store.remove(entry);
+      if (entry && status < 400) this.#removeEverywhere(entry);
       return false;
     }
     const key = keyOf(base, names, request.headers);
@@ -217,7 +298,7 @@ export class HttpCache {
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
       const tags = rule.tags ?? [];
       if (this.isCurrent(asked)) {
-        this.#keep(base, { key, content: { ...answer, body: bytes }, bytes: size, tags, policy }, names);
+        this.#keep(asked, { key, content: { ...answer, body: bytes }, bytes: size, tags, policy }, names);
       }
     };
     // Not of the response itself: to look at its body is to touch it.
@@ -254,7 +335,7 @@ export class HttpCache {
   forget(address: string): boolean {
     let found = false;
     for (const [base, { keys }] of this.#families) {
-      if (base.slice(2) !== address) continue;
+      if (!base.startsWith(beginningOf(address))) continue;
       for (const key of [...keys]) found = this.#store.removeKey(key) || found;
     }
     return found;
@@ -262,7 +343,7 @@ export class HttpCache {
 
   /** An entry is gone from the store. */
   gone({ key }: Pick<Entry, 'key'>): void {
-    const base = key.split('\n', 1)[0] as string;
+    const base = baseOfKey(key);
     const family = this.#families.get(base);
     family?.keys.delete(key);
     if (family?.keys.size === 0) this.#families.delete(base);
@@ -279,10 +360,44 @@ export class HttpCache {
     if (entry.transferSize === 0 && entry.decodedBodySize > 0) this.#store.counts.http += 1;
   }
 
-  #keep(base: string, entry: NewEntry<Answer>, names: Names = this.#families.get(base)?.names ?? NONE): void {
-    // What was there before goes first, and its family with it.
-    this.#store.put(entry);
-    if (this.#store.peek(entry.key)) this.#family(base, names).keys.add(entry.key);
+  #keep(asked: Asked, entry: NewEntry<Answer>, said?: Names): void {
+    const { base, request, rule } = asked;
+    const names = said ?? this.#families.get(base)?.names ?? NONE;
+    if ((rule.tiers ?? this.#store.config.tiers).includes('memory')) {
+      // What was there before goes first, and its family with it.
+      this.#store.put(entry);
+      if (this.#store.peek(entry.key)) this.#family(base, names).keys.add(entry.key);
+    }
+    this.#keepBelow(asked, entry, names, this.#tiersBelow(request, base, rule));
+  }
+
+  async #keepBelow(asked: Asked, entry: NewEntry<Answer>, names: Names, tiers: readonly CacheTier[]): Promise<void> {
+    if (!Depths.reaches(tiers)) return;
+    const { key, bytes, tags, policy, content } = entry;
+    const { base, request } = asked;
+    const { depths, forgotten } = this.#store;
+    const stored = await this.storedKey(key);
+    if (stored === undefined || forgotten !== this.#store.forgotten) return;
+    const plain = stored === `${base}\n`;
+    depths.keep({ key: stored, bytes, tags, policy, names, content: freeze(content) }, plain ? tiers : DISK);
+    // Who looks for it after a reload begins there, and is told where to go on.
+    const first = await this.storedKey(keyOf(base, NONE, request.headers));
+    if (first === undefined || first === stored || forgotten !== this.#store.forgotten) return;
+    if (!this.#store.peek(first)) depths.keep({ key: first, bytes: OVERHEAD, tags: [], policy: [], names }, DISK);
+  }
+
+  #removeEverywhere({ key }: Kept): void {
+    this.#store.removeKey(key);
+    if (!Depths.reaches(this.#store.config.tiers)) return;
+    this.storedKey(key).then((stored) => {
+      if (stored !== undefined) this.#store.removeBelow({ keys: [stored] }, false);
+    });
+  }
+
+  /** Bytes of the largest answer that any tier takes. */
+  #mostOf({ request, base, rule }: Asked): number {
+    const { most, config } = this.#store;
+    return this.#tiersBelow(request, base, rule).includes('indexedDB') ? Math.max(most, config.indexedDB) : most;
   }
 
   /** What depends on other headers than the latest answer is not found any more, and goes. */
@@ -315,9 +430,24 @@ export class HttpCache {
   }
 }
 
-/** Two letters for what the answer also depends on, then the address or what its rule calls it. */
+/** What begins the keys of all answers of an address, or under a key that a rule gave. */
+export function beginningOf(address: string): string {
+  return `${RESPONSE}${address.replaceAll('\n', ' ')}\n`;
+}
+
+/** The address or what its rule calls it, then two letters for what the answer also depends on. */
 function baseOf({ credentials, mode, url }: Request, key: string | undefined): string {
-  return `${credentials[0]}${mode[0]}${key === undefined ? withoutFragment(url) : key.replaceAll('\n', ' ')}`;
+  return `${beginningOf(key ?? withoutFragment(url))}${credentials[0]}${mode[0]}`;
+}
+
+/** After it comes what the headers say. */
+function baseOfKey(key: string): string {
+  return key.slice(0, key.indexOf('\n', key.indexOf('\n') + 1));
+}
+
+/** As the shell wants it: see `verdict` there. */
+function wantedOf(headers: Headers): string {
+  return ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
 }
 
 function keyOf(base: string, names: Names, headers: Headers): string {

@@ -1,7 +1,21 @@
 import { Handle } from '../handle.js';
-import { consult } from '../load.js';
+import { consult, need } from '../load.js';
 import type { CacheIndex } from '../pkg/sixlane.js';
-import type { CacheOptions, CacheStats } from '../types.js';
+import type { CacheOptions, CacheStats, CacheTier } from '../types.js';
+import { type Below, Depths } from './depths.js';
+import { hash } from './hash.js';
+import type { Doomed } from './tier.js';
+
+/** Options as the core reads them, with its defaults; bytes. */
+export interface CacheConfig {
+  readonly tiers: readonly CacheTier[];
+  readonly memory: number;
+  readonly localStorage: number;
+  readonly localStorageEntry: number;
+  readonly indexedDB: number;
+  readonly database: string;
+  readonly persistPrivate: boolean;
+}
 
 /** When it may answer, as the core wants it back: see `words` in the shell's cache.rs. */
 export type Policy = ArrayLike<number>;
@@ -36,17 +50,24 @@ type Words = Record<0 | 1 | 2 | 3 | 4 | 5, number>;
 const ANSWERS = ['fresh', 'stale', 'validate'] as const;
 const VALIDATE = 2;
 
-/** What lies in memory: the things on this side, who stays and who goes on the other. */
+/** What is kept. Of what lies in memory the things are on this side, who stays and who goes is on the other. */
 export class Store {
+  readonly config: CacheConfig;
+  /** Beyond memory. */
+  readonly depths: Depths;
   readonly #index: Handle<CacheIndex>;
   readonly #entries = new Map<string, Entry>();
   readonly #byId: (Entry | undefined)[] = [];
   readonly #byTag = new Map<string, Set<Entry>>();
-  readonly counts = { memory: 0, http: 0, misses: 0, stale: 0, revalidated: 0 };
+  readonly counts = { memory: 0, localStorage: 0, indexedDB: 0, http: 0, misses: 0, stale: 0, revalidated: 0 };
   /** Rises with each purge: what was under way by then is not kept. */
   epoch = 0;
-  /** Is called when an entry is put in. */
+  /** Rises whenever anything is to be forgotten: what was being read by then may be just that. */
+  forgotten = 0;
+  /** Is called when there is something that others may want forgotten. */
   onPut: () => void = () => {};
+  /** Is called when a purge is found out that nobody told of. */
+  onPurged: () => void = () => {};
   /** Is told of each entry that goes. */
   onGone: (entry: Entry) => void = () => {};
 
@@ -56,7 +77,9 @@ export class Store {
    * @throws RangeError or TypeError for wrong options
    */
   constructor(owner: string, path: string, options: CacheOptions | undefined) {
-    this.#index = new Handle(owner, (bindings) => new bindings.CacheIndex(path, options));
+    this.config = need(owner).cacheConfig(path, options);
+    this.#index = new Handle(owner, (bindings) => new bindings.CacheIndex(this.config.memory));
+    this.depths = new Depths(this.config, options?.partition ?? '', () => this.onPurged());
   }
 
   /** Bytes that it may keep. */
@@ -88,7 +111,21 @@ export class Store {
 
   /** It answers. */
   used({ id }: Entry): void {
-    this.#index.use((index) => index.used(id), undefined);
+    if (!Number.isNaN(id)) this.#index.use((index) => index.used(id), undefined);
+  }
+
+  /** What lies deeper; unless something was to be forgotten while it was read: it may be just that. */
+  async find(key: string, tiers: readonly CacheTier[]): Promise<Below | undefined> {
+    if (!Depths.reaches(tiers)) return undefined;
+    const { forgotten } = this;
+    const found = await this.depths.find(key, tiers);
+    return forgotten === this.forgotten ? found : undefined;
+  }
+
+  /** Puts it into memory, too, if it may lie there and nothing newer does. Returns it as if it were there. */
+  raise<T>(made: NewEntry<T>, tiers: readonly CacheTier[]): Entry<T> {
+    if (tiers.includes('memory') && !this.#entries.has(made.key)) this.put(made);
+    return (this.#entries.get(made.key) as Entry<T> | undefined) ?? { ...made, hash: hash(made.key), id: Number.NaN };
   }
 
   /** Keeps it in the place of what had its key, unless there is no room for it. */
@@ -117,31 +154,38 @@ export class Store {
     return this.remove(this.#entries.get(key));
   }
 
-  removeTag(tag: string): number {
+  /** Returns the keys of what had it. */
+  removeTag(tag: string): string[] {
     const tagged = [...(this.#byTag.get(tag) ?? [])];
     for (const entry of tagged) this.remove(entry);
-    return tagged.length;
+    return tagged.map(({ key }) => key);
+  }
+
+  /** Forgets what lies deeper; with `elsewhere` somebody else has seen to that. Resolves with the keys of what was there. */
+  async removeBelow(doomed: Doomed, elsewhere: boolean): Promise<readonly string[]> {
+    this.forgotten += 1;
+    this.depths.forgetWaiting(doomed);
+    return elsewhere ? [] : this.depths.remove(doomed);
   }
 
   clear(): void {
     this.epoch += 1;
+    this.forgotten += 1;
     for (const entry of this.#entries.values()) this.remove(entry);
   }
 
   stats(): CacheStats {
-    const { memory, http, misses, stale, revalidated } = this.counts;
-    const hits = memory + http;
+    const { memory, localStorage, indexedDB, http, misses, stale, revalidated } = this.counts;
+    const own = memory + localStorage + indexedDB;
     return {
-      hits: { memory, localStorage: 0, indexedDB: 0, http },
+      hits: { memory, localStorage, indexedDB, http },
       misses,
       stale,
       revalidated,
-      evictions: this.#index.use((index) => index.evictions, 0),
-      hitRate: hits === 0 ? 0 : hits / (memory + misses),
+      evictions: this.#index.use((index) => index.evictions, 0) + this.depths.evictions,
+      hitRate: own + http === 0 ? 0 : (own + http) / (own + misses),
       memory: { entries: this.#entries.size, bytes: this.#index.use((index) => index.bytes, 0) },
-      localStorage: { entries: 0, bytes: 0 },
-      indexedDB: { entries: 0, bytes: 0 },
-      disabled: {},
+      ...this.depths.stats(),
     };
   }
 
@@ -170,13 +214,4 @@ export function judge({ policy }: Entry, wanted = ''): Verdict {
 export function ageOf({ policy }: Entry): number {
   const { 1: initialAge, 2: received } = policy as unknown as Words;
   return Math.max(0, initialAge + Date.now() - received);
-}
-
-/** FNV-1a over the code units. */
-function hash(key: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < key.length; index++) {
-    value = Math.imul(value ^ key.charCodeAt(index), 0x01000193);
-  }
-  return value >>> 0;
 }

@@ -1,7 +1,7 @@
 /** What the caches of one origin's tabs tell each other. */
 
-/** What is to be forgotten, of one partition. */
-export type Word = { partition: string } & ({ forget: string } | { tag: string } | { purge: true });
+/** What is to be forgotten, of one partition. Who says it has seen to the storage of that name. */
+export type Word = { partition: string; storage: string } & ({ forget: string } | { tag: string } | { purge: true });
 
 /** Carries the version of what is said. */
 const CHANNEL = 'sixlane.cache.0';

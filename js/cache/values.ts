@@ -1,8 +1,10 @@
 import { consult } from '../load.js';
-import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats } from '../types.js';
-import type { HttpCache } from './http.js';
-import { type Entry, judge, Store } from './store.js';
-import { Tabs } from './tabs.js';
+import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
+import { Depths } from './depths.js';
+import { beginningOf, type HttpCache } from './http.js';
+import { type Entry, judge, type NewEntry, Store } from './store.js';
+import { Tabs, type Word } from './tabs.js';
+import type { StoredEntry } from './tier.js';
 
 /**
  * A cache by itself, for any structured-cloneable value. Await `init()` before.
@@ -30,6 +32,11 @@ const NOTHING: CacheStats = {
   disabled: {},
 };
 
+interface Located {
+  readonly entry: Entry;
+  readonly tier: CacheTier;
+}
+
 interface Loading {
   readonly value: Promise<unknown>;
   readonly controller: AbortController;
@@ -49,16 +56,11 @@ export class Values implements Cache {
   constructor(options: CacheOptions, store?: Store) {
     this.#options = options;
     this.#store = store;
-    if (store) store.onPut = () => this.#tabs.listen();
     this.#tabs = new Tabs(
-      (word) => {
-        if (word.partition !== this.#partition) return;
-        if ('forget' in word) this.forget(word.forget, false);
-        else if ('tag' in word) this.#store?.removeTag(word.tag);
-        else this.#empty();
-      },
+      (word) => this.#heard(word),
       () => this.#empty(),
     );
+    if (store) this.#listenFor(store);
   }
 
   /** Until then nobody knows whether there will be a store. */
@@ -70,30 +72,32 @@ export class Values implements Cache {
   open(store: Store, http: HttpCache): void {
     this.#store = store;
     this.#http = http;
-    // From the first entry on there is something that other tabs may want forgotten.
-    store.onPut = () => this.#tabs.listen();
+    this.#listenFor(store);
   }
 
   /** A request was answered that may have changed what is kept for its address. */
   written(request: Request, response: Response): void {
-    for (const address of this.#http?.written(request, response) ?? []) this.forget(address, true);
+    for (const address of this.#http?.written(request, response) ?? []) this.forget(address);
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    const store = this.#store;
     this.#empty();
     this.#store = undefined;
     this.#http?.close();
     this.#tabs.close();
+    await store?.depths.close();
   }
 
   async get<T>(key: string): Promise<T | undefined> {
     const store = await this.#opened(key);
-    const entry = store?.get(name(key));
-    if (!store || !entry || judge(entry).answers === 'validate') {
-      if (store) store.counts.misses += 1;
+    if (!store) return undefined;
+    const found = this.#at(store, key) ?? (await this.#below(store, key, store.config.tiers));
+    if (!found || judge(found.entry).answers === 'validate') {
+      store.counts.misses += 1;
       return undefined;
     }
-    return this.#give(store, entry) as T;
+    return this.#give(store, found) as T;
   }
 
   async set<T>(key: string, value: T, rule: CacheRule = {}): Promise<void> {
@@ -105,52 +109,93 @@ export class Values implements Cache {
     if (typeof load !== 'function') throw new TypeError(`\`load\` must be a function, got ${typeof load}`);
     const store = await this.#opened(key, rule);
     if (!store) return load({ signal: new AbortController().signal });
-    const entry = store.get(name(key));
-    const { answers, standsIn } = entry ? judge(entry) : { answers: 'none', standsIn: false };
-    if (entry && answers === 'fresh') return this.#give(store, entry) as T;
-    if (entry && answers === 'stale') {
+    const found = this.#at(store, key) ?? (await this.#below(store, key, rule.tiers ?? store.config.tiers));
+    const { answers, standsIn } = found ? judge(found.entry) : { answers: 'none', standsIn: false };
+    if (found && answers === 'fresh') return this.#give(store, found) as T;
+    if (found && answers === 'stale') {
       store.counts.stale += 1;
       // It has an answer already.
       this.#load(store, key, load, rule).catch(() => {});
-      return this.#give(store, entry) as T;
+      return this.#give(store, found) as T;
     }
     store.counts.misses += 1;
+    const { forgotten } = store;
     try {
       return (await this.#load(store, key, load, rule)) as T;
     } catch (error) {
-      if (!entry || !standsIn || !store.has(entry)) throw error;
+      if (!found || !standsIn || store.forgotten !== forgotten) throw error;
       store.counts.stale += 1;
-      return copy(entry.content) as T;
+      return copy(found.entry.content) as T;
     }
   }
 
   async delete(key: string): Promise<boolean> {
     await this.#opened(key);
-    return this.forget(key, true);
+    return this.forget(key);
   }
 
   async invalidateTag(tag: string): Promise<number> {
     const store = await this.#opened(tag, undefined, 'tag');
-    this.#tabs.tell({ partition: this.#partition, tag });
-    return store?.removeTag(tag) ?? 0;
+    const here = store?.removeTag(tag) ?? [];
+    const below = store?.removeBelow({ tags: [tag] }, false);
+    this.#tell({ tag });
+    const stored = await Promise.all(here.map((key) => this.#http?.storedKey(key) ?? key));
+    return new Set([...stored, ...((await below) ?? [])]).size;
   }
 
   async purge(partition: string = this.#partition): Promise<void> {
     if (typeof partition !== 'string') throw new TypeError(`\`partition\` must be a string, got ${typeof partition}`);
     // At once, and not after anything else has had its turn.
     if (partition === this.#partition) this.#empty();
-    this.#tabs.tell({ partition, purge: true });
+    this.#tell({ purge: true }, partition);
+    if (!this.#store) await this.#ready;
+    await this.#store?.depths.purge(partition);
+    // Who has looked meanwhile may have found what was still there.
+    this.#tell({ purge: true }, partition);
   }
 
   stats(): CacheStats {
     return this.#store?.stats() ?? NOTHING;
   }
 
-  /** Forgets a value, and responses of an address with that name. */
-  forget(key: string, tell: boolean): boolean {
-    if (tell) this.#tabs.tell({ partition: this.#partition, forget: key });
+  /** Forgets a value, and responses of an address with that name, here and in other tabs. Whether there was one here. */
+  async forget(key: string): Promise<boolean> {
+    const gone = this.#forget(key, false);
+    this.#tell({ forget: key });
+    return gone;
+  }
+
+  /** With `elsewhere` somebody else has seen to what lies deeper. */
+  async #forget(key: string, elsewhere: boolean): Promise<boolean> {
     const value = this.#store?.removeKey(name(key)) ?? false;
-    return this.#http?.forget(key) || value;
+    const here = this.#http?.forget(key) || value;
+    const doomed = { keys: [name(key)], beginnings: this.#http ? [beginningOf(key)] : [] };
+    const below = await this.#store?.removeBelow(doomed, elsewhere);
+    return (below?.length ?? 0) > 0 || here;
+  }
+
+  #heard(word: Word): void {
+    if (word.partition !== this.#partition) return;
+    const elsewhere = word.storage === this.#store?.depths.name;
+    if ('forget' in word) this.#forget(word.forget, elsewhere);
+    else if ('tag' in word) {
+      this.#store?.removeTag(word.tag);
+      this.#store?.removeBelow({ tags: [word.tag] }, elsewhere);
+    } else {
+      this.#empty();
+      if (!elsewhere) this.#store?.depths.purge(word.partition);
+    }
+  }
+
+  #tell(what: { forget: string } | { tag: string } | { purge: true }, partition = this.#partition): void {
+    this.#tabs.tell({ partition, storage: this.#store?.depths.name ?? '', ...what });
+  }
+
+  #listenFor(store: Store): void {
+    // From the first entry on there is something that other tabs may want forgotten.
+    store.onPut = () => this.#tabs.listen();
+    store.onPurged = () => this.#empty();
+    if (Depths.reaches(store.config.tiers)) this.#tabs.listen();
   }
 
   get #partition(): string {
@@ -167,15 +212,29 @@ export class Values implements Cache {
 
   #empty(): void {
     this.#store?.clear();
+    this.#store?.depths.forgetWaiting({ beginnings: [''] });
     for (const { controller } of this.#loading.values()) {
       controller.abort(new DOMException('the cache was purged', 'AbortError'));
     }
     this.#loading.clear();
   }
 
-  #give(store: Store, entry: Entry): unknown {
+  #at(store: Store, key: string): Located | undefined {
+    const entry = store.get(name(key));
+    return entry && { entry, tier: 'memory' };
+  }
+
+  async #below(store: Store, key: string, tiers: readonly CacheTier[]): Promise<Located | undefined> {
+    const found = await store.find(name(key), tiers);
+    if (!found) return undefined;
+    const { entry, pack, tier } = found;
+    for (const other of pack) if (isValue(other)) store.raise(other, tiers);
+    return { entry: store.raise(entry as NewEntry, tiers), tier };
+  }
+
+  #give(store: Store, { entry, tier }: Located): unknown {
     store.used(entry);
-    store.counts.memory += 1;
+    store.counts[tier] += 1;
     return copy(entry.content);
   }
 
@@ -189,7 +248,11 @@ export class Values implements Cache {
     if (!policy) return;
     const content = copy(value);
     const bytes = OVERHEAD + 2 * key.length + sizeOf(content);
-    store.put({ key: name(key), content, bytes, tags: rule.tags ?? [], policy });
+    const entry = { key: name(key), content, bytes, tags: rule.tags ?? [], policy };
+    const tiers = rule.tiers ?? store.config.tiers;
+    store.removeKey(entry.key);
+    if (tiers.includes('memory')) store.put(entry);
+    store.depths.keep(entry, tiers);
   }
 
   #load<T>(store: Store, key: string, load: CacheLoader<T>, rule: CacheRule): Promise<unknown> {
@@ -212,14 +275,20 @@ export class Values implements Cache {
   }
 }
 
-/** Two letters begin the keys of responses. */
+/** The keys of responses begin with something else. */
 function name(key: string): string {
   return `:${key}`;
 }
 
+/** As distinct from a response, and from nothing but names. */
+function isValue(entry: StoredEntry): entry is StoredEntry & NewEntry {
+  return entry.key.startsWith(name('')) && 'content' in entry;
+}
+
 /** Nobody changes by accident what others get. */
 function copy(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
+  const passes = value === null || !['object', 'function', 'symbol'].includes(typeof value);
+  return passes ? value : structuredClone(value);
 }
 
 /** About how many bytes a value takes. */

@@ -6,16 +6,47 @@ use std::time::Duration;
 const TIME: &str = "a number of milliseconds from 0 up, or Infinity";
 const BYTES: &str = "a whole number of bytes from 1 up, or Infinity";
 
-/// How much a cache may keep.
+/// Where a cache keeps things.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tier {
+    /// Until the page goes.
+    Memory,
+    /// Small texts, beyond the page.
+    LocalStorage,
+    /// Anything, beyond the page.
+    IndexedDb,
+}
+
+/// What a cache keeps, how much of it and where.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CacheConfig {
-    /// Bytes in memory, headers and keys included.
+    /// Where things are kept, unless one call says otherwise.
+    pub tiers: Vec<Tier>,
+    /// Bytes in memory, headers and keys included; as in the other bounds.
     pub memory: u64,
+    /// Bytes in localStorage.
+    pub local_storage: u64,
+    /// Bytes of one entry there: it is read at once, while the page waits.
+    pub local_storage_entry: u64,
+    /// Bytes in `IndexedDB`.
+    pub indexed_db: u64,
+    /// The name of the database.
+    pub database: String,
+    /// Whether what carries credentials may be kept beyond memory.
+    pub persist_private: bool,
 }
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { memory: 50 << 20 }
+        Self {
+            tiers: vec![Tier::Memory],
+            memory: 50 << 20,
+            local_storage: 1 << 20,
+            local_storage_entry: 16 << 10,
+            indexed_db: 256 << 20,
+            database: "sixlane".to_owned(),
+            persist_private: false,
+        }
     }
 }
 
@@ -29,6 +60,33 @@ impl CacheConfig {
     /// Refused when it is no whole number from 1 up.
     pub fn set_memory(&mut self, value: f64) -> Result<(), ConfigError> {
         self.memory = bytes("maxBytes", value)?;
+        Ok(())
+    }
+
+    /// Sets [`local_storage`](Self::local_storage); infinity is no bound.
+    ///
+    /// # Errors
+    /// Refused when it is no whole number from 1 up.
+    pub fn set_local_storage(&mut self, value: f64) -> Result<(), ConfigError> {
+        self.local_storage = bytes("maxBytes", value)?;
+        Ok(())
+    }
+
+    /// Sets [`local_storage_entry`](Self::local_storage_entry); infinity is no bound.
+    ///
+    /// # Errors
+    /// Refused when it is no whole number from 1 up.
+    pub fn set_local_storage_entry(&mut self, value: f64) -> Result<(), ConfigError> {
+        self.local_storage_entry = bytes("maxEntryBytes", value)?;
+        Ok(())
+    }
+
+    /// Sets [`indexed_db`](Self::indexed_db); infinity is no bound.
+    ///
+    /// # Errors
+    /// Refused when it is no whole number from 1 up.
+    pub fn set_indexed_db(&mut self, value: f64) -> Result<(), ConfigError> {
+        self.indexed_db = bytes("maxBytes", value)?;
         Ok(())
     }
 }
@@ -62,17 +120,30 @@ mod tests {
 
     #[test]
     fn a_bound_is_a_whole_number_of_bytes() {
+        type Set = fn(&mut CacheConfig, f64) -> Result<(), ConfigError>;
+        type Get = fn(&CacheConfig) -> u64;
         let mut config = CacheConfig::default();
-        assert_eq!(config.memory, 52_428_800);
-        for (value, expected) in [(1.0, 1), (2e9, 2_000_000_000), (f64::INFINITY, u64::MAX)] {
-            config.set_memory(value).unwrap();
-            assert_eq!(config.memory, expected);
+        assert_eq!(
+            (config.memory, config.local_storage, config.indexed_db),
+            (52_428_800, 1_048_576, 268_435_456)
+        );
+        let bounds: [(Set, Get, &str); 4] = [
+            (CacheConfig::set_memory, |config| config.memory, "maxBytes"),
+            (CacheConfig::set_local_storage, |config| config.local_storage, "maxBytes"),
+            (CacheConfig::set_local_storage_entry, |config| config.local_storage_entry, "maxEntryBytes"),
+            (CacheConfig::set_indexed_db, |config| config.indexed_db, "maxBytes"),
+        ];
+        for (set, get, name) in bounds {
+            for (value, expected) in [(1.0, 1), (2e9, 2_000_000_000), (f64::INFINITY, u64::MAX)] {
+                set(&mut config, value).unwrap();
+                assert_eq!(get(&config), expected);
+            }
+            for wrong in [0.0, -1.0, 0.5, 1.5, f64::NAN, f64::NEG_INFINITY] {
+                let error = set(&mut config, wrong).unwrap_err();
+                assert_eq!((error.option, error.range), (name, BYTES));
+            }
+            assert_eq!(get(&config), u64::MAX);
         }
-        for wrong in [0.0, -1.0, 0.5, 1.5, f64::NAN, f64::NEG_INFINITY] {
-            let error = config.set_memory(wrong).unwrap_err();
-            assert_eq!((error.option, error.range), ("maxBytes", BYTES));
-        }
-        assert_eq!(config.memory, u64::MAX);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! A policy is handed over as six numbers, so that it can be kept beside a body in any storage: see [`words`].
 
-use super::{convert, options};
+use super::{clock, convert, options};
 use crate::cache::config::CacheConfig;
 use crate::cache::date::Wall;
+use crate::cache::health::{Fault, Health, Next};
 use crate::cache::index::{EntryId, Index};
 use crate::cache::policy::{self, Answer, Ask, Policy, Rule, Verdict};
 use std::time::Duration;
@@ -126,7 +127,71 @@ pub fn check_cache_rule(rule: &JsValue) -> Result<(), JsValue> {
     options::cache_rule("rule", rule)
 }
 
-/// Who is kept in memory, and who goes.
+/// Reads the options of `createCache`, or the option `cache` of `createFetch` with that as its path. Returns them with what
+/// holds where they say nothing; see `CacheConfig` in `js/cache/store.ts`.
+///
+/// # Errors
+/// `RangeError` or `TypeError` that names the option.
+#[wasm_bindgen(js_name = cacheConfig)]
+pub fn cache_config(path: &str, options: &JsValue) -> Result<JsValue, JsValue> {
+    let config = options::cache_options(path, options)?;
+    convert::cache_config(&config)
+}
+
+/// Whether a tier of storage is in use.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct TierHealth {
+    health: Health,
+}
+
+#[wasm_bindgen]
+impl TierHealth {
+    /// That of one in use.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> TierHealth {
+        Self::default()
+    }
+
+    /// Whether it may be used now.
+    #[wasm_bindgen(getter)]
+    pub fn usable(&self) -> bool {
+        self.health.usable(clock::now())
+    }
+
+    /// Why it is off, while it is.
+    #[wasm_bindgen(getter)]
+    pub fn off(&self) -> Option<String> {
+        let reason = match self.health.off(clock::now())? {
+            Fault::Forbidden => "it may not be used here",
+            Fault::Full => "there is no room left",
+            Fault::Lost => "it fails again and again",
+        };
+        Some(reason.to_owned())
+    }
+
+    /// It did what it should.
+    pub fn worked(&mut self) {
+        self.health.worked();
+    }
+
+    /// An attempt, counted from 0, failed with an error of that name. Returns 0 for giving up, 1 for trying again, 2 for
+    /// trying again after half was given up.
+    pub fn failed(&mut self, name: &str, attempt: u32) -> u32 {
+        let fault = match name {
+            "SecurityError" | "NotSupportedError" | "NotAllowedError" | "VersionError" => Fault::Forbidden,
+            "QuotaExceededError" | "NS_ERROR_DOM_QUOTA_REACHED" => Fault::Full,
+            _ => Fault::Lost,
+        };
+        match self.health.failed(fault, attempt, clock::now()) {
+            Next::GiveUp => 0,
+            Next::Again => 1,
+            Next::AfterMakingRoom => 2,
+        }
+    }
+}
+
+/// Who is kept, and who goes.
 #[wasm_bindgen]
 pub struct CacheIndex {
     index: Index,
@@ -135,14 +200,12 @@ pub struct CacheIndex {
 
 #[wasm_bindgen]
 impl CacheIndex {
-    /// An empty one, for the options of `createCache`, or for the option `cache` of `createFetch` with that as its path.
-    ///
-    /// # Errors
-    /// `RangeError` or `TypeError` that names the option.
+    /// An empty one that keeps at most so many bytes.
     #[wasm_bindgen(constructor)]
-    pub fn new(path: &str, options: &JsValue) -> Result<CacheIndex, JsValue> {
-        let config = options::cache_options(path, options)?;
-        Ok(Self { index: Index::new(config.memory), gone: Vec::new() })
+    pub fn new(most: f64) -> CacheIndex {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+        let most = most as u64;
+        Self { index: Index::new(most), gone: Vec::new() }
     }
 
     /// Somebody asks for the key with this hash, whether it is kept or not.

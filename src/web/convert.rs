@@ -1,6 +1,7 @@
 //! Plain data of the core, as JavaScript reads it.
 
 use crate::breaker::State;
+use crate::cache::config::{CacheConfig, Tier};
 use crate::priority::Level;
 use crate::queue::{CallId, Count};
 use crate::retry::What;
@@ -8,6 +9,7 @@ use crate::scheduler::{Action, Body, Lent, Outcome, Refusal, Scheduler};
 use crate::time::Time;
 use serde::Serialize;
 use std::time::Duration;
+use wasm_bindgen::JsValue;
 
 /// An action as one number: a code times 2^48, plus the id it is about. 0 is no action.
 ///
@@ -173,4 +175,36 @@ impl Status {
                 .collect(),
         }
     }
+}
+
+/// What a cache is to do; see `CacheConfig` in `js/cache/store.ts`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cache<'a> {
+    tiers: Vec<&'static str>,
+    memory: f64,
+    local_storage: f64,
+    local_storage_entry: f64,
+    #[serde(rename = "indexedDB")]
+    indexed_db: f64,
+    database: &'a str,
+    persist_private: bool,
+}
+
+pub(super) fn cache_config(config: &CacheConfig) -> Result<JsValue, JsValue> {
+    let name = |tier: &Tier| match tier {
+        Tier::Memory => "memory",
+        Tier::LocalStorage => "localStorage",
+        Tier::IndexedDb => "indexedDB",
+    };
+    let plain = Cache {
+        tiers: config.tiers.iter().map(name).collect(),
+        memory: whole(config.memory),
+        local_storage: whole(config.local_storage),
+        local_storage_entry: whole(config.local_storage_entry),
+        indexed_db: whole(config.indexed_db),
+        database: &config.database,
+        persist_private: config.persist_private,
+    };
+    Ok(serde_wasm_bindgen::to_value(&plain)?)
 }

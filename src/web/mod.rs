@@ -11,7 +11,8 @@ mod options;
 mod policies;
 
 pub use cache::{
-    CacheIndex, check_cache_rule, invalidates, policy_of, policy_of_value, updates, varies_on, verdict,
+    CacheIndex, TierHealth, cache_config, check_cache_rule, invalidates, policy_of, policy_of_value, updates,
+    varies_on, verdict,
 };
 pub use driver::{Driver, read_add, read_lane};
 pub use policies::{CircuitBreaker, RateLimits, RetryPolicy, may_repeat};

@@ -1,7 +1,7 @@
 //! Options as callers write them, read with errors that name option, range and value.
 
 use crate::breaker::BreakerConfig;
-use crate::cache::config::{CacheConfig, time};
+use crate::cache::config::{CacheConfig, Tier, time};
 use crate::config::{Config, ConfigError, Strategy, count, time_limit};
 use crate::priority::{Level, Priority};
 use crate::rate::RateConfig;
@@ -263,12 +263,34 @@ pub(super) fn rate_options(path: &str, options: &JsValue) -> Checked<RateConfig>
 pub(super) fn cache_options(path: &str, options: &JsValue) -> Checked<CacheConfig> {
     let mut config = CacheConfig::default();
     let expected = if path.is_empty() { "an object" } else { "an object or false" };
-    let known = ["tiers", "memory", "ttl", "staleWhileRevalidate", "staleIfError", "partition"];
+    let known = [
+        "tiers",
+        "memory",
+        "localStorage",
+        "indexedDB",
+        "ttl",
+        "staleWhileRevalidate",
+        "staleIfError",
+        "partition",
+        "persistPrivate",
+    ];
     let options = Fields::of(path, expected, options, &known)?;
     let memory = options.nested("memory", &["maxBytes"])?;
     memory.number("maxBytes", &mut |value| config.set_memory(value))?;
+    let local = options.nested("localStorage", &["maxBytes", "maxEntryBytes"])?;
+    local.number("maxBytes", &mut |value| config.set_local_storage(value))?;
+    local.number("maxEntryBytes", &mut |value| config.set_local_storage_entry(value))?;
+    let database = options.nested("indexedDB", &["maxBytes", "database"])?;
+    database.number("maxBytes", &mut |value| config.set_indexed_db(value))?;
+    database.text_only("database")?;
+    if let Some(name) = database.text("database")? {
+        config.database = name;
+    }
     options.text_only("partition")?;
-    keeping(&options)?;
+    config.persist_private = options.flag("persistPrivate")?.unwrap_or(config.persist_private);
+    if let Some(tiers) = keeping(&options)? {
+        config.tiers = tiers;
+    }
     Ok(config)
 }
 
@@ -283,17 +305,26 @@ pub(super) fn cache_rule(path: &str, rule: &JsValue) -> Checked<()> {
         return Err(rule.wrong_type("tags", "an array of strings", &tags));
     }
     rule.text_only("key")?;
-    keeping(&rule)
+    keeping(&rule).map(drop)
 }
 
-/// What the options of a cache have in common with what one call says.
-fn keeping(fields: &Fields) -> Checked<()> {
-    if let Some(tiers) = fields.array("tiers")? {
-        for tier in tiers.iter() {
-            if tier.as_string().as_deref() != Some("memory") {
-                return Err(range_error(&fields.path("tiers"), "an array of \"memory\"", &tier));
-            }
-        }
+/// What the options of a cache have in common with what one call says; returns the tiers.
+fn keeping(fields: &Fields) -> Checked<Option<Vec<Tier>>> {
+    let mut tiers = None;
+    if let Some(array) = fields.array("tiers")? {
+        let read = array.iter().map(|name| {
+            let tier = match name.as_string().as_deref() {
+                Some("memory") => Tier::Memory,
+                Some("localStorage") => Tier::LocalStorage,
+                Some("indexedDB") => Tier::IndexedDb,
+                _ => {
+                    let range = "an array of \"memory\", \"localStorage\" and \"indexedDB\"";
+                    return Err(range_error(&fields.path("tiers"), range, &name));
+                }
+            };
+            Ok(tier)
+        });
+        tiers = Some(read.collect::<Result<_, _>>()?);
     }
     if fields.text("ttl")?.as_deref() != Some("http") {
         fields.number("ttl", &mut |value| time("ttl", value))?;
@@ -301,7 +332,7 @@ fn keeping(fields: &Fields) -> Checked<()> {
     for name in ["staleWhileRevalidate", "staleIfError"] {
         fields.number(name, &mut |value| time(name, value))?;
     }
-    Ok(())
+    Ok(tiers)
 }
 
 /// Whether equal calls are joined: only JavaScript needs it.

@@ -563,7 +563,7 @@ describe('createCache', () => {
   });
 
   it('refuses a tier that it has not', () => {
-    const message = '`tiers` must be an array of "memory", got "disk"';
+    const message = '`tiers` must be an array of "memory", "localStorage" and "indexedDB", got "disk"';
     expect(() => createCache({ tiers: ['memory', 'disk'] })).to.throw(RangeError, message);
   });
 

@@ -102,6 +102,13 @@ const CACHE = [
   ['memory.maxBytes', 1.5, RangeError, BYTES],
   ['memory.maxBytes', '1MB', TypeError, BYTES],
   ['partition', 7, TypeError, 'a string'],
+  ['localStorage', 5, TypeError, 'an object'],
+  ['localStorage.maxBytes', 0, RangeError, BYTES],
+  ['localStorage.maxEntryBytes', '1', TypeError, BYTES],
+  ['indexedDB', 'sixlane', TypeError, 'an object'],
+  ['indexedDB.maxBytes', -1, RangeError, BYTES],
+  ['indexedDB.database', 7, TypeError, 'a string'],
+  ['persistPrivate', 'yes', TypeError, 'true or false'],
 ];
 const CACHE_RULE = [
   ...KEEPING,

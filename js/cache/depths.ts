@@ -1,0 +1,171 @@
+/** What is kept beyond the page: the persistent tiers, of which a cache may have either, both or none. */
+import { compile } from '../load.js';
+import type { CacheStats, CacheTier } from '../types.js';
+import type { Disk, Found } from './disk.js';
+import { Health } from './health.js';
+import { Local } from './local.js';
+import type { openStorage } from './storage.js';
+import type { CacheConfig } from './store.js';
+import type { Doomed, StoredEntry } from './tier.js';
+
+/** Where something was found that memory did not have. */
+export interface Below extends Found {
+  readonly tier: Exclude<CacheTier, 'memory'>;
+}
+
+type Tiers = readonly CacheTier[];
+
+export class Depths {
+  readonly #config: CacheConfig;
+  readonly #partition: string;
+  readonly #purged: () => void;
+  readonly #localHealth = new Health();
+  readonly #diskHealth = new Health();
+  #local: Local | undefined;
+  #disk: Disk | undefined;
+  #loading: Promise<Disk | undefined> | undefined;
+  readonly #onPage = ({ type, persisted }: PageTransitionEvent): void => {
+    if (type !== 'pagehide') return;
+    this.#disk?.flush();
+    // An open connection may keep the page out of the back/forward cache, and others from a later version.
+    if (persisted) this.#disk?.disconnect();
+  };
+
+  /** @param purged is called when a purge is found out that nobody told of */
+  constructor(config: CacheConfig, partition: string, purged: () => void) {
+    this.#config = config;
+    this.#partition = partition;
+    this.#purged = purged;
+  }
+
+  /** The same for all that read and write the same. */
+  get name(): string {
+    const { tiers, database } = this.#config;
+    const below = ['localStorage', 'indexedDB'] as const;
+    return `${below.filter((tier) => tiers.includes(tier))} ${database}`;
+  }
+
+  /** Whether anything is kept beyond memory, where that is allowed. */
+  static reaches(tiers: Tiers): boolean {
+    return tiers.includes('localStorage') || tiers.includes('indexedDB');
+  }
+
+  /** Never rejects: what cannot be read is not there. */
+  async find(key: string, tiers: Tiers): Promise<Below | undefined> {
+    const entry = tiers.includes('localStorage') ? this.#localStorage().read(key) : undefined;
+    if (entry) return { entry, pack: [entry], tier: 'localStorage' };
+    const disk = tiers.includes('indexedDB') ? await this.#indexedDB() : undefined;
+    const found = await disk?.read(key);
+    if (!found) return undefined;
+    // What lies above it is to have it, too.
+    if (tiers.includes('localStorage')) this.#localStorage().write(found.entry);
+    return { ...found, tier: 'indexedDB' };
+  }
+
+  keep(entry: StoredEntry, tiers: Tiers): void {
+    if (tiers.includes('localStorage')) this.#localStorage().write(entry);
+    if (!tiers.includes('indexedDB')) return;
+    if (this.#disk) this.#disk.write(entry);
+    else this.#indexedDB().then((disk) => disk?.write(entry));
+  }
+
+  /** Resolves with the keys of what was there. */
+  async remove(doomed: Doomed): Promise<readonly string[]> {
+    this.#begin();
+    const local = this.#local?.remove(doomed) ?? [];
+    const disk = await this.#loading;
+    return [...local, ...((await disk?.remove(doomed)) ?? [])];
+  }
+
+  /** Others have removed it where all can read it, but for what is yet to be written there. */
+  forgetWaiting(doomed: Doomed): void {
+    this.#disk?.forgetWaiting(doomed);
+  }
+
+  /** Also of what only calls before this page's time put there. */
+  async purge(partition: string): Promise<void> {
+    (this.#local ?? this.#newLocal()).purge(partition);
+    const disk = this.#loading ?? ((await this.#hasDatabase()) ? this.#indexedDB() : undefined);
+    await (await disk)?.purge(partition);
+  }
+
+  async close(): Promise<void> {
+    globalThis.removeEventListener?.('pagehide', this.#onPage);
+    this.#local?.close();
+    await (await this.#loading)?.close();
+  }
+
+  get evictions(): number {
+    return (this.#local?.evictions ?? 0) + (this.#disk?.evictions ?? 0);
+  }
+
+  stats(): Pick<CacheStats, 'localStorage' | 'indexedDB' | 'disabled'> {
+    const disabled: { localStorage?: string; indexedDB?: string } = {};
+    if (this.#config.tiers.includes('localStorage')) this.#localStorage();
+    const localStorage = this.#local?.totals ?? { entries: 0, bytes: 0 };
+    const [local, disk] = [this.#local && this.#localHealth.off, this.#loading && this.#diskHealth.off];
+    if (local) disabled.localStorage = local;
+    if (disk) disabled.indexedDB = disk;
+    const { entries, bytes } = this.#disk?.totals ?? { entries: 0, bytes: 0 };
+    return { localStorage, indexedDB: { entries, bytes }, disabled };
+  }
+
+  #begin(): void {
+    const { tiers } = this.#config;
+    if (tiers.includes('localStorage')) this.#localStorage();
+    if (tiers.includes('indexedDB')) this.#indexedDB();
+  }
+
+  async #hasDatabase(): Promise<boolean> {
+    const { tiers, database } = this.#config;
+    if (tiers.includes('indexedDB')) return true;
+    try {
+      return (await globalThis.indexedDB.databases()).some(({ name }) => name === database);
+    } catch {
+      return false;
+    }
+  }
+
+  #localStorage(): Local {
+    this.#local ??= this.#newLocal();
+    return this.#local;
+  }
+
+  #newLocal(): Local {
+    const { localStorage: most, localStorageEntry: mostOfEntry } = this.#config;
+    return new Local({ most, mostOfEntry, partition: this.#partition, health: this.#localHealth });
+  }
+
+  #indexedDB(): Promise<Disk | undefined> {
+    this.#loading ??= this.#load();
+    return this.#loading;
+  }
+
+  async #load(): Promise<Disk | undefined> {
+    globalThis.addEventListener?.('pagehide', this.#onPage);
+    try {
+      const { Disk, openStorage } = await onDemand();
+      const { indexedDB: most, database } = this.#config;
+      const options = { database, most, partition: this.#partition, health: this.#diskHealth, purged: this.#purged };
+      this.#disk = new Disk((name) => openStorage(compile, name), options);
+      return this.#disk;
+    } catch {
+      this.#diskHealth.failed(new DOMException('', 'NotSupportedError'), 0);
+      return undefined;
+    }
+  }
+}
+
+/** What the file for IndexedDB leaves behind when it is imported: in a service worker, by the application. */
+interface OnDemand {
+  readonly Disk: typeof Disk;
+  readonly openStorage: typeof openStorage;
+}
+
+const SYMBOL = Symbol.for('sixlane.disk.0');
+
+async function onDemand(): Promise<OnDemand> {
+  const host = globalThis as { [SYMBOL]?: OnDemand };
+  if (!host[SYMBOL]) await import('./disk.js');
+  return host[SYMBOL] as OnDemand;
+}

@@ -1,0 +1,326 @@
+/**
+ * The tier in IndexedDB: what is asked of it in one turn is one transaction.
+ *
+ * It is a file of its own in the package, loaded on demand. What it imports, it brings along: nothing that has a state.
+ */
+import type { Health } from './health.js';
+import { type OpenStorage, openStorage, type Storage } from './storage.js';
+import {
+  AFTER_MAKING_ROOM,
+  type Doomed,
+  GIVE_UP,
+  isDoomed,
+  isStored,
+  nameOf,
+  prefixOf,
+  type StoredEntry,
+} from './tier.js';
+
+/**
+ * Where this file is found by who cannot import it on demand, as no service worker can. The symbol carries the version of
+ * what stands under it.
+ */
+const SYMBOL = Symbol.for('sixlane.disk.0');
+
+/** What the shell brings back of an operation; which of these depends on that. */
+interface Outcome {
+  /** Of the whole database. */
+  readonly totals: { readonly entries: number; readonly bytes: number };
+  /** Changes with each purge of the partition. Undefined for a partition that nobody ever wrote to. */
+  readonly epoch?: number | undefined;
+  /** The packs in which something that was wanted lies, with all that they have. */
+  readonly packs?: readonly (readonly StoredEntry[])[];
+  readonly names?: readonly string[];
+  readonly keys?: readonly string[];
+  readonly evicted?: number;
+}
+
+export interface Found {
+  readonly entry: StoredEntry;
+  /** It and what lies beside it, which cost nothing more to read: what was written together is mostly wanted together. */
+  readonly pack: readonly StoredEntry[];
+}
+
+/** An answer that comes later than this is of no use: the network is asked meanwhile. In some browsers it never comes. */
+const READ_LIMIT = 1000;
+
+/** Writes hold up nobody, and may be many. */
+const CHANGE_LIMIT = 10_000;
+
+/** Entries in one transaction: reads wait for it to end. */
+const MOST_WRITTEN = 256;
+
+/** Bytes that may wait to be written; what comes while they do is not kept. */
+const MOST_WAITING = 32 * 2 ** 20;
+
+/** A pack that was used within this time is not written again for that. */
+const USE_PRECISION = 3_600_000;
+
+const EVERYTHING: Doomed = { beginnings: [''] };
+
+/** When the next writes begin: when all of this turn has come. */
+const inThisTurn = queueMicrotask;
+
+export class Disk {
+  readonly #open: OpenStorage;
+  readonly #database: string;
+  readonly #most: number;
+  readonly #prefix: string;
+  readonly #health: Health;
+  readonly #purged: () => void;
+  #storage: Promise<Storage> | undefined;
+  readonly #unpurged = new Set<string>();
+  #epoch: number | undefined;
+  readonly #wanted = new Map<string, { found: Promise<Found | undefined>; resolve(found: Found | undefined): void }>();
+  readonly #waiting = new Map<string, StoredEntry>();
+  #waitingBytes = 0;
+  #writing = false;
+  /** Packs that were used, and when that was last noted. */
+  readonly #uses = new Map<string, number>();
+  readonly #unnoted = new Set<string>();
+  /** Settles when all that was begun is over. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Of the whole database, as far as is known. */
+  totals = { entries: 0, bytes: 0 };
+  evictions = 0;
+
+  /** @param purged is called when somebody has purged the partition and this was not told */
+  constructor(
+    open: OpenStorage,
+    options: { database: string; most: number; partition: string; health: Health; purged: () => void },
+  ) {
+    this.#open = open;
+    this.#database = options.database;
+    this.#most = options.most;
+    this.#prefix = prefixOf(options.partition);
+    this.#health = options.health;
+    this.#purged = options.purged;
+  }
+
+  /** Never rejects: what cannot be read is not there. */
+  read(key: string): Promise<Found | undefined> {
+    const waiting = this.#waiting.get(key);
+    if (waiting) return Promise.resolve({ entry: waiting, pack: [waiting] });
+    if (!this.#health.usable) return Promise.resolve(undefined);
+    const under = this.#wanted.get(key);
+    if (under) return under.found;
+    if (this.#wanted.size === 0) inThisTurn(() => this.#readWanted());
+    let resolve: (found: Found | undefined) => void = () => {};
+    const found = new Promise<Found | undefined>((settle) => {
+      resolve = settle;
+    });
+    this.#wanted.set(key, { found, resolve });
+    return found;
+  }
+
+  /** Behind whatever asked for it. */
+  write(entry: StoredEntry): void {
+    if (!this.#health.usable || entry.bytes > this.#most) return;
+    this.#drop(entry.key);
+    if (this.#waitingBytes + entry.bytes > MOST_WAITING) return;
+    this.#waiting.set(entry.key, entry);
+    this.#waitingBytes += entry.bytes;
+    this.#writeSoon();
+  }
+
+  /** Resolves with the keys of what was there. */
+  async remove(doomed: Doomed): Promise<readonly string[]> {
+    const gone = this.forgetWaiting(doomed);
+    const within = (texts: readonly string[] = []): string[] => texts.map((text) => this.#prefix + text);
+    const { keys, beginnings, tags } = doomed;
+    const outcome = await this.#do(CHANGE_LIMIT, (storage) =>
+      storage.remove(within(keys), within(beginnings), within(tags)),
+    );
+    const stored = (outcome?.keys ?? []).map((key) => key.slice(this.#prefix.length));
+    return [...new Set([...gone, ...stored])];
+  }
+
+  /** Somebody else has seen to what is stored already. Returns the keys of what was to be. */
+  forgetWaiting(doomed: Doomed): string[] {
+    const gone = [...this.#waiting.values()]
+      .filter(({ key, tags }) => isDoomed(doomed, key, tags))
+      .map(({ key }) => key);
+    for (const key of gone) this.#drop(key);
+    return gone;
+  }
+
+  /** If it cannot be done now, it is done before anything else is. */
+  async purge(partition: string): Promise<void> {
+    const prefix = prefixOf(partition);
+    if (prefix === this.#prefix) this.forgetWaiting(EVERYTHING);
+    this.#unpurged.add(prefix);
+    await this.#do(CHANGE_LIMIT, async () => undefined);
+  }
+
+  /** The page may go at any moment: what waits is handed over now. */
+  async flush(): Promise<void> {
+    if (this.#waiting.size > 0 || this.#unnoted.size > 0) await this.#writeSome(Number.POSITIVE_INFINITY);
+  }
+
+  /** Writes what waits, and is of no use from then on. */
+  async close(): Promise<void> {
+    await this.flush();
+    // Behind all that is under way.
+    await this.#last;
+    await this.disconnect();
+  }
+
+  /** Ends the connection when what is under way is done; the next use makes a new one. */
+  async disconnect(): Promise<void> {
+    const storage = this.#storage;
+    this.#storage = undefined;
+    await storage?.then(
+      (open) => open.close(),
+      () => {},
+    );
+  }
+
+  async #readWanted(): Promise<void> {
+    const wanted = new Map(this.#wanted);
+    this.#wanted.clear();
+    const keys = [...wanted.keys()].map((key) => this.#prefix + key);
+    const outcome = await this.#do(READ_LIMIT, (storage) => storage.read(this.#prefix, keys));
+    for (const [place, pack] of (outcome?.packs ?? []).entries()) {
+      this.#use(outcome?.names?.[place] as string);
+      const entries = pack.filter(isStored).map((entry) => this.#own(entry));
+      for (const entry of entries) {
+        wanted.get(entry.key)?.resolve({ entry, pack: entries });
+        wanted.delete(entry.key);
+      }
+    }
+    for (const { resolve } of wanted.values()) resolve(undefined);
+  }
+
+  #writeSoon(): void {
+    if (this.#writing) return;
+    this.#writing = true;
+    inThisTurn(async () => {
+      while (this.#waiting.size > 0) await this.#writeSome(MOST_WRITTEN);
+      this.#writing = false;
+    });
+  }
+
+  async #writeSome(most: number): Promise<void> {
+    const entries = [...this.#waiting.values()].slice(0, most);
+    for (const { key } of entries) this.#drop(key);
+    const used = [...this.#unnoted];
+    this.#unnoted.clear();
+    await this.#write(entries, used);
+  }
+
+  async #write(entries: readonly StoredEntry[], used: readonly string[]): Promise<void> {
+    const stored = entries.map((entry) => this.#stored(entry));
+    const write = (storage: Storage): Promise<unknown> =>
+      storage.write(this.#prefix, this.#epoch, stored, [...used], this.#most);
+    try {
+      const outcome = await this.#do(CHANGE_LIMIT, write);
+      this.evictions += outcome?.evicted ?? 0;
+    } catch {
+      // One of them is nothing that can be stored. The others can.
+      if (entries.length > 1) for (const entry of entries) await this.#write([entry], []);
+    }
+  }
+
+  /**
+   * Does it, again if that is of use.
+   *
+   * @throws (rejects) for what cannot be stored at all, and for nothing else
+   */
+  #do(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Outcome | undefined> {
+    const done = this.#attempt(limit, operation);
+    const before = this.#last;
+    this.#last = done.then(
+      () => before,
+      () => before,
+    );
+    return done;
+  }
+
+  async #attempt(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Outcome | undefined> {
+    for (let attempt = 0; this.#health.usable; attempt++) {
+      try {
+        const outcome = (await within(limit, this.#ready().then(operation))) as Outcome | undefined;
+        this.#health.worked();
+        if (outcome) this.#note(outcome);
+        return outcome;
+      } catch (error) {
+        if (nameOf(error) === 'DataCloneError') throw error;
+        const next = this.#health.failed(error, attempt);
+        if (next === AFTER_MAKING_ROOM) await this.#makeRoom();
+        else this.disconnect();
+        if (next === GIVE_UP) return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  #connected(): Promise<Storage> {
+    const open = (): Promise<Storage> => this.#open(this.#database);
+    this.#storage = this.#storage?.then((storage) => (storage.closed ? open() : storage)) ?? open();
+    return this.#storage;
+  }
+
+  /** Where nothing is left that must be gone. */
+  async #ready(): Promise<Storage> {
+    const storage = await this.#connected();
+    for (const prefix of this.#unpurged) {
+      const { totals, epoch } = (await storage.purge(prefix)) as Outcome;
+      this.totals = totals;
+      if (prefix === this.#prefix) this.#epoch = epoch;
+      this.#unpurged.delete(prefix);
+    }
+    return storage;
+  }
+
+  async #makeRoom(): Promise<void> {
+    try {
+      const storage = await this.#connected();
+      await within(CHANGE_LIMIT, storage.write(this.#prefix, this.#epoch, [], [], Math.floor(this.totals.bytes / 2)));
+    } catch {
+      // The next attempt will tell.
+    }
+  }
+
+  #note(outcome: Outcome): void {
+    this.totals = outcome.totals;
+    if (!('epoch' in outcome)) return;
+    const { epoch } = outcome;
+    const unheard = this.#epoch !== undefined && epoch !== this.#epoch;
+    this.#epoch = epoch;
+    if (!unheard) return;
+    this.forgetWaiting(EVERYTHING);
+    this.#purged();
+  }
+
+  #drop(key: string): void {
+    this.#waitingBytes -= this.#waiting.get(key)?.bytes ?? 0;
+    this.#waiting.delete(key);
+  }
+
+  #use(pack: string): void {
+    const now = Date.now();
+    if (now - (this.#uses.get(pack) ?? 0) < USE_PRECISION) return;
+    this.#uses.set(pack, now);
+    this.#unnoted.add(pack);
+  }
+
+  /** As it is stored: everything that it can be found by begins with the partition. */
+  #stored({ key, tags, ...entry }: StoredEntry): StoredEntry {
+    return { ...entry, key: this.#prefix + key, tags: tags.map((tag) => this.#prefix + tag) };
+  }
+
+  #own({ key, tags, ...entry }: StoredEntry): StoredEntry {
+    const { length } = this.#prefix;
+    return { ...entry, key: key.slice(length), tags: tags.map((tag) => tag.slice(length)) };
+  }
+}
+
+/** Rejects with a "TimeoutError" when the promise takes longer than that. */
+function within<T>(limit: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), limit);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+Object.defineProperty(globalThis, SYMBOL, { value: { Disk, openStorage }, configurable: true });

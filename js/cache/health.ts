@@ -1,0 +1,26 @@
+import { Handle } from '../handle.js';
+import type { TierHealth } from '../pkg/sixlane.js';
+import { GIVE_UP, nameOf } from './tier.js';
+
+/** Whether a tier works, as the core sees it. */
+export class Health {
+  readonly #health = new Handle<TierHealth>('createCache', (bindings) => new bindings.TierHealth());
+
+  get usable(): boolean {
+    return this.#health.use((health) => health.usable, false);
+  }
+
+  /** Why it is off, while it is. */
+  get off(): string | undefined {
+    return this.#health.use((health) => health.off, undefined);
+  }
+
+  worked(): void {
+    this.#health.use((health) => health.worked(), undefined);
+  }
+
+  /** What to do about an error at that attempt, counted from 0. */
+  failed(error: unknown, attempt: number): number {
+    return this.#health.use((health) => health.failed(nameOf(error), attempt), GIVE_UP);
+  }
+}

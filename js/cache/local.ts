@@ -1,0 +1,234 @@
+/** The tier in localStorage: small texts, read and written at once while the page waits. */
+import { Handle } from '../handle.js';
+import type { CacheIndex } from '../pkg/sixlane.js';
+import { hash } from './hash.js';
+import type { Health } from './health.js';
+import { AFTER_MAKING_ROOM, type Doomed, GIVE_UP, isDoomed, isStored, prefixOf, type StoredEntry } from './tier.js';
+
+/** Begins the names of all our items, and carries the version of what is in them. */
+const NAMESPACE = 'sixlane:0:';
+
+/** A character there takes two bytes. */
+const BYTES_OF_CHARACTER = 2;
+
+interface Item {
+  readonly id: number;
+  readonly name: string;
+}
+
+export class Local {
+  readonly #most: number;
+  readonly #mostOfEntry: number;
+  readonly #prefix: string;
+  readonly #health: Health;
+  /** Who is there and who goes, of all partitions: the bound is one for all. Made when it is first needed. */
+  #index: Handle<CacheIndex> | undefined;
+  readonly #items = new Map<string, Item>();
+  readonly #byId: (Item | undefined)[] = [];
+  /** Other tabs write there, too. */
+  readonly #onStorage = ({ key, newValue }: StorageEvent): void => {
+    if (key === null) this.#index = undefined;
+    else if (key.startsWith(NAMESPACE)) {
+      this.#uncount(key);
+      if (newValue !== null) this.#count(key, newValue);
+    }
+  };
+
+  constructor(options: { most: number; mostOfEntry: number; partition: string; health: Health }) {
+    this.#most = options.most;
+    this.#mostOfEntry = options.mostOfEntry;
+    this.#prefix = `${NAMESPACE}${prefixOf(options.partition)}`;
+    this.#health = options.health;
+  }
+
+  read(key: string): StoredEntry | undefined {
+    const name = this.#prefix + key;
+    const text = this.#do((storage) => {
+      const found = storage.getItem(name);
+      // Whoever misses it will bring it: then it counts how often it was asked for.
+      if (found === null) this.#load(storage);
+      this.#index?.use((index) => index.asked(hash(name)), undefined);
+      return found;
+    }, null);
+    const entry = text === null ? undefined : decode(key, text);
+    const item = this.#items.get(name);
+    if (entry && item) this.#index?.use((index) => index.used(item.id), undefined);
+    // Whatever else is there under our name, it is of no use.
+    if (text !== null && !entry) this.#removeItem(name);
+    return entry;
+  }
+
+  /** Keeps what is small and a text; of what it replaces nothing is left in any case. */
+  write(entry: StoredEntry): void {
+    const name = this.#prefix + entry.key;
+    const text = entry.bytes > this.#mostOfEntry ? undefined : encode(entry);
+    const bytes = text === undefined ? Number.POSITIVE_INFINITY : sizeOf(name, text);
+    this.#do((storage) => {
+      this.#load(storage);
+      this.#removeItem(name);
+      if (text === undefined || bytes > this.#mostOfEntry) return;
+      this.#count(name, text);
+      // It may have been one of those for whom there was no room.
+      if (!this.#items.has(name)) return;
+      try {
+        storage.setItem(name, text);
+      } catch (error) {
+        this.#uncount(name);
+        throw error;
+      }
+    }, undefined);
+  }
+
+  /** Returns the keys of what was there. */
+  remove(doomed: Doomed): string[] {
+    const gone: string[] = [];
+    this.#do((storage) => {
+      for (const name of Object.keys(storage)) {
+        if (!name.startsWith(this.#prefix)) continue;
+        const key = name.slice(this.#prefix.length);
+        const { tags = [] } = (doomed.tags && decode(key, storage.getItem(name) ?? '')) || {};
+        if (!isDoomed(doomed, key, tags)) continue;
+        gone.push(key);
+        this.#removeItem(name);
+      }
+    }, undefined);
+    return gone;
+  }
+
+  purge(partition: string): void {
+    const prefix = `${NAMESPACE}${prefixOf(partition)}`;
+    this.#do((storage) => {
+      for (const name of Object.keys(storage)) if (name.startsWith(prefix)) this.#removeItem(name);
+    }, undefined);
+  }
+
+  get totals(): { entries: number; bytes: number } {
+    this.#do((storage) => this.#load(storage), undefined);
+    return { entries: this.#items.size, bytes: this.#index?.use((index) => index.bytes, 0) ?? 0 };
+  }
+
+  get evictions(): number {
+    return this.#index?.use((index) => index.evictions, 0) ?? 0;
+  }
+
+  close(): void {
+    globalThis.removeEventListener?.('storage', this.#onStorage);
+  }
+
+  #do<R>(operation: (storage: Storage) => R, without: R): R {
+    for (let attempt = 0; this.#health.usable; attempt++) {
+      try {
+        // Even to touch it may throw.
+        const storage = globalThis.localStorage;
+        if (!storage) throw new DOMException('there is none', 'NotSupportedError');
+        const result = operation(storage);
+        this.#health.worked();
+        return result;
+      } catch (error) {
+        const next = this.#health.failed(error, attempt);
+        if (next === AFTER_MAKING_ROOM) this.#makeRoom();
+        if (next === GIVE_UP) return without;
+      }
+    }
+    return without;
+  }
+
+  /** No more than the bound is looked at, once. */
+  #load(storage: Storage): void {
+    if (this.#index) return;
+    this.#index = new Handle('createCache', ({ CacheIndex }) => new CacheIndex(this.#most));
+    this.#items.clear();
+    globalThis.addEventListener?.('storage', this.#onStorage);
+    for (const name of Object.keys(storage)) {
+      if (name.startsWith(NAMESPACE)) this.#count(name, storage.getItem(name) ?? '');
+    }
+  }
+
+  #count(name: string, text: string): void {
+    const id = this.#index?.use((index) => index.insert(hash(name), sizeOf(name, text)), Number.NaN) ?? Number.NaN;
+    if (Number.isNaN(id)) return;
+    const item = { id, name };
+    this.#items.set(name, item);
+    this.#byId[id] = item;
+    const next = (): number | undefined => this.#index?.use((index) => index.gone(), undefined);
+    for (let victim = next(); victim !== undefined; victim = next()) {
+      const { name } = this.#byId[victim] as Item;
+      this.#forget(name);
+      globalThis.localStorage.removeItem(name);
+    }
+  }
+
+  #uncount(name: string): void {
+    const item = this.#items.get(name);
+    if (!item) return;
+    this.#index?.use((index) => index.remove(item.id), undefined);
+    this.#forget(name);
+  }
+
+  #forget(name: string): void {
+    const item = this.#items.get(name);
+    if (item) this.#byId[item.id] = undefined;
+    this.#items.delete(name);
+  }
+
+  #removeItem(name: string): void {
+    this.#uncount(name);
+    this.#do((storage) => storage.removeItem(name), undefined);
+  }
+
+  /** Half of it, the oldest first. */
+  #makeRoom(): void {
+    const half = [...this.#items.keys()].slice(0, Math.ceil(this.#items.size / 2));
+    for (const name of half) this.#removeItem(name);
+  }
+}
+
+function sizeOf(name: string, text: string): number {
+  return BYTES_OF_CHARACTER * (name.length + text.length);
+}
+
+/** Undefined for what is no text: it would come back as something else. */
+function encode({ key: _, policy, content, ...entry }: StoredEntry): string | undefined {
+  const words = Array.from(policy);
+  const { body, ...head } = (content ?? {}) as Record<string, unknown>;
+  if (!(body instanceof ArrayBuffer)) {
+    return isPlain(content) ? JSON.stringify({ ...entry, policy: words, content }) : undefined;
+  }
+  if (!isPlain(head)) return undefined;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+    return JSON.stringify({ ...entry, policy: words, content: head, text });
+  } catch {
+    return undefined;
+  }
+}
+
+function decode(key: string, json: string): StoredEntry | undefined {
+  try {
+    const { text, content, policy, ...entry } = JSON.parse(json);
+    // JSON knows no infinity.
+    const words = (policy as (number | null)[]).map((word) => word ?? Number.POSITIVE_INFINITY);
+    const whole = text === undefined ? content : { ...content, body: new TextEncoder().encode(text).buffer };
+    const stored = { ...entry, key, policy: words, content: whole };
+    return isStored(stored) ? stored : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** With more inside each other it may well be a circle. */
+const DEEPEST = 32;
+
+/** Whether it is the same after it was written as JSON. */
+function isPlain(value: unknown, depth = 0): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  if (typeof value !== 'object' || depth === DEEPEST) return false;
+  const parts = Reflect.ownKeys(value);
+  if (Array.isArray(value)) return parts.length === value.length + 1 && value.every((part) => isPlain(part, depth + 1));
+  // An instance of a class, or something with parts that JSON does not see.
+  if (Object.getPrototypeOf(value) !== Object.prototype || parts.includes('__proto__')) return false;
+  return parts.every(
+    (name) => typeof name === 'string' && isPlain((value as Record<string, unknown>)[name], depth + 1),
+  );
+}

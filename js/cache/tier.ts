@@ -1,0 +1,52 @@
+/** Storage beyond the page: what its two tiers have in common. One of them is loaded on demand, and brings a copy of this. */
+import type { Policy } from './store.js';
+
+/** One thing as it lies in storage, where nothing but plain data can. */
+export interface StoredEntry {
+  readonly key: string;
+  readonly bytes: number;
+  readonly tags: readonly string[];
+  readonly policy: Policy;
+  /** Of a response, the headers of the request that it depends on: see `Names` in http.ts. */
+  readonly names?: readonly string[] | 'all' | undefined;
+  /** None where only the names are kept, because what depends on them lies elsewhere. */
+  readonly content?: unknown;
+}
+
+/** What is to be forgotten: by key, by the beginning of keys, by tag. */
+export interface Doomed {
+  readonly keys?: readonly string[];
+  readonly beginnings?: readonly string[];
+  readonly tags?: readonly string[];
+}
+
+/** By the shell's number. */
+export const GIVE_UP = 0;
+export const AFTER_MAKING_ROOM = 2;
+
+/** Whatever lies in storage may have been changed there. */
+export function isStored({ bytes, tags, policy }: Partial<StoredEntry>): boolean {
+  const texts = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+  return texts && typeof bytes === 'number' && Array.from(policy ?? []).every((word) => typeof word === 'number');
+}
+
+export function nameOf(error: unknown): string {
+  return `${(error as { name?: unknown } | null | undefined)?.name}`;
+}
+
+/** What begins the keys of a partition, and of no other. */
+export function prefixOf(partition: string): string {
+  return `${partition.length}:${partition}\n`;
+}
+
+export function isDoomed(
+  { keys = [], beginnings = [], tags = [] }: Doomed,
+  key: string,
+  own: readonly string[],
+): boolean {
+  return (
+    keys.includes(key) ||
+    beginnings.some((beginning) => key.startsWith(beginning)) ||
+    tags.some((tag) => own.includes(tag))
+  );
+}

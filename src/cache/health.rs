@@ -1,0 +1,136 @@
+//! Storage that fails: when to try again, and when to go without it. Whoever calls never hears of it.
+
+use crate::time::Time;
+use std::time::Duration;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// It may not be used here: forbidden, missing, or written by a later version.
+    Forbidden,
+    /// There is no room left.
+    Full,
+    /// Anything else: the connection is gone, the transaction broke off, no answer came.
+    Lost,
+}
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// Once more, on a new connection.
+    Again,
+    /// Once more, after half of what is kept was given up.
+    AfterMakingRoom,
+    /// Go without.
+    GiveUp,
+}
+
+/// For how long storage that failed twice running is left alone; twice as long each time.
+const FIRST_REST: Duration = Duration::from_secs(30);
+const LONGEST_REST: Duration = Duration::from_hours(1);
+
+/// Whether one tier of storage is in use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Health {
+    off: Option<Off>,
+    /// How often running it was left alone.
+    rests: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Off {
+    fault: Fault,
+    /// None for good.
+    until: Option<Time>,
+}
+
+impl Health {
+    /// Whether it may be used now.
+    pub fn usable(&self, now: Time) -> bool {
+        self.off.is_none_or(|off| off.until.is_some_and(|until| until <= now))
+    }
+
+    /// Why it is off, while it is.
+    pub fn off(&self, now: Time) -> Option<Fault> {
+        self.off.filter(|_| !self.usable(now)).map(|off| off.fault)
+    }
+
+    /// It did what it should.
+    pub const fn worked(&mut self) {
+        *self = Self { off: None, rests: 0 };
+    }
+
+    /// An attempt, counted from 0 for each thing that was to be done, failed.
+    pub fn failed(&mut self, fault: Fault, attempt: u32, now: Time) -> Next {
+        // While it is off others may still come back from before.
+        if !self.usable(now) {
+            return Next::GiveUp;
+        }
+        if fault == Fault::Forbidden {
+            self.off = Some(Off { fault, until: None });
+            return Next::GiveUp;
+        }
+        if attempt == 0 {
+            return if fault == Fault::Full { Next::AfterMakingRoom } else { Next::Again };
+        }
+        let rest = FIRST_REST.saturating_mul(1 << self.rests.min(16)).min(LONGEST_REST);
+        self.rests += 1;
+        self.off = Some(Off { fault, until: Some(now.after(rest)) });
+        Next::GiveUp
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START: Time = Time::ZERO;
+
+    #[test]
+    fn what_is_lost_is_tried_once_more_then_left_alone_for_ever_longer() {
+        let mut health = Health::default();
+        let mut now = START;
+        for rest in [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600].map(Duration::from_secs) {
+            assert!(health.usable(now));
+            assert_eq!(health.failed(Fault::Lost, 0, now), Next::Again);
+            assert!(health.usable(now));
+            assert_eq!(health.failed(Fault::Lost, 1, now), Next::GiveUp);
+            assert_eq!(health.off(now), Some(Fault::Lost));
+            assert!(!health.usable(now.after(rest / 2)));
+            now = now.after(rest);
+            assert_eq!((health.usable(now), health.off(now)), (true, None));
+        }
+        health.worked();
+        assert_eq!(health.failed(Fault::Full, 0, now), Next::AfterMakingRoom);
+        assert_eq!(health.failed(Fault::Full, 1, now), Next::GiveUp);
+        assert_eq!(health.off(now), Some(Fault::Full));
+        assert!(health.usable(now.after(FIRST_REST)));
+    }
+
+    #[test]
+    fn what_is_forbidden_is_not_asked_again() {
+        let mut health = Health::default();
+        assert_eq!(health.failed(Fault::Forbidden, 0, START), Next::GiveUp);
+        assert!(!health.usable(START.after(Duration::from_hours(1_000))));
+        assert_eq!(health.failed(Fault::Lost, 0, START), Next::GiveUp, "one that was under way");
+        assert_eq!(health.off(START), Some(Fault::Forbidden));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_tried_more_than_twice(faults in prop::collection::vec((0..3_u8, 0..100_000_u64), 0..100)) {
+            let mut health = Health::default();
+            let mut now = START;
+            for (fault, later) in faults {
+                now = now.after(Duration::from_millis(later));
+                let fault = [Fault::Forbidden, Fault::Full, Fault::Lost][usize::from(fault)];
+                let usable = health.usable(now);
+                let first = health.failed(fault, 0, now);
+                prop_assert_eq!(first == Next::GiveUp, !usable || fault == Fault::Forbidden);
+                prop_assert_eq!(health.failed(fault, 1, now), Next::GiveUp);
+                prop_assert_eq!(health.off(now).is_some(), !health.usable(now));
+            }
+        }
+    }
+}

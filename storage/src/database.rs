@@ -1,0 +1,598 @@
+//! The database: its stores, and what is done with them in one transaction.
+//!
+//! Three stores: `packs` has the entries, some to a record (see the core's `packs`), found by their keys and tags; `uses` has
+//! for each pack when it was last used and what it counts for, so that neither an eviction nor a sum reads any body; `state`
+//! has the totals, and for each partition a number that changes with each purge. All that one operation changes, it changes
+//! in one transaction: a crash in the middle leaves nothing of it.
+
+use indexed_db_futures::database::Database;
+use indexed_db_futures::error::{Error, OpenDbError};
+use indexed_db_futures::internals::SystemRepr;
+use indexed_db_futures::object_store::ObjectStore;
+use indexed_db_futures::prelude::*;
+use indexed_db_futures::query_source::QuerySource;
+use indexed_db_futures::transaction::{
+    Transaction, TransactionDurability, TransactionMode, TransactionOptions,
+};
+use indexed_db_futures::{KeyPath, KeyRange};
+use js_sys::{Array, Date, Map, Object, Promise, Set};
+use sixlane::cache::packs;
+use std::cell::Cell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+
+const VERSION: u8 = 1;
+const PACKS: &str = "packs";
+const USES: &str = "uses";
+const STATE: &str = "state";
+const ALL: [&str; 3] = [PACKS, USES, STATE];
+const TOTALS: &str = "totals";
+
+/// Packs that are given up at a time.
+const VICTIMS: u32 = 16;
+
+/// With fewer than so many wanted keys in one pack they were not written together, and are better looked up all at once.
+const TOGETHER: u32 = 4;
+
+#[wasm_bindgen]
+extern "C" {
+    /// One thing that is kept. Its key and its tags begin with its partition.
+    #[wasm_bindgen(extends = Object)]
+    type Entry;
+    #[wasm_bindgen(method, getter, structural)]
+    fn key(this: &Entry) -> JsValue;
+    #[wasm_bindgen(method, getter, structural)]
+    fn bytes(this: &Entry) -> f64;
+    #[wasm_bindgen(method, getter, structural)]
+    fn tags(this: &Entry) -> Array;
+
+    /// Some of them together.
+    #[wasm_bindgen(extends = Object)]
+    type Pack;
+    #[wasm_bindgen(method, getter, structural)]
+    fn entries(this: &Pack) -> Array;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_entries(this: &Pack, entries: &Array);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_keys(this: &Pack, keys: &Array);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_tags(this: &Pack, tags: &Array);
+
+    /// What a pack counts for.
+    #[wasm_bindgen(extends = Object)]
+    type Use;
+    #[wasm_bindgen(method, getter, structural)]
+    fn pack(this: &Use) -> JsValue;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_pack(this: &Use, pack: &JsValue);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_used(this: &Use, at: f64);
+    #[wasm_bindgen(method, getter, structural)]
+    fn bytes(this: &Use) -> f64;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_bytes(this: &Use, bytes: f64);
+    #[wasm_bindgen(method, getter, structural)]
+    fn entries(this: &Use) -> f64;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_entries(this: &Use, entries: f64);
+
+    /// Of the whole database.
+    #[wasm_bindgen(extends = Object)]
+    type Totals;
+    #[wasm_bindgen(method, getter, structural)]
+    fn bytes(this: &Totals) -> f64;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_bytes(this: &Totals, bytes: f64);
+    #[wasm_bindgen(method, getter, structural)]
+    fn entries(this: &Totals) -> f64;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_entries(this: &Totals, entries: f64);
+    /// The number of the next pack.
+    #[wasm_bindgen(method, getter, structural)]
+    fn next(this: &Totals) -> f64;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_next(this: &Totals, next: f64);
+
+    /// A string that stays on its side.
+    #[wasm_bindgen(extends = js_sys::JsString)]
+    type Text;
+    #[wasm_bindgen(method, structural, js_name = startsWith)]
+    fn starts_with(this: &Text, beginning: &JsValue) -> bool;
+
+    /// What an operation brings back; see `js/cache/disk.ts`.
+    #[wasm_bindgen(extends = Object)]
+    type Outcome;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_totals(this: &Outcome, totals: &Totals);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_epoch(this: &Outcome, epoch: &JsValue);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_packs(this: &Outcome, packs: &Array);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_names(this: &Outcome, names: &Array);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_keys(this: &Outcome, keys: &Array);
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_evicted(this: &Outcome, evicted: f64);
+}
+
+/// A connection to the database.
+#[wasm_bindgen]
+pub struct Storage {
+    database: Database,
+    closed: Rc<Cell<bool>>,
+    _on_close: Closure<dyn FnMut()>,
+}
+
+/// Opens the database of that name; resolves with a [`Storage`], or rejects with what the browser says.
+#[wasm_bindgen(js_name = openStorage)]
+pub fn open_storage(name: String) -> Promise {
+    future_to_promise(async move {
+        let opening = Database::open(name).with_version(VERSION).with_on_upgrade_needed(|_, database| {
+            let packs = database.create_object_store(PACKS).build()?;
+            packs
+                .create_index("keys", KeyPath::One("keys"))
+                .with_unique(true)
+                .with_multi_entry(true)
+                .build()?;
+            packs.create_index("tags", KeyPath::One("tags")).with_multi_entry(true).build()?;
+            let uses = database.create_object_store(USES).build()?;
+            uses.create_index("used", KeyPath::One("used")).build()?;
+            database.create_object_store(STATE).build()?;
+            Ok(())
+        });
+        let opening = opening.build().map_err(refused)?;
+        let database = opening.await.map_err(refused)?;
+        let closed = Rc::new(Cell::new(false));
+        let on_close = Closure::new({
+            let (database, closed) = (database.clone(), Rc::clone(&closed));
+            // Whoever wants a later version, or none at all, waits for this.
+            move || {
+                closed.set(true);
+                database.as_sys().close();
+            }
+        });
+        let listener = on_close.as_ref().unchecked_ref();
+        database.as_sys().set_onversionchange(Some(listener));
+        database.as_sys().set_onclose(Some(listener));
+        Ok(Storage { database, closed, _on_close: on_close }.into())
+    })
+}
+
+#[wasm_bindgen]
+impl Storage {
+    /// Whether it is of no use any more.
+    #[wasm_bindgen(getter)]
+    pub fn closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Ends the connection when what is under way is done.
+    pub fn close(&self) {
+        self.closed.set(true);
+        self.database.as_sys().close();
+    }
+
+    /// Looks for entries with these keys. Resolves with the `packs` in which they lie, each an array of all its entries,
+    /// their `names`, the totals, and the epoch of the partition.
+    pub fn read(&self, partition: JsValue, keys: Array) -> Promise {
+        self.within(TransactionMode::Readonly, async move |work| {
+            let outcome = Outcome::new();
+            outcome.set_totals(&work.totals().await?);
+            outcome.set_epoch(&work.epoch(&partition).await?);
+            work.read(&Set::new(&keys), &outcome).await?;
+            Ok(outcome)
+        })
+    }
+
+    /// Keeps entries in the place of those with the same keys, notes that some packs were used, and gives up what was used
+    /// longest ago until no more than `most` bytes are left; nothing of it if the partition was purged since it had `epoch`.
+    pub fn write(
+        &self,
+        partition: JsValue,
+        epoch: JsValue,
+        entries: Array,
+        used: Array,
+        most: f64,
+    ) -> Promise {
+        self.within(TransactionMode::Readwrite, async move |work| {
+            let totals = work.totals().await?;
+            let found = work.epoch(&partition).await?;
+            let outcome = Outcome::new();
+            outcome.set_totals(&totals);
+            outcome.set_epoch(&found);
+            if !epoch.is_undefined() && epoch != found {
+                return Ok(outcome);
+            }
+            if found.is_undefined() {
+                outcome.set_epoch(&work.raise_epoch(&partition)?);
+            }
+            work.put(&totals, &partition, &entries).await?;
+            work.touch(&used).await?;
+            outcome.set_evicted(work.evict(&totals, most).await?);
+            work.save(&totals)?;
+            Ok(outcome)
+        })
+    }
+
+    /// Forgets entries by key, by the beginning of their keys, or by tag. Resolves with the `keys` of those that were there.
+    pub fn remove(&self, keys: Array, beginnings: Array, tags: Array) -> Promise {
+        self.within(TransactionMode::Readwrite, async move |work| {
+            let totals = work.totals().await?;
+            let outcome = Outcome::new();
+            outcome.set_keys(&work.remove(&totals, &keys, &beginnings, &tags).await?);
+            outcome.set_totals(&totals);
+            work.save(&totals)?;
+            Ok(outcome)
+        })
+    }
+
+    /// Empties a partition: nothing is written there any more by who does not know of it.
+    pub fn purge(&self, partition: JsValue) -> Promise {
+        self.within(TransactionMode::Readwrite, async move |work| {
+            let totals = work.totals().await?;
+            let all = beginning_with(&partition);
+            let uses =
+                work.uses.get_all::<JsValue>().with_query::<JsValue, _>(all.clone()).primitive()?.await?;
+            for each in uses {
+                totals.less(each?.unchecked_ref());
+            }
+            work.packs.delete::<JsValue, _>(all.clone()).primitive()?;
+            work.uses.delete::<JsValue, _>(all).primitive()?;
+            work.save(&totals)?;
+            let outcome = Outcome::new();
+            outcome.set_epoch(&work.raise_epoch(&partition)?);
+            outcome.set_totals(&totals);
+            Ok(outcome)
+        })
+    }
+
+    /// Does something in one transaction; rejects with what the browser says when that breaks off.
+    fn within<F>(&self, mode: TransactionMode, doing: F) -> Promise
+    where
+        F: AsyncFnOnce(&Work<'_>) -> Result<Outcome, Error> + 'static,
+    {
+        let database = self.database.clone();
+        future_to_promise(async move {
+            // What is lost with the power is only asked for again.
+            let options = TransactionOptions::new().with_durability(TransactionDurability::Relaxed);
+            let transaction =
+                database.transaction(ALL).with_mode(mode).with_options(options).build().map_err(fault)?;
+            let raw = transaction.as_sys().clone();
+            let result = match Work::of(&transaction) {
+                Ok(work) => doing(&work).await,
+                Err(error) => Err(error),
+            };
+            let result = match result {
+                Ok(outcome) if mode == TransactionMode::Readonly => Ok(outcome),
+                Ok(outcome) => transaction.commit().await.map(|()| outcome),
+                Err(error) => Err(error),
+            };
+            // That there is no room may be found out at the very end, and stands there alone.
+            result.map(Into::into).map_err(|error| raw.error().map_or_else(|| fault(error), Into::into))
+        })
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        self.close();
+        self.database.as_sys().set_onversionchange(None);
+        self.database.as_sys().set_onclose(None);
+    }
+}
+
+/// The stores, in one transaction.
+struct Work<'a> {
+    packs: ObjectStore<'a>,
+    uses: ObjectStore<'a>,
+    state: ObjectStore<'a>,
+}
+
+impl<'a> Work<'a> {
+    fn of(transaction: &'a Transaction<'a>) -> Result<Self, Error> {
+        Ok(Self {
+            packs: transaction.object_store(PACKS)?,
+            uses: transaction.object_store(USES)?,
+            state: transaction.object_store(STATE)?,
+        })
+    }
+
+    async fn totals(&self) -> Result<Totals, Error> {
+        let found: Option<JsValue> = self.state.get(JsValue::from(TOTALS)).primitive()?.await?;
+        Ok(found.map_or_else(
+            || {
+                let totals: Totals = Object::new().unchecked_into();
+                totals.set_bytes(0.0);
+                totals.set_entries(0.0);
+                totals.set_next(0.0);
+                totals
+            },
+            JsCast::unchecked_into,
+        ))
+    }
+
+    fn save(&self, totals: &Totals) -> Result<(), Error> {
+        self.state.put(JsValue::from(totals)).with_key(JsValue::from(TOTALS)).primitive().map(drop)
+    }
+
+    async fn epoch(&self, partition: &JsValue) -> Result<JsValue, Error> {
+        let found: Option<JsValue> = self.state.get(partition).primitive()?.await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// It only has to differ from all others, also from those of a database that was deleted.
+    fn raise_epoch(&self, partition: &JsValue) -> Result<JsValue, Error> {
+        let epoch = JsValue::from(js_sys::Math::random());
+        self.state.put(&epoch).with_key(partition.clone()).primitive()?;
+        Ok(epoch)
+    }
+
+    async fn pack(&self, name: &JsValue) -> Result<Option<Pack>, Error> {
+        let found: Option<JsValue> = self.packs.get(name).primitive()?.await?;
+        Ok(found.map(JsCast::unchecked_into))
+    }
+
+    /// For each key the pack in which it lies, if there is one.
+    async fn find(&self, keys: impl Iterator<Item = JsValue>) -> Result<Vec<Option<JsValue>>, Error> {
+        let index = self.packs.index("keys")?;
+        let mut asked = Vec::new();
+        for key in keys {
+            asked.push(index.get_key(key).primitive()?);
+        }
+        let mut found = Vec::with_capacity(asked.len());
+        for request in asked {
+            found.push(request.await?);
+        }
+        Ok(found)
+    }
+
+    async fn read(&self, wanted: &Set, outcome: &Outcome) -> Result<(), Error> {
+        let (packs, names) = (Array::new(), Array::new());
+        loop {
+            let Some(Ok(key)) = wanted.values().into_iter().next() else { break };
+            let [Some(name)] = &self.find(std::iter::once(key.clone())).await?[..] else {
+                wanted.delete(&key);
+                continue;
+            };
+            let before = wanted.size();
+            self.open(name, wanted, &packs, &names).await?;
+            wanted.delete(&key);
+            if before - wanted.size() < TOGETHER {
+                break;
+            }
+        }
+        let rest = wanted.values().into_iter().filter_map(Result::ok);
+        let distinct = Set::default();
+        for name in self.find(rest).await?.into_iter().flatten() {
+            distinct.add(&name);
+        }
+        for name in distinct.values() {
+            self.open(&name?, wanted, &packs, &names).await?;
+        }
+        outcome.set_packs(&packs);
+        outcome.set_names(&names);
+        Ok(())
+    }
+
+    async fn open(&self, name: &JsValue, wanted: &Set, packs: &Array, names: &Array) -> Result<(), Error> {
+        if let Some(pack) = self.pack(name).await? {
+            let entries = pack.entries();
+            for entry in entries.iter() {
+                wanted.delete(&entry.unchecked_into::<Entry>().key());
+            }
+            packs.push(&entries);
+            names.push(name);
+        }
+        Ok(())
+    }
+
+    async fn put(&self, totals: &Totals, partition: &JsValue, entries: &Array) -> Result<(), Error> {
+        let fresh = Map::new();
+        for entry in entries.iter() {
+            fresh.set(&entry.unchecked_ref::<Entry>().key(), &entry);
+        }
+        let keys = fresh.keys().into_iter().filter_map(Result::ok);
+        let distinct = Set::default();
+        for name in self.find(keys).await?.into_iter().flatten() {
+            distinct.add(&name);
+        }
+        for name in distinct.values() {
+            let name = name?;
+            let Some(pack) = self.pack(&name).await? else { continue };
+            let entries = Array::new();
+            for old in pack.entries().iter() {
+                let key = old.unchecked_ref::<Entry>().key();
+                let new = fresh.get(&key);
+                entries.push(if fresh.delete(&key) { &new } else { &old });
+            }
+            self.replace(totals, &name, &entries).await?;
+        }
+        let fresh: Vec<Entry> =
+            fresh.values().into_iter().filter_map(Result::ok).map(JsCast::unchecked_into).collect();
+        #[expect(clippy::cast_sign_loss, reason = "`as` saturates")]
+        let sizes: Vec<u64> = fresh.iter().map(|entry| entry.bytes() as u64).collect();
+        for range in packs::split(&sizes) {
+            let name = concatenated(partition, &totals.next().into());
+            totals.set_next(totals.next() + 1.0);
+            self.store(totals, &name, &fresh[range].iter().collect())?;
+        }
+        Ok(())
+    }
+
+    /// Puts other entries into a pack that is there.
+    async fn replace(&self, totals: &Totals, name: &JsValue, entries: &Array) -> Result<(), Error> {
+        let before: Option<JsValue> = self.uses.get(name).primitive()?.await?;
+        if let Some(before) = before {
+            totals.less(before.unchecked_ref());
+        }
+        if entries.length() == 0 { self.discard(name) } else { self.store(totals, name, entries) }
+    }
+
+    fn store(&self, totals: &Totals, name: &JsValue, entries: &Array) -> Result<(), Error> {
+        let (pack, uses): (Pack, Use) = (Object::new().unchecked_into(), Object::new().unchecked_into());
+        let (keys, tags) = (Array::new(), Array::new());
+        let mut bytes = 0.0;
+        for entry in entries.iter() {
+            let entry: Entry = entry.unchecked_into();
+            keys.push(&entry.key());
+            for tag in entry.tags().iter() {
+                tags.push(&tag);
+            }
+            bytes += entry.bytes();
+        }
+        pack.set_keys(&keys);
+        pack.set_tags(&tags);
+        pack.set_entries(entries);
+        uses.set_pack(name);
+        uses.set_used(Date::now());
+        uses.set_bytes(bytes);
+        uses.set_entries(f64::from(entries.length()));
+        self.packs.put(JsValue::from(pack)).with_key(name.clone()).primitive()?;
+        self.uses.put(JsValue::from(&uses)).with_key(name.clone()).primitive()?;
+        totals.more(&uses);
+        Ok(())
+    }
+
+    fn discard(&self, name: &JsValue) -> Result<(), Error> {
+        self.packs.delete(name).primitive()?;
+        self.uses.delete(name).primitive()?;
+        Ok(())
+    }
+
+    async fn touch(&self, names: &Array) -> Result<(), Error> {
+        for name in names.iter() {
+            let found: Option<JsValue> = self.uses.get(&name).primitive()?.await?;
+            // It may be gone.
+            if let Some(uses) = found {
+                uses.unchecked_ref::<Use>().set_used(Date::now());
+                self.uses.put(uses).with_key(name).primitive()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many entries had to go.
+    async fn evict(&self, totals: &Totals, most: f64) -> Result<f64, Error> {
+        let before = totals.entries();
+        let index = self.uses.index("used")?;
+        while totals.bytes() > most && totals.entries() > 0.0 {
+            let oldest = index.get_all::<JsValue>().with_limit(VICTIMS).primitive()?.await?;
+            let count = totals.entries();
+            for victim in oldest {
+                let victim: Use = victim?.unchecked_into();
+                if totals.bytes() > most {
+                    self.discard(&victim.pack())?;
+                    totals.less(&victim);
+                }
+            }
+            if totals.entries() >= count {
+                break;
+            }
+        }
+        Ok(before - totals.entries())
+    }
+
+    async fn remove(
+        &self,
+        totals: &Totals,
+        keys: &Array,
+        beginnings: &Array,
+        tags: &Array,
+    ) -> Result<Array, Error> {
+        let distinct = Set::default();
+        for name in self.find(keys.iter()).await?.into_iter().flatten() {
+            distinct.add(&name);
+        }
+        let (by_key, by_tag) = (self.packs.index("keys")?, self.packs.index("tags")?);
+        for beginning in beginnings.iter() {
+            let range = beginning_with(&beginning);
+            for name in by_key.get_all_keys::<JsValue>().with_query::<JsValue, _>(range).primitive()?.await? {
+                distinct.add(&name?);
+            }
+        }
+        for tag in tags.iter() {
+            for name in by_tag.get_all_keys::<JsValue>().with_query::<JsValue, _>(tag).primitive()?.await? {
+                distinct.add(&name?);
+            }
+        }
+        let gone = Array::new();
+        for name in distinct.values() {
+            let name = name?;
+            let Some(pack) = self.pack(&name).await? else { continue };
+            let rest = Array::new();
+            for entry in pack.entries().iter() {
+                let (key, own) =
+                    (entry.unchecked_ref::<Entry>().key(), entry.unchecked_ref::<Entry>().tags());
+                let goes = keys.includes(&key, 0)
+                    || beginnings.iter().any(|beginning| begins(&key, &beginning))
+                    || tags.iter().any(|tag| own.includes(&tag, 0));
+                if goes {
+                    gone.push(&key)
+                } else {
+                    rest.push(&entry)
+                };
+            }
+            self.replace(totals, &name, &rest).await?;
+        }
+        Ok(gone)
+    }
+}
+
+impl Outcome {
+    fn new() -> Self {
+        Object::new().unchecked_into()
+    }
+}
+
+impl Totals {
+    fn more(&self, uses: &Use) {
+        self.set_bytes(self.bytes() + uses.bytes());
+        self.set_entries(self.entries() + uses.entries());
+    }
+
+    fn less(&self, uses: &Use) {
+        self.set_bytes(self.bytes() - uses.bytes());
+        self.set_entries(self.entries() - uses.entries());
+    }
+}
+
+/// Keys are compared by their code units, of which none is above this one. They never come over here: in UTF-8 half of a
+/// pair of units would become something else.
+const LAST: &str = "\u{ffff}";
+
+fn beginning_with(beginning: &JsValue) -> KeyRange<JsValue> {
+    KeyRange::Bound(beginning.clone(), false, concatenated(beginning, &LAST.into()), false)
+}
+
+fn begins(key: &JsValue, beginning: &JsValue) -> bool {
+    key.unchecked_ref::<Text>().starts_with(beginning)
+}
+
+fn concatenated(start: &JsValue, end: &JsValue) -> JsValue {
+    start.unchecked_ref::<js_sys::JsString>().concat(end).into()
+}
+
+fn refused(error: OpenDbError) -> JsValue {
+    match error {
+        OpenDbError::Base(error) => fault(error),
+        // Whatever `open` throws comes out as this.
+        OpenDbError::VersionZero => named("SecurityError", "it may not be opened"),
+        OpenDbError::UnsupportedEnvironment | OpenDbError::NullFactory => {
+            named("NotSupportedError", "there is none")
+        }
+    }
+}
+
+fn fault(error: Error) -> JsValue {
+    match error {
+        Error::DomException(error) => error.into(),
+        Error::Unknown(error) => error.into(),
+        Error::MissingData(_) | Error::Serialisation(_) => named("AbortError", "the transaction broke off"),
+    }
+}
+
+fn named(name: &str, message: &str) -> JsValue {
+    web_sys::DomException::new_with_message_and_name(message, name).map_or_else(|error| error, Into::into)
+}

@@ -1,0 +1,746 @@
+import { expect } from 'chai';
+import { createCache, createFetch, init } from '/dist/index.js';
+import { asked, contents, destroy, freshName, recount } from './support/database.js';
+import { Run, turn } from './support/server.js';
+
+const open = [];
+const databases = [];
+
+/** The browser's own cache would answer before the server is asked. */
+const past = (input, init) => globalThis.fetch(input, { referrer: input.referrer, ...init, cache: 'no-store' });
+
+const FRESH = { cache: 60 };
+const DISK = ['memory', 'indexedDB'];
+const LOCAL = ['memory', 'localStorage'];
+const ALL = ['memory', 'localStorage', 'indexedDB'];
+
+before(() => init());
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((made) => made.close()));
+  await Promise.all(databases.splice(0).map(destroy));
+  for (const name of Object.keys(localStorage)) if (name.startsWith('sixlane:')) localStorage.removeItem(name);
+});
+
+const until = async (met) => {
+  while (!met()) await turn();
+};
+
+describe('storage', () => {
+  let run;
+  let database;
+  beforeEach(() => {
+    run = new Run();
+    database = freshName();
+    databases.push(database);
+  });
+
+  const make = (cache, options) => {
+    const made = createFetch({
+      fetch: past,
+      cache: { tiers: DISK, ...cache, indexedDB: { database, ...cache?.indexedDB } },
+      ...options,
+    });
+    open.push(made);
+    return made;
+  };
+  /** As the next page would: with nothing in memory. */
+  const again = async (cache, options) => {
+    await Promise.all(open.splice(0).map((made) => made.close()));
+    return make(cache, options);
+  };
+  const seen = async () => (await run.stats()).seen;
+  const path = (id = 1, orders = FRESH) => run.path(`/api/data/${id}`, orders);
+  const text = async (fetch, ...call) => (await fetch(...call)).text();
+  const stored = (fetch, entries) => until(() => fetch.cache.stats().indexedDB.entries === entries);
+
+  describe('in IndexedDB', () => {
+    it('answers after a reload, with a response like the first', async () => {
+      const fetch = make();
+      const first = await fetch(path());
+      const body = await first.text();
+      await stored(fetch, 1);
+      const next = await again();
+      const answers = [];
+      next.events.addEventListener('settled', ({ detail }) => answers.push(detail.cache));
+      const second = await next(path());
+      const { url, redirected, type, status, statusText } = first;
+      expect(second).to.include({ url, redirected, type, status, statusText });
+      expect(second.headers.get('content-type')).to.equal(first.headers.get('content-type'));
+      expect(await second.text()).to.equal(body);
+      // From memory by now.
+      expect(await text(next, path())).to.equal(body);
+      expect(answers).to.deep.equal(['indexedDB', 'memory']);
+      const { hits, misses, indexedDB, memory } = next.cache.stats();
+      expect({ hits, misses, entries: [indexedDB.entries, memory.entries] }).to.deep.equal({
+        hits: { memory: 1, localStorage: 0, indexedDB: 1, http: 0 },
+        misses: 0,
+        entries: [1, 1],
+      });
+      expect(await seen()).to.equal(1);
+    });
+
+    it('writes and reads what one turn asks for in one transaction', async () => {
+      const transaction = IDBDatabase.prototype.transaction;
+      const modes = [];
+      IDBDatabase.prototype.transaction = function (stores, mode, options) {
+        modes.push(`${mode} ${options?.durability}`);
+        return transaction.call(this, stores, mode, options);
+      };
+      try {
+        const cache = createCache({ tiers: DISK, indexedDB: { database } });
+        open.push(cache);
+        cache.close = () => cache.purge();
+        const keys = Array.from({ length: 100 }, (_, index) => `key ${index}`);
+        await Promise.all(keys.map((key) => cache.set(key, { key })));
+        await until(() => cache.stats().indexedDB.entries === 100);
+        expect(modes).to.deep.equal(['readwrite relaxed']);
+        const next = createCache({ tiers: DISK, indexedDB: { database } });
+        const values = await Promise.all(keys.map((key) => next.get(key)));
+        expect(values).to.deep.equal(keys.map((key) => ({ key })));
+        expect(modes).to.deep.equal(['readwrite relaxed', 'readonly relaxed']);
+        expect((await contents(database)).packs.size).to.equal(7);
+      } finally {
+        IDBDatabase.prototype.transaction = transaction;
+      }
+    });
+
+    it('brings what was written together with what is asked for', async () => {
+      const fetch = make();
+      await Promise.all([1, 2, 3].map((id) => text(fetch, path(id))));
+      await stored(fetch, 3);
+      const { packs } = await contents(database);
+      const next = await again();
+      await text(next, path(1));
+      expect(next.cache.stats().memory.entries).to.equal(
+        [...packs.values()].find(({ keys }) => keys[0].includes('/1?')).keys.length,
+      );
+      expect(await seen()).to.equal(3);
+    });
+
+    it('keeps an answer for those requests alone that it depends on, and finds it again', async () => {
+      const url = path(1, { ...FRESH, vary: 'accept-language' });
+      const ask = (fetch, language) => text(fetch, url, { headers: { 'accept-language': language } });
+      const fetch = make();
+      await ask(fetch, 'de');
+      await ask(fetch, 'en');
+      // Two answers, and what they depend on.
+      await stored(fetch, 3);
+      const next = await again();
+      await ask(next, 'en');
+      await ask(next, 'de');
+      expect(await seen()).to.equal(2);
+      await ask(next, 'fr');
+      expect(await seen()).to.equal(3);
+      expect(next.cache.stats().hits.indexedDB).to.equal(2);
+    });
+
+    it('renews what it has by a 304, and stands in with it for an origin in trouble', async () => {
+      const url = path(1, { cacheControl: 'max-age=0, stale-if-error=60', etag: 1 });
+      const fetch = make();
+      const body = await text(fetch, url);
+      await stored(fetch, 1);
+      const next = await again();
+      expect(await text(next, url)).to.equal(body);
+      expect(next.cache.stats().revalidated).to.equal(1);
+      const last = await again({}, { fetch: () => Promise.reject(new TypeError('no network')), retry: false });
+      expect(await text(last, url)).to.equal(body);
+      expect(last.cache.stats().stale).to.equal(1);
+    });
+
+    it('forgets what was written to, by tag and by key, also what only storage has', async () => {
+      const written = run.path('/api/echo', { cacheControl: 'max-age=60' });
+      const paths = [written, path(2), path(3)];
+      const fetch = make({}, { routes: [{ match: '/api/data/3', cache: { tags: ['three'] } }] });
+      await Promise.all(paths.map((path) => text(fetch, path)));
+      await fetch.cache.set('value', 1, { tags: ['three'] });
+      await stored(fetch, 4);
+      const next = await again();
+      await next(written, { method: 'POST', body: 'x' });
+      expect(await next.cache.delete(new URL(path(2), location.href).href)).to.equal(true);
+      expect(await next.cache.delete('another')).to.equal(false);
+      expect(await next.cache.invalidateTag('three')).to.equal(2);
+      expect(await next.cache.invalidateTag('three')).to.equal(0);
+      expect(await next.cache.get('value')).to.equal(undefined);
+      const before = await seen();
+      await Promise.all(paths.map((path) => text(next, path)));
+      expect((await seen()) - before).to.equal(3);
+    });
+
+    it('has no answer to a request with Authorization or credentials, unless it may', async () => {
+      const secret = { headers: { authorization: 'Bearer swordfish' } };
+      const calls = [secret, { credentials: 'include' }];
+      const fetch = make();
+      for (const init of calls) await text(fetch, path(1), init);
+      await until(() => fetch.cache.stats().memory.entries === 2);
+      await turn();
+      await fetch.cache.set('last', 1);
+      await stored(fetch, 1);
+      const allowed = await again({ persistPrivate: true });
+      for (const init of calls) await text(allowed, path(1), init);
+      expect(await seen()).to.equal(4);
+      await until(() => allowed.cache.stats().indexedDB.entries === 3);
+      const { packs } = await contents(database);
+      expect(JSON.stringify([...packs])).not.to.include('swordfish');
+      const next = await again({ persistPrivate: true });
+      for (const init of calls) await text(next, path(1), init);
+      expect(await seen()).to.equal(4);
+      // Nobody else's.
+      await text(next, path(1), { headers: { authorization: 'Bearer other' } });
+      await text(next, path(1));
+      expect(await seen()).to.equal(6);
+      const forbidden = await again();
+      await text(forbidden, path(1), secret);
+      expect(await seen()).to.equal(7);
+    });
+
+    it('shows a partition nothing of another one', async () => {
+      const a = make({ partition: 'a' });
+      await text(a, path());
+      await stored(a, 1);
+      const b = make({ partition: 'a\n1:a' });
+      await text(b, path());
+      expect(await seen()).to.equal(2);
+      await stored(b, 2);
+      await b.cache.purge();
+      const next = await again({ partition: 'a' });
+      await text(next, path());
+      expect(await seen()).to.equal(2);
+      await next.cache.purge('a');
+      expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
+    });
+
+    it('holds any value that can be cloned, and goes on without one that cannot be stored', async () => {
+      const values = {
+        map: new Map([[{ a: 1 }, new Set([2])]]),
+        date: new Date(5),
+        bytes: new Uint8Array([1, 2, 3]),
+        nan: Number.NaN,
+        text: 'half \ud83d of a pair',
+        undefined,
+        huge: 10n ** 30n,
+      };
+      const cache = createCache({ tiers: DISK, indexedDB: { database } });
+      await Promise.all(Object.entries(values).map(([key, value]) => cache.set(key, value)));
+      if (globalThis.SharedArrayBuffer) await cache.set('shared', new SharedArrayBuffer(8)).catch(() => {});
+      const module = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+      await cache.set('module', module).catch(() => {});
+      const size = Object.keys(values).length;
+      await until(() => cache.stats().indexedDB.entries === size);
+      await cache.close();
+      const next = createCache({ tiers: DISK, indexedDB: { database } });
+      for (const [key, value] of Object.entries(values)) expect(await next.get(key), key).to.deep.equal(value);
+      expect(next.stats().disabled).to.deep.equal({});
+      await next.close();
+    });
+
+    it('tells keys apart by every code unit', async () => {
+      const keys = ['\ud83d', '\ud83e', '\ufffd', 'a\u0000', 'a', ''];
+      const cache = createCache({ tiers: ['indexedDB'], indexedDB: { database } });
+      await Promise.all(keys.map((key, index) => cache.set(key, index)));
+      for (const [index, key] of keys.entries()) expect(await cache.get(key)).to.equal(index);
+      await cache.close();
+      const next = createCache({ tiers: ['indexedDB'], indexedDB: { database } });
+      expect(await Promise.all(keys.map((key) => next.get(key)))).to.deep.equal(keys.map((_, index) => index));
+      // Nothing of it is in memory.
+      expect(next.stats()).to.deep.include({ memory: { entries: 0, bytes: 0 } });
+      expect(next.stats().hits).to.include({ indexedDB: keys.length, memory: 0 });
+      await next.close();
+    });
+
+    it('never has more than its bound, and counts what it has, after any history', async () => {
+      // The same steps in each run: a small generator of its own.
+      let seed = 7;
+      const random = (below) => {
+        seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+        return seed % below;
+      };
+      const most = 40_000;
+      const options = { tiers: DISK, indexedDB: { database, maxBytes: most }, memory: { maxBytes: 10_000 } };
+      let cache = createCache(options);
+      for (let round = 0; round < 30; round++) {
+        const steps = Array.from({ length: 1 + random(20) }, () => {
+          const key = `key ${random(60)}`;
+          const step = random(10);
+          if (step < 6)
+            return cache.set(key, 'x'.repeat(random(round % 7 === 0 ? 25_000 : 2_000)), { tags: [`tag ${random(4)}`] });
+          if (step < 8) return cache.get(key);
+          if (step === 8) return cache.delete(key);
+          return random(4) ? undefined : cache.invalidateTag(`tag ${random(4)}`);
+        });
+        await Promise.all(steps);
+        if (random(8) === 0) await cache.purge();
+        // In its turn behind all that waits to be written.
+        await cache.close();
+        const found = await recount(database);
+        expect(found.problems, `round ${round}`).to.deep.equal([]);
+        expect(found.bytes).to.be.at.most(most);
+        cache = createCache(options);
+        await cache.get('nothing');
+        const { entries, bytes } = cache.stats().indexedDB;
+        expect({ entries, bytes }).to.deep.equal({ entries: found.entries, bytes: found.bytes });
+      }
+      const before = cache.stats().evictions;
+      for (let n = 0; n < 30; n++) await cache.set(`new ${n}`, 'x'.repeat(1_000), { tiers: ['indexedDB'] });
+      await until(() => cache.stats().evictions > before);
+      await cache.close();
+    });
+
+    it('gives up what was used longest ago', async () => {
+      const options = { tiers: ['indexedDB'], indexedDB: { database, maxBytes: 40_000 } };
+      let cache = createCache(options);
+      const big = 'x'.repeat(5_000);
+      for (const key of ['a', 'b', 'c']) {
+        await cache.set(key, big);
+        await cache.close();
+        const now = Date.now();
+        await until(() => Date.now() > now + 1);
+        cache = createCache(options);
+      }
+      expect(await cache.get('a')).to.equal(big);
+      await cache.set('d', big);
+      await cache.close();
+      cache = createCache(options);
+      const left = await Promise.all(['a', 'b', 'c', 'd'].map(async (key) => (await cache.get(key)) === big));
+      expect(left).to.deep.equal([true, false, true, true]);
+      await cache.close();
+    });
+  });
+
+  describe('in localStorage', () => {
+    const items = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:'));
+
+    it('has small texts, and gives them as they were', async () => {
+      const fetch = make({ tiers: LOCAL });
+      const first = await fetch(path());
+      const body = await first.text();
+      await text(fetch, run.path('/api/echo', { cacheControl: 'max-age=60' }));
+      await until(() => fetch.cache.stats().localStorage.entries >= 1);
+      const next = await again({ tiers: LOCAL });
+      const second = await next(path());
+      const { url, redirected, type, status, statusText } = first;
+      expect(second).to.include({ url, redirected, type, status, statusText });
+      expect(await second.text()).to.equal(body);
+      expect(next.cache.stats().hits).to.deep.equal({ memory: 0, localStorage: 1, indexedDB: 0, http: 0 });
+    });
+
+    it('gives values as they were, and has none that would come back as something else', async () => {
+      const circle = [];
+      circle.push(circle);
+      const plain = { text: 'ü€😀', zero: 0, list: [1, [], {}, null, false], deep: { a: { b: '' } }, half: '\ud83d' };
+      const other = {
+        nan: Number.NaN,
+        minus: -0,
+        date: new Date(5),
+        map: new Map([[1, 2]]),
+        hole: [1, undefined],
+        bytes: new Uint8Array([1]),
+        forever: { a: Number.POSITIVE_INFINITY },
+        circle,
+      };
+      const cache = createCache({ tiers: ALL, indexedDB: { database } });
+      const values = { ...plain, ...other };
+      for (const [key, value] of Object.entries(values)) await cache.set(key, value, { ttl: Number.POSITIVE_INFINITY });
+      expect(cache.stats().localStorage.entries).to.equal(Object.keys(plain).length);
+      await until(() => cache.stats().indexedDB.entries === Object.keys(values).length);
+      await cache.close();
+      const next = createCache({ tiers: ALL, indexedDB: { database } });
+      for (const [key, value] of Object.entries(values)) expect(await next.get(key), key).to.deep.equal(value);
+      expect(next.stats().hits).to.include({ localStorage: Object.keys(plain).length });
+      await next.close();
+    });
+
+    it('never has more than its bounds, and counts what it has', async () => {
+      const options = { tiers: LOCAL, localStorage: { maxBytes: 8_000, maxEntryBytes: 2_000 }, partition: database };
+      let cache = createCache(options);
+      let evictions = 0;
+      for (let round = 0; round < 200; round++) {
+        await cache.set(`key ${round % 37}`, 'x'.repeat((round * 97) % 1_200));
+        if (round % 11 === 0) await cache.delete(`key ${round % 7}`);
+        if (round % 50 === 49) {
+          evictions += cache.stats().evictions;
+          await cache.close();
+          cache = createCache(options);
+        }
+        const sizes = items().map((name) => 2 * (name.length + localStorage.getItem(name).length));
+        const bytes = sizes.reduce((sum, size) => sum + size, 0);
+        expect(Math.max(0, ...sizes)).to.be.at.most(2_000);
+        expect(bytes).to.be.at.most(8_000);
+        expect(cache.stats().localStorage).to.deep.equal({ entries: sizes.length, bytes });
+      }
+      expect(evictions).to.be.above(0);
+      await cache.purge();
+      expect(items()).to.deep.equal([]);
+      await cache.close();
+    });
+
+    it('leaves alone what is not its own, and is not put off by what others did to its own', async () => {
+      localStorage.setItem('theirs', '1');
+      const cache = createCache({ tiers: LOCAL });
+      await cache.set('key', 'value');
+      const [name] = items();
+      await cache.close();
+      for (const broken of ['', '{', '[]', 'null', '{"policy":[]}', '{"policy":"x","content":1}']) {
+        localStorage.setItem(name, broken);
+        const next = createCache({ tiers: LOCAL });
+        expect(await next.get('key')).to.equal(undefined);
+        await next.close();
+      }
+      const last = createCache({ tiers: LOCAL });
+      await last.purge();
+      expect(items()).to.deep.equal([]);
+      expect(localStorage.getItem('theirs')).to.equal('1');
+      localStorage.removeItem('theirs');
+      await last.close();
+    });
+  });
+
+  describe('purged', () => {
+    it('gives nothing of before, whatever was under way', async () => {
+      let release;
+      const fetch = make({ tiers: ALL });
+      const slow = make(
+        { tiers: ALL },
+        {
+          fetch: async (input) => {
+            const response = await past(input);
+            await new Promise((resolve) => {
+              release = resolve;
+            });
+            return response;
+          },
+        },
+      );
+      await text(fetch, path(1));
+      await stored(fetch, 1);
+      const fetching = slow(path(2));
+      const setting = fetch.cache.set('late', 1);
+      // Being read, being fetched, being written.
+      const reader = make({ tiers: ALL });
+      const reading = reader(path(1));
+      await until(() => release);
+      const purged = fetch.cache.purge();
+      release();
+      await Promise.all([purged, setting, (await fetching).text(), (await reading).text()]);
+      for (const made of [fetch, slow, reader]) await until(() => made.cache.stats().memory.entries === 0);
+      expect(await fetch.cache.get('late')).to.equal(undefined);
+      await again({ tiers: ALL });
+      expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
+      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:'))).to.deep.equal([]);
+    });
+
+    it('writes nothing for who has not heard of it, and empties its memory', async () => {
+      const deaf = make();
+      await deaf.cache.set('kept', 1);
+      await stored(deaf, 1);
+      // As another tab would whose word is lost.
+      const raw = await asked(indexedDB.open(database));
+      const transaction = raw.transaction(['packs', 'uses', 'state'], 'readwrite');
+      for (const store of ['packs', 'uses']) transaction.objectStore(store).clear();
+      transaction.objectStore('state').put({ entries: 0, bytes: 0, next: 9 }, 'totals');
+      transaction.objectStore('state').put(0.5, '0:\n');
+      await new Promise((resolve) => {
+        transaction.oncomplete = resolve;
+      });
+      raw.close();
+      await deaf.cache.set('late', 2);
+      await until(() => deaf.cache.stats().memory.entries === 0);
+      expect(await deaf.cache.get('late')).to.equal(undefined);
+      await deaf.cache.set('new', 3);
+      await stored(deaf, 1);
+      expect((await recount(database)).problems).to.deep.equal([]);
+    });
+
+    it('reaches other tabs, also those that use nothing but storage', async () => {
+      const frame = document.createElement('iframe');
+      frame.src = '/blank.html';
+      document.body.append(frame);
+      await new Promise((resolve) => {
+        frame.onload = resolve;
+      });
+      try {
+        const other = frame.contentWindow.eval(`import('/dist/index.js')`);
+        const { createCache: createThere, init: initThere } = await other;
+        await initThere();
+        const there = createThere({ tiers: ALL, indexedDB: { database } });
+        await there.set('key', 'value');
+        await until(() => there.stats().indexedDB.entries === 1);
+        const here = createCache({ tiers: ['memory', 'indexedDB'], indexedDB: { database } });
+        expect(await here.get('key')).to.equal('value');
+        await here.purge();
+        await until(() => there.stats().memory.entries === 0);
+        expect(await there.get('key')).to.equal(undefined);
+        await Promise.all([there.close(), here.close()]);
+      } finally {
+        frame.remove();
+      }
+    });
+  });
+
+  describe('with faults', () => {
+    const REASON = {
+      forbidden: 'it may not be used here',
+      full: 'there is no room left',
+      lost: 'it fails again and again',
+    };
+
+    /** Replaces a property while `run` runs. */
+    const having = async (object, name, descriptor, run) => {
+      const before = Object.getOwnPropertyDescriptor(object, name);
+      Object.defineProperty(object, name, { configurable: true, ...descriptor });
+      try {
+        return await run();
+      } finally {
+        if (before) Object.defineProperty(object, name, before);
+        else delete object[name];
+      }
+    };
+    const refuse = (name) => () => {
+      throw new DOMException('on order', name);
+    };
+    const answersAll = async (fetch) => {
+      for (const id of [11, 12, 11]) expect((await fetch(path(id))).status).to.equal(200);
+      expect(fetch.cache.stats().hits.memory).to.equal(1);
+    };
+
+    it('is answered where storage may not even be touched', () =>
+      having(globalThis, 'localStorage', { get: refuse('SecurityError') }, () =>
+        having(globalThis, 'indexedDB', { get: refuse('SecurityError') }, async () => {
+          const fetch = make({ tiers: ALL });
+          await answersAll(fetch);
+          expect(fetch.cache.stats().disabled).to.deep.equal({
+            localStorage: REASON.forbidden,
+            indexedDB: REASON.forbidden,
+          });
+        }),
+      ));
+
+    it('is answered where there is none', () =>
+      having(globalThis, 'indexedDB', { value: undefined }, async () => {
+        const fetch = make();
+        await answersAll(fetch);
+        expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.forbidden });
+      }));
+
+    it('is answered in a frame without an origin', async () => {
+      const frame = document.createElement('iframe');
+      frame.sandbox = 'allow-scripts';
+      const told = new Promise((resolve) => {
+        globalThis.addEventListener('message', ({ data }) => resolve(data), { once: true });
+      });
+      frame.srcdoc = `<script type="module">
+        addEventListener('message', async ({ data: { code, wasm, api } }) => {
+          const tell = (data) => parent.postMessage(data, '*');
+          addEventListener('unhandledrejection', ({ reason }) => tell({ error: String(reason) }));
+          try {
+            const { createFetch } = await import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+            const fetch = createFetch({ wasm, cache: { tiers: ['memory', 'localStorage', 'indexedDB'] } });
+            await fetch.ready;
+            const answers = [];
+            for (const id of [1, 2, 1]) answers.push((await fetch(api + id + '?cache=60')).status);
+            tell({ answers, disabled: fetch.cache.stats().disabled });
+          } catch (error) {
+            tell({ error: String(error) });
+          }
+        });
+      </script>`;
+      frame.onload = async () => {
+        const [code, wasm] = await Promise.all([
+          (await globalThis.fetch('/dist/index.js')).text(),
+          (await globalThis.fetch('/dist/sixlane.wasm')).arrayBuffer(),
+        ]);
+        frame.contentWindow.postMessage({ code, wasm, api: `${location.origin}/api/data/` }, '*');
+      };
+      document.body.append(frame);
+      expect(await told).to.deep.equal({
+        answers: [200, 200, 200],
+        disabled: { localStorage: REASON.forbidden, indexedDB: REASON.forbidden },
+      });
+      frame.remove();
+    });
+
+    it('makes room when the quota is reached, and once more; then it goes without', async () => {
+      const { put } = IDBObjectStore.prototype;
+      let full = 0;
+      const faulty = function (...call) {
+        if (this.name === 'packs' && full > 0) {
+          full -= 1;
+          throw new DOMException('on order', 'QuotaExceededError');
+        }
+        return put.apply(this, call);
+      };
+      await having(IDBObjectStore.prototype, 'put', { value: faulty, writable: true }, async () => {
+        const cache = createCache({ tiers: DISK, indexedDB: { database } });
+        for (const key of ['a', 'b', 'c', 'd']) {
+          await cache.set(key, 'x'.repeat(1_000));
+          await until(() => cache.stats().indexedDB.entries === 'abcd'.indexOf(key) + 1);
+        }
+        full = 1;
+        await cache.set('e', 'y');
+        // Half of four had to go.
+        await until(() => cache.stats().indexedDB.entries === 3);
+        expect(cache.stats().disabled).to.deep.equal({});
+        full = 2;
+        await cache.set('f', 'z');
+        await until(() => cache.stats().disabled.indexedDB !== undefined);
+        expect(cache.stats().disabled).to.deep.equal({ indexedDB: REASON.full });
+        expect(await cache.get('f')).to.equal('z');
+        await cache.close();
+      });
+      expect((await recount(database)).problems).to.deep.equal([]);
+    });
+
+    it('does not fill localStorage at the expense of the page', async () => {
+      const { setItem } = Storage.prototype;
+      let full = 0;
+      const faulty = function (...call) {
+        if (full > 0) {
+          full -= 1;
+          throw new DOMException('on order', 'QuotaExceededError');
+        }
+        return setItem.apply(this, call);
+      };
+      await having(Storage.prototype, 'setItem', { value: faulty, writable: true }, async () => {
+        const cache = createCache({ tiers: LOCAL });
+        for (const key of ['a', 'b', 'c', 'd']) await cache.set(key, key);
+        full = 1;
+        await cache.set('e', 'e');
+        expect(cache.stats()).to.deep.include({ disabled: {} });
+        expect(cache.stats().localStorage.entries).to.equal(3);
+        full = 2;
+        await cache.set('f', 'f');
+        expect(cache.stats().disabled).to.deep.equal({ localStorage: REASON.full });
+        expect(await cache.get('f')).to.equal('f');
+        await cache.close();
+      });
+    });
+
+    it('lets the database be deleted, and goes on in a new one', async () => {
+      const fetch = make();
+      await text(fetch, path(1));
+      await stored(fetch, 1);
+      await destroy(database);
+      await text(fetch, path(2));
+      await stored(fetch, 1);
+      expect(fetch.cache.stats().disabled).to.deep.equal({});
+      expect(await recount(database)).to.deep.include({ entries: 1, problems: [] });
+    });
+
+    it('makes way for a later version, and leaves that alone', async () => {
+      const fetch = make();
+      await text(fetch, path(1));
+      await stored(fetch, 1);
+      const later = await asked(indexedDB.open(database, 2));
+      try {
+        await answersAll(fetch);
+        expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.forbidden });
+      } finally {
+        later.close();
+      }
+    });
+
+    it('loses the connection, and makes another', async () => {
+      const { transaction } = IDBDatabase.prototype;
+      let lost = 0;
+      const faulty = function (...call) {
+        if (lost > 0) {
+          lost -= 1;
+          throw new DOMException('the connection is closing', 'InvalidStateError');
+        }
+        return transaction.apply(this, call);
+      };
+      await having(IDBDatabase.prototype, 'transaction', { value: faulty, writable: true }, async () => {
+        const fetch = make();
+        await text(fetch, path(1));
+        await stored(fetch, 1);
+        lost = 1;
+        await text(fetch, path(2));
+        await stored(fetch, 2);
+        expect(fetch.cache.stats().disabled).to.deep.equal({});
+        lost = 2;
+        await answersAll(fetch);
+        expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.lost });
+      });
+    });
+
+    it('waits no longer than a second for an answer that never comes', () =>
+      having(globalThis, 'indexedDB', { value: { open: () => new EventTarget() } }, async () => {
+        const fetch = make();
+        const start = performance.now();
+        await answersAll(fetch);
+        expect(performance.now() - start).to.be.above(990);
+        expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.lost });
+      })).timeout(60_000);
+
+    it('leaves no half entry when a tab is killed while it writes', async () => {
+      for (let round = 0; round < 5; round++) {
+        const frame = document.createElement('iframe');
+        frame.src = '/blank.html';
+        document.body.append(frame);
+        await new Promise((resolve) => {
+          frame.onload = resolve;
+        });
+        const begun = new Promise((resolve) => {
+          frame.contentWindow.begun = resolve;
+        });
+        frame.contentWindow.eval(`(async () => {
+          const { createCache, init } = await import('/dist/index.js');
+          await init();
+          const cache = createCache({ tiers: ['memory', 'indexedDB'], indexedDB: { database: ${JSON.stringify(database)} } });
+          await cache.get('open');
+          for (let n = 0; ; n++) {
+            for (let k = 0; k < 50; k++) cache.set('${round}/' + n + '/' + k, 'x'.repeat(1000 * (k % 9)));
+            await cache.get('turn ' + n);
+            // Timers of a page that is gone do not run: in WebKit its promises would go on for ever.
+            await new Promise((resolve) => setTimeout(resolve));
+            if (n === ${round * 2}) begun();
+          }
+        })()`);
+        await begun;
+        frame.remove();
+        expect((await recount(database)).problems).to.deep.equal([]);
+      }
+      const cache = createCache({ tiers: DISK, indexedDB: { database } });
+      await cache.get('x');
+      expect(cache.stats().indexedDB.entries).to.equal((await recount(database)).entries);
+      await cache.close();
+    });
+  });
+
+  describe('in workers', () => {
+    it('works in a dedicated one, where there is no localStorage', async () => {
+      const worker = new Worker(`/storage-worker.js?database=${encodeURIComponent(database)}`, { type: 'module' });
+      const told = await new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = reject;
+      });
+      worker.terminate();
+      expect(told).to.deep.equal({
+        hits: { memory: 0, localStorage: 0, indexedDB: 1, http: 0 },
+        disabled: { localStorage: REASON_FORBIDDEN },
+      });
+    });
+
+    it('works in a service worker', async () => {
+      const scope = '/storage-scope/';
+      const registration = await navigator.serviceWorker.register(
+        `/storage-worker.js?database=${encodeURIComponent(database)}`,
+        { scope, type: 'module' },
+      );
+      try {
+        const { port1, port2 } = new MessageChannel();
+        const told = new Promise((resolve) => {
+          port1.onmessage = ({ data }) => resolve(data);
+        });
+        (registration.installing ?? registration.waiting ?? registration.active).postMessage('go', [port2]);
+        expect(await told).to.deep.equal({
+          hits: { memory: 0, localStorage: 0, indexedDB: 1, http: 0 },
+          disabled: { localStorage: REASON_FORBIDDEN },
+        });
+      } finally {
+        await registration.unregister();
+      }
+    });
+  });
+});
+
+const REASON_FORBIDDEN = 'it may not be used here';
