@@ -53,6 +53,9 @@ const MOST_WRITTEN = 256;
 /** Bytes that may wait to be written; what comes while they do is not kept. */
 const MOST_WAITING = 32 * 2 ** 20;
 
+/** Keys that are remembered; what is forgotten costs a second attempt at most. */
+const MOST_KNOWN = 10_000;
+
 /** A pack that was used within this time is not written again for that. */
 const USE_PRECISION = 3_600_000;
 
@@ -74,6 +77,8 @@ export class Disk {
   readonly #wanted = new Map<string, { found: Promise<Found | undefined>; resolve(found: Found | undefined): void }>();
   readonly #waiting = new Map<string, StoredEntry>();
   #waitingBytes = 0;
+  /** Keys that are stored, or were: to look for what is to be replaced takes longer than to write. */
+  readonly #known = new Set<string>();
   #writing = false;
   /** Packs that were used, and when that was last noted. */
   readonly #uses = new Map<string, number>();
@@ -182,6 +187,7 @@ export class Disk {
     const outcome = await this.#do(READ_LIMIT, (storage) => storage.read(this.#prefix, keys));
     for (const [place, pack] of (outcome?.packs ?? []).entries()) {
       this.#use(outcome?.names?.[place] as string);
+      this.#know(pack);
       const entries = pack.filter(isStored).map((entry) => this.#own(entry));
       for (const entry of entries) {
         wanted.get(entry.key)?.resolve({ entry, pack: entries });
@@ -210,15 +216,30 @@ export class Disk {
 
   async #write(entries: readonly StoredEntry[], used: readonly string[]): Promise<void> {
     const stored = entries.map((entry) => this.#stored(entry));
-    const write = (storage: Storage): Promise<unknown> =>
-      storage.write(this.#prefix, this.#epoch, stored, [...used], this.#most);
+    const known = stored.map(({ key }) => key).filter((key) => this.#known.has(key));
+    const write =
+      (known: string[] | undefined) =>
+      (storage: Storage): Promise<unknown> =>
+        storage.write(this.#prefix, this.#epoch, stored, known, [...used], this.#most);
     try {
-      const outcome = await this.#do(CHANGE_LIMIT, write);
+      const outcome = await this.#do(CHANGE_LIMIT, (storage) =>
+        write(known)(storage).catch((error: unknown) => {
+          // Another tab, or a visit before this one, has written one of them.
+          if (nameOf(error) !== 'ConstraintError') throw error;
+          return write(undefined)(storage);
+        }),
+      );
       this.evictions += outcome?.evicted ?? 0;
+      this.#know(stored);
     } catch {
       // One of them is nothing that can be stored. The others can.
       if (entries.length > 1) for (const entry of entries) await this.#write([entry], []);
     }
+  }
+
+  #know(stored: readonly StoredEntry[]): void {
+    if (this.#known.size > MOST_KNOWN) this.#known.clear();
+    for (const { key } of stored) this.#known.add(key);
   }
 
   /**
@@ -275,7 +296,10 @@ export class Disk {
   async #makeRoom(): Promise<void> {
     try {
       const storage = await this.#connected();
-      await within(CHANGE_LIMIT, storage.write(this.#prefix, this.#epoch, [], [], Math.floor(this.totals.bytes / 2)));
+      await within(
+        CHANGE_LIMIT,
+        storage.write(this.#prefix, this.#epoch, [], [], [], Math.floor(this.totals.bytes / 2)),
+      );
     } catch {
       // The next attempt will tell.
     }

@@ -32,8 +32,11 @@ const TOTALS: &str = "totals";
 /// Packs that are given up at a time.
 const VICTIMS: u32 = 16;
 
-/// With fewer than so many wanted keys in one pack they were not written together, and are better looked up all at once.
-const TOGETHER: u32 = 4;
+/// Every so many wanted keys are looked up at first: as a rule they were written in that order, and as many lie together.
+const STRIDE: usize = 16;
+
+/// When each of those brings fewer than so many others along, the rest is better looked up all at once.
+const TOGETHER: usize = 4;
 
 #[wasm_bindgen]
 extern "C" {
@@ -54,6 +57,11 @@ extern "C" {
     fn entries(this: &Pack) -> Array;
     #[wasm_bindgen(method, setter, structural)]
     fn set_entries(this: &Pack, entries: &Array);
+    /// Its own key, for who found it by one of its entries.
+    #[wasm_bindgen(method, getter, structural)]
+    fn name(this: &Pack) -> JsValue;
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_name(this: &Pack, name: &JsValue);
     #[wasm_bindgen(method, setter, structural)]
     fn set_keys(this: &Pack, keys: &Array);
     #[wasm_bindgen(method, setter, structural)]
@@ -181,18 +189,22 @@ impl Storage {
             let outcome = Outcome::new();
             outcome.set_totals(&work.totals().await?);
             outcome.set_epoch(&work.epoch(&partition).await?);
-            work.read(&Set::new(&keys), &outcome).await?;
+            work.read(&keys, &outcome).await?;
             Ok(outcome)
         })
     }
 
     /// Keeps entries in the place of those with the same keys, notes that some packs were used, and gives up what was used
     /// longest ago until no more than `most` bytes are left; nothing of it if the partition was purged since it had `epoch`.
+    ///
+    /// To look for what is to be replaced takes longer than to write. With `known` that is done for these keys alone; when
+    /// there is another one, this rejects with a `ConstraintError`.
     pub fn write(
         &self,
         partition: JsValue,
         epoch: JsValue,
         entries: Array,
+        known: Option<Array>,
         used: Array,
         most: f64,
     ) -> Promise {
@@ -208,7 +220,7 @@ impl Storage {
             if found.is_undefined() {
                 outcome.set_epoch(&work.raise_epoch(&partition)?);
             }
-            work.put(&totals, &partition, &entries).await?;
+            work.put(&totals, &partition, &entries, known.as_ref()).await?;
             work.touch(&used).await?;
             outcome.set_evicted(work.evict(&totals, most).await?);
             work.save(&totals)?;
@@ -348,57 +360,59 @@ impl<'a> Work<'a> {
         Ok(found)
     }
 
-    async fn read(&self, wanted: &Set, outcome: &Outcome) -> Result<(), Error> {
-        let (packs, names) = (Array::new(), Array::new());
+    async fn read(&self, keys: &Array, outcome: &Outcome) -> Result<(), Error> {
+        let (packs, names) = (Array::new(), Set::default());
+        let index = self.packs.index("keys")?;
+        let wanted = Set::new(keys);
         loop {
-            let Some(Ok(key)) = wanted.values().into_iter().next() else { break };
-            let [Some(name)] = &self.find(std::iter::once(key.clone())).await?[..] else {
-                wanted.delete(&key);
-                continue;
-            };
-            let before = wanted.size();
-            self.open(name, wanted, &packs, &names).await?;
-            wanted.delete(&key);
-            if before - wanted.size() < TOGETHER {
+            let left: Vec<JsValue> = wanted.values().into_iter().filter_map(Result::ok).collect();
+            let mut asked = Vec::new();
+            for key in left.iter().step_by(STRIDE) {
+                wanted.delete(key);
+                asked.push(index.get(key).primitive()?);
+            }
+            let probes = asked.len();
+            for request in asked {
+                let found: Option<JsValue> = request.await?;
+                if let Some(pack) = found {
+                    deliver(pack.unchecked_ref(), &wanted, &packs, &names);
+                }
+            }
+            if wanted.size() == 0 || left.len() - (wanted.size() as usize) < probes * TOGETHER {
                 break;
             }
         }
         let rest = wanted.values().into_iter().filter_map(Result::ok);
-        let distinct = Set::default();
-        for name in self.find(rest).await?.into_iter().flatten() {
-            distinct.add(&name);
-        }
-        for name in distinct.values() {
-            self.open(&name?, wanted, &packs, &names).await?;
+        for name in distinct(self.find(rest).await?).values() {
+            let name = name?;
+            if !names.has(&name)
+                && let Some(pack) = self.pack(&name).await?
+            {
+                deliver(&pack, &wanted, &packs, &names);
+            }
         }
         outcome.set_packs(&packs);
-        outcome.set_names(&names);
+        outcome.set_names(&Array::from(&names));
         Ok(())
     }
 
-    async fn open(&self, name: &JsValue, wanted: &Set, packs: &Array, names: &Array) -> Result<(), Error> {
-        if let Some(pack) = self.pack(name).await? {
-            let entries = pack.entries();
-            for entry in entries.iter() {
-                wanted.delete(&entry.unchecked_into::<Entry>().key());
-            }
-            packs.push(&entries);
-            names.push(name);
-        }
-        Ok(())
-    }
-
-    async fn put(&self, totals: &Totals, partition: &JsValue, entries: &Array) -> Result<(), Error> {
+    /// `known`: the keys that may be there already, where that is known; if another one is, the transaction breaks off.
+    async fn put(
+        &self,
+        totals: &Totals,
+        partition: &JsValue,
+        entries: &Array,
+        known: Option<&Array>,
+    ) -> Result<(), Error> {
         let fresh = Map::new();
         for entry in entries.iter() {
             fresh.set(&entry.unchecked_ref::<Entry>().key(), &entry);
         }
-        let keys = fresh.keys().into_iter().filter_map(Result::ok);
-        let distinct = Set::default();
-        for name in self.find(keys).await?.into_iter().flatten() {
-            distinct.add(&name);
-        }
-        for name in distinct.values() {
+        let keys: Vec<JsValue> = match known {
+            Some(known) => known.iter().collect(),
+            None => fresh.keys().into_iter().filter_map(Result::ok).collect(),
+        };
+        for name in distinct(self.find(keys.into_iter()).await?).values() {
             let name = name?;
             let Some(pack) = self.pack(&name).await? else { continue };
             let entries = Array::new();
@@ -442,6 +456,7 @@ impl<'a> Work<'a> {
             }
             bytes += entry.bytes();
         }
+        pack.set_name(name);
         pack.set_keys(&keys);
         pack.set_tags(&tags);
         pack.set_entries(entries);
@@ -501,10 +516,7 @@ impl<'a> Work<'a> {
         beginnings: &Array,
         tags: &Array,
     ) -> Result<Array, Error> {
-        let distinct = Set::default();
-        for name in self.find(keys.iter()).await?.into_iter().flatten() {
-            distinct.add(&name);
-        }
+        let distinct = distinct(self.find(keys.iter()).await?);
         let (by_key, by_tag) = (self.packs.index("keys")?, self.packs.index("tags")?);
         for beginning in beginnings.iter() {
             let range = beginning_with(&beginning);
@@ -538,6 +550,27 @@ impl<'a> Work<'a> {
         }
         Ok(gone)
     }
+}
+
+/// Adds a pack to those that are handed over.
+fn deliver(pack: &Pack, wanted: &Set, packs: &Array, names: &Set) {
+    if names.has(&pack.name()) {
+        return;
+    }
+    names.add(&pack.name());
+    let entries = pack.entries();
+    for entry in entries.iter() {
+        wanted.delete(&entry.unchecked_into::<Entry>().key());
+    }
+    packs.push(&entries);
+}
+
+fn distinct(names: Vec<Option<JsValue>>) -> Set {
+    let set = Set::default();
+    for name in names.into_iter().flatten() {
+        set.add(&name);
+    }
+    set
 }
 
 impl Outcome {
