@@ -84,7 +84,8 @@ export class Depths {
 
   /** Also of what only calls before this page's time put there. */
   async purge(partition: string): Promise<void> {
-    (this.#local ?? this.#newLocal()).purge(partition);
+    const inUse = this.#config.tiers.includes('localStorage') || this.#local !== undefined;
+    (this.#local ?? this.#newLocal()).purge(partition, inUse);
     const disk = this.#loading ?? ((await this.#hasDatabase()) ? this.#indexedDB() : undefined);
     await (await disk)?.purge(partition);
   }
@@ -133,7 +134,8 @@ export class Depths {
 
   #newLocal(): Local {
     const { localStorage: most, localStorageEntry: mostOfEntry } = this.#config;
-    return new Local({ most, mostOfEntry, partition: this.#partition, health: this.#localHealth });
+    const [partition, health, purged] = [this.#partition, this.#localHealth, this.#purged];
+    return new Local({ most, mostOfEntry, partition, health, purged });
   }
 
   #indexedDB(): Promise<Disk | undefined> {

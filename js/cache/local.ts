@@ -8,6 +8,9 @@ import { AFTER_MAKING_ROOM, type Doomed, GIVE_UP, isDoomed, isStored, prefixOf, 
 /** Begins the names of all our items, and carries the version of what is in them. */
 const NAMESPACE = 'sixlane:0:';
 
+/** Begins the names of what changes with each purge, one for each partition. */
+const EPOCHS = 'sixlane:epoch:0:';
+
 /** A character there takes two bytes. */
 const BYTES_OF_CHARACTER = 2;
 
@@ -19,8 +22,12 @@ interface Item {
 export class Local {
   readonly #most: number;
   readonly #mostOfEntry: number;
+  readonly #partition: string;
   readonly #prefix: string;
   readonly #health: Health;
+  readonly #purged: () => void;
+  /** That of the partition, once it was seen; null before anybody purged it. */
+  #epoch: string | null | undefined;
   /** Who is there and who goes, of all partitions: the bound is one for all. Made when it is first needed. */
   #index: Handle<CacheIndex> | undefined;
   readonly #items = new Map<string, Item>();
@@ -34,16 +41,26 @@ export class Local {
     }
   };
 
-  constructor(options: { most: number; mostOfEntry: number; partition: string; health: Health }) {
+  /** @param purged is called when somebody has purged the partition and this was not told */
+  constructor(options: {
+    most: number;
+    mostOfEntry: number;
+    partition: string;
+    health: Health;
+    purged: () => void;
+  }) {
     this.#most = options.most;
     this.#mostOfEntry = options.mostOfEntry;
-    this.#prefix = `${NAMESPACE}${prefixOf(options.partition)}`;
+    this.#partition = prefixOf(options.partition);
+    this.#prefix = NAMESPACE + this.#partition;
     this.#health = options.health;
+    this.#purged = options.purged;
   }
 
   read(key: string): StoredEntry | undefined {
     const name = this.#prefix + key;
     const text = this.#do((storage) => {
+      this.#isCurrent(storage);
       const found = storage.getItem(name);
       // Whoever misses it will bring it: then it counts how often it was asked for.
       if (found === null) this.#load(storage);
@@ -64,6 +81,7 @@ export class Local {
     const text = entry.bytes > this.#mostOfEntry ? undefined : encode(entry);
     const bytes = text === undefined ? Number.POSITIVE_INFINITY : sizeOf(name, text);
     this.#do((storage) => {
+      if (!this.#isCurrent(storage)) return;
       this.#load(storage);
       this.#removeItem(name);
       if (text === undefined || bytes > this.#mostOfEntry) return;
@@ -95,10 +113,16 @@ export class Local {
     return gone;
   }
 
-  purge(partition: string): void {
-    const prefix = `${NAMESPACE}${prefixOf(partition)}`;
+  /** With `inUse` also for those who are about to write there and have not heard of it. */
+  purge(partition: string, inUse: boolean): void {
+    const prefix = prefixOf(partition);
     this.#do((storage) => {
-      for (const name of Object.keys(storage)) if (name.startsWith(prefix)) this.#removeItem(name);
+      const names = Object.keys(storage).filter((name) => name.startsWith(NAMESPACE + prefix));
+      for (const name of names) this.#removeItem(name);
+      if (!inUse && names.length === 0) return;
+      const epoch = `${Math.random()}`;
+      storage.setItem(EPOCHS + prefix, epoch);
+      if (prefix === this.#partition) this.#epoch = epoch;
     }, undefined);
   }
 
@@ -131,6 +155,15 @@ export class Local {
       }
     }
     return without;
+  }
+
+  /** Whether nobody has purged the partition since this was last asked. */
+  #isCurrent(storage: Storage): boolean {
+    const found = storage.getItem(EPOCHS + this.#partition);
+    const current = this.#epoch === undefined || this.#epoch === found;
+    this.#epoch = found;
+    if (!current) this.#purged();
+    return current;
   }
 
   /** No more than the bound is looked at, once. */

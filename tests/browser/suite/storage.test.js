@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createCache, createFetch, init } from '/dist/index.js';
-import { asked, contents, destroy, freshName, recount } from './support/database.js';
+import { asked, contents, destroy, destroyUnblocked, freshName, recount } from './support/database.js';
 import { Run, turn } from './support/server.js';
 
 const open = [];
@@ -23,6 +23,17 @@ afterEach(async () => {
 
 const until = async (met) => {
   while (!met()) await turn();
+};
+
+/** A page of its own. */
+const framed = async () => {
+  const frame = document.createElement('iframe');
+  frame.src = '/blank.html';
+  document.body.append(frame);
+  await new Promise((resolve) => {
+    frame.onload = resolve;
+  });
+  return frame;
 };
 
 describe('storage', () => {
@@ -307,7 +318,7 @@ describe('storage', () => {
   });
 
   describe('in localStorage', () => {
-    const items = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:'));
+    const items = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'));
 
     it('has small texts, and gives them as they were', async () => {
       const fetch = make({ tiers: LOCAL });
@@ -394,6 +405,65 @@ describe('storage', () => {
     });
   });
 
+  describe('across pages', () => {
+    it('survives a reload, and gives the next page what this one had', async () => {
+      const frame = await framed();
+      try {
+        const call = (body) =>
+          frame.contentWindow.eval(`(async () => {
+            const { createFetch } = await import('/dist/index.js');
+            const fetch = createFetch({ cache: { tiers: ['memory', 'indexedDB'], indexedDB: { database: ${JSON.stringify(database)} } } });
+            await fetch.ready;
+            const text = await (await fetch(${JSON.stringify(path())})).text();
+            ${body}
+            const { hits } = fetch.cache.stats();
+            return { text, hits };
+          })()`);
+        const first = await call(
+          'while (!fetch.cache.stats().indexedDB.entries) await new Promise((r) => setTimeout(r));',
+        );
+        const loaded = new Promise((resolve) => {
+          frame.onload = resolve;
+        });
+        frame.contentWindow.location.reload();
+        await loaded;
+        const second = await call('');
+        expect(second.text).to.equal(first.text);
+        expect([first.hits.indexedDB, second.hits.indexedDB]).to.deep.equal([0, 1]);
+        expect(await seen()).to.equal(1);
+      } finally {
+        frame.remove();
+        databases.pop();
+      }
+    });
+
+    it('lets go of the database when the page is put aside, with all that was to be written', async () => {
+      const cache = createCache({ tiers: DISK, indexedDB: { database } });
+      await cache.get('open');
+      await cache.set('key', 'value');
+      globalThis.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+      await destroyUnblocked(database);
+      await cache.set('next', 'value');
+      await until(() => cache.stats().indexedDB.entries === 1);
+      globalThis.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+      globalThis.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+      // It may have missed a purge, so that memory is empty.
+      expect(cache.stats().memory.entries).to.equal(0);
+      expect(await cache.get('next')).to.equal('value');
+      await cache.close();
+    });
+
+    it('has written what there was when the page goes', async () => {
+      const cache = createCache({ tiers: DISK, indexedDB: { database } });
+      await cache.get('open');
+      for (let n = 0; n < 1_000; n++) cache.set(`key ${n}`, n);
+      await turn();
+      globalThis.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: false }));
+      await cache.close();
+      expect(await recount(database)).to.deep.include({ entries: 1_000, problems: [] });
+    });
+  });
+
   describe('purged', () => {
     it('gives nothing of before, whatever was under way', async () => {
       let release;
@@ -425,7 +495,7 @@ describe('storage', () => {
       expect(await fetch.cache.get('late')).to.equal(undefined);
       await again({ tiers: ALL });
       expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
-      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:'))).to.deep.equal([]);
+      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'))).to.deep.equal([]);
     });
 
     it('writes nothing for who has not heard of it, and empties its memory', async () => {
@@ -450,13 +520,88 @@ describe('storage', () => {
       expect((await recount(database)).problems).to.deep.equal([]);
     });
 
-    it('reaches other tabs, also those that use nothing but storage', async () => {
-      const frame = document.createElement('iframe');
-      frame.src = '/blank.html';
-      document.body.append(frame);
-      await new Promise((resolve) => {
-        frame.onload = resolve;
+    it('gives nothing of before in any order of events', async () => {
+      // A network of our own, where each answer comes when the seed says; several instances are as many tabs.
+      let seed = 11;
+      const random = (below) => {
+        seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+        return Math.floor((seed / 2_147_483_648) * below);
+      };
+      let version = 0;
+      const under = [];
+      const network = (request) => {
+        const { url, headers } = new Request(request);
+        const etag = headers.get('if-none-match');
+        const now = version;
+        return new Promise((resolve) => {
+          under.push(() => {
+            const fields = {
+              'cache-control': url.includes('fresh') ? 'max-age=60' : 'max-age=0, stale-if-error=60',
+              etag: `"${now}"`,
+            };
+            const same = etag === `"${now}"`;
+            resolve(new Response(same ? null : `${now}`, { status: same ? 304 : 200, headers: fields }));
+          });
+        });
+      };
+      const tabs = [ALL, DISK, ALL, ['indexedDB']].map((tiers) =>
+        make({ tiers }, { fetch: network, retry: false, breaker: false }),
+      );
+      await Promise.all(tabs.map(({ ready }) => ready));
+      /** Everyone has heard what was said until now. */
+      const heard = async () => {
+        const [said, listening] = [new BroadcastChannel('sixlane.cache.0'), new BroadcastChannel('sixlane.cache.0')];
+        const told = new Promise((resolve) => {
+          listening.onmessage = resolve;
+        });
+        said.postMessage({ partition: 'nobody’s' });
+        await told;
+        said.close();
+        listening.close();
+        await turn();
+      };
+      const calls = [];
+      let answers = 0;
+      for (let step = 0; step < 800; step++) {
+        const what = random(80);
+        if (what < 30) {
+          const tab = tabs[random(tabs.length)];
+          const least = version;
+          const call = tab(`/virtual/${random(2) ? 'fresh' : 'stale'}/${random(2)}`).then((response) =>
+            response.text(),
+          );
+          calls.push(
+            call.then((text) => {
+              answers += 1;
+              expect(Number(text), `step ${step}`).to.be.at.least(least);
+            }),
+          );
+        } else if (what < 50) under.splice(random(under.length || 1), 1)[0]?.();
+        // So long that something is read or written.
+        else if (what < 79) await tabs[random(tabs.length)].cache.get('nothing');
+        else {
+          version += 1;
+          await tabs[random(tabs.length)].cache.purge();
+          await heard();
+        }
+      }
+      let waiting = true;
+      const all = Promise.all(calls).finally(() => {
+        waiting = false;
       });
+      while (waiting) {
+        for (const answer of under.splice(0)) answer();
+        await turn();
+      }
+      await all;
+      expect(answers).to.be.above(150);
+      expect(
+        tabs.reduce((sum, { cache }) => sum + cache.stats().hits.indexedDB + cache.stats().hits.localStorage, 0),
+      ).to.be.above(10);
+    });
+
+    it('reaches other tabs, also those that use nothing but storage', async () => {
+      const frame = await framed();
       try {
         const other = frame.contentWindow.eval(`import('/dist/index.js')`);
         const { createCache: createThere, init: initThere } = await other;
@@ -672,13 +817,10 @@ describe('storage', () => {
       })).timeout(60_000);
 
     it('leaves no half entry when a tab is killed while it writes', async () => {
+      // The connections of a frame that is gone are closed when the browser likes: until then it cannot be deleted.
+      databases.pop();
       for (let round = 0; round < 5; round++) {
-        const frame = document.createElement('iframe');
-        frame.src = '/blank.html';
-        document.body.append(frame);
-        await new Promise((resolve) => {
-          frame.onload = resolve;
-        });
+        const frame = await framed();
         const begun = new Promise((resolve) => {
           frame.contentWindow.begun = resolve;
         });

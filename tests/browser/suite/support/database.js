@@ -45,3 +45,13 @@ export async function recount(name) {
 }
 
 export const destroy = (name) => asked(indexedDB.deleteDatabase(name));
+
+/** Fails when a connection is in the way that does not make way. */
+export function destroyUnblocked(name) {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(name);
+    request.onsuccess = () => resolve();
+    request.onerror = () => reject(request.error);
+    request.onblocked = () => reject(new Error('blocked'));
+  });
+}
