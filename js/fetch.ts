@@ -329,13 +329,14 @@ class Instance {
       this.#over(flight, Outcome.cancelled, reason);
       flight.controller?.abort(reason);
     }
-    this.cache.close();
+    const stored = this.cache.close();
     // What was counted stays.
     const last = this.#engine?.status();
     for (const name of COUNTED) this.#early[name] += last?.[name] ?? 0;
     for (const sharer of [this.#starting, this.#engine]) if (sharer) leave(sharer);
     this.#engine?.free();
     this.#engine = undefined;
+    await stored;
   }
 
   native(...args: Parameters<typeof fetch> | []): Promise<Response> {

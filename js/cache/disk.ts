@@ -31,7 +31,7 @@ interface Outcome {
   /** The packs in which something that was wanted lies, with all that they have. */
   readonly packs?: readonly (readonly StoredEntry[])[];
   readonly names?: readonly string[];
-  readonly keys?: readonly string[];
+  readonly gone?: readonly StoredEntry[];
   readonly evicted?: number;
 }
 
@@ -77,6 +77,7 @@ export class Disk {
   readonly #wanted = new Map<string, { found: Promise<Found | undefined>; resolve(found: Found | undefined): void }>();
   readonly #waiting = new Map<string, StoredEntry>();
   #waitingBytes = 0;
+  readonly #doomed = new Set<{ readonly doomed: Doomed; resolve(gone: readonly StoredEntry[]): void }>();
   /** Keys that are stored, or were: to look for what is to be replaced takes longer than to write. */
   readonly #known = new Set<string>();
   #writing = false;
@@ -128,16 +129,15 @@ export class Disk {
     this.#writeSoon();
   }
 
-  /** Resolves with the keys of what was there. */
+  /** Resolves with the keys of what was there. From now on nothing of it is read. */
   async remove(doomed: Doomed): Promise<readonly string[]> {
     const gone = this.forgetWaiting(doomed);
-    const within = (texts: readonly string[] = []): string[] => texts.map((text) => this.#prefix + text);
-    const { keys, beginnings, tags } = doomed;
-    const outcome = await this.#do(CHANGE_LIMIT, (storage) =>
-      storage.remove(within(keys), within(beginnings), within(tags)),
-    );
-    const stored = (outcome?.keys ?? []).map((key) => key.slice(this.#prefix.length));
-    return [...new Set([...gone, ...stored])];
+    const stored = await new Promise<readonly StoredEntry[]>((resolve) => {
+      this.#doomed.add({ doomed, resolve });
+      if (this.#doomed.size === 1) inThisTurn(() => this.#removeDoomed());
+    });
+    for (const { key, tags } of stored) if (isDoomed(doomed, key, tags)) gone.push(key);
+    return [...new Set(gone)];
   }
 
   /** Somebody else has seen to what is stored already. Returns the keys of what was to be. */
@@ -188,13 +188,34 @@ export class Disk {
     for (const [place, pack] of (outcome?.packs ?? []).entries()) {
       this.#use(outcome?.names?.[place] as string);
       this.#know(pack);
-      const entries = pack.filter(isStored).map((entry) => this.#own(entry));
+      const doomed = [...this.#doomed];
+      const entries = pack
+        .filter(isStored)
+        .map((entry) => this.#own(entry))
+        .filter(({ key, tags }) => !doomed.some((each) => isDoomed(each.doomed, key, tags)));
       for (const entry of entries) {
         wanted.get(entry.key)?.resolve({ entry, pack: entries });
         wanted.delete(entry.key);
       }
     }
     for (const { resolve } of wanted.values()) resolve(undefined);
+  }
+
+  /** What comes while one transaction is under way goes into the next one. */
+  async #removeDoomed(): Promise<void> {
+    while (this.#doomed.size > 0) {
+      const all = [...this.#doomed];
+      const of = (kind: keyof Doomed): string[] =>
+        all.flatMap(({ doomed }) => (doomed[kind] ?? []).map((text) => this.#prefix + text));
+      const outcome = await this.#do(CHANGE_LIMIT, (storage) =>
+        storage.remove(of('keys'), of('beginnings'), of('tags')),
+      );
+      const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry));
+      for (const each of all) {
+        this.#doomed.delete(each);
+        each.resolve(gone);
+      }
+    }
   }
 
   #writeSoon(): void {

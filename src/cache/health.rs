@@ -10,7 +10,9 @@ pub enum Fault {
     Forbidden,
     /// There is no room left.
     Full,
-    /// Anything else: the connection is gone, the transaction broke off, no answer came.
+    /// No answer came in time. Another attempt would take as long again.
+    Silent,
+    /// Anything else: the connection is gone, the transaction broke off.
     Lost,
 }
 
@@ -70,7 +72,7 @@ impl Health {
             self.off = Some(Off { fault, until: None });
             return Next::GiveUp;
         }
-        if attempt == 0 {
+        if attempt == 0 && fault != Fault::Silent {
             return if fault == Fault::Full { Next::AfterMakingRoom } else { Next::Again };
         }
         let rest = FIRST_REST.saturating_mul(1 << self.rests.min(16)).min(LONGEST_REST);
@@ -109,6 +111,14 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_answer_is_not_waited_for_twice() {
+        let mut health = Health::default();
+        assert_eq!(health.failed(Fault::Silent, 0, START), Next::GiveUp);
+        assert_eq!(health.off(START), Some(Fault::Silent));
+        assert!(health.usable(START.after(FIRST_REST)));
+    }
+
+    #[test]
     fn what_is_forbidden_is_not_asked_again() {
         let mut health = Health::default();
         assert_eq!(health.failed(Fault::Forbidden, 0, START), Next::GiveUp);
@@ -119,15 +129,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_tried_more_than_twice(faults in prop::collection::vec((0..3_u8, 0..100_000_u64), 0..100)) {
+        fn nothing_is_tried_more_than_twice(faults in prop::collection::vec((0..4_u8, 0..100_000_u64), 0..100)) {
             let mut health = Health::default();
             let mut now = START;
             for (fault, later) in faults {
                 now = now.after(Duration::from_millis(later));
-                let fault = [Fault::Forbidden, Fault::Full, Fault::Lost][usize::from(fault)];
+                let fault = [Fault::Forbidden, Fault::Full, Fault::Lost, Fault::Silent][usize::from(fault)];
                 let usable = health.usable(now);
                 let first = health.failed(fault, 0, now);
-                prop_assert_eq!(first == Next::GiveUp, !usable || fault == Fault::Forbidden);
+                let once = matches!(fault, Fault::Forbidden | Fault::Silent);
+                prop_assert_eq!(first == Next::GiveUp, !usable || once);
                 prop_assert_eq!(health.failed(fault, 1, now), Next::GiveUp);
                 prop_assert_eq!(health.off(now).is_some(), !health.usable(now));
             }

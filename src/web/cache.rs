@@ -165,6 +165,7 @@ impl TierHealth {
         let reason = match self.health.off(clock::now())? {
             Fault::Forbidden => "it may not be used here",
             Fault::Full => "there is no room left",
+            Fault::Silent => "it does not answer",
             Fault::Lost => "it fails again and again",
         };
         Some(reason.to_owned())
@@ -181,6 +182,7 @@ impl TierHealth {
         let fault = match name {
             "SecurityError" | "NotSupportedError" | "NotAllowedError" | "VersionError" => Fault::Forbidden,
             "QuotaExceededError" | "NS_ERROR_DOM_QUOTA_REACHED" => Fault::Full,
+            "TimeoutError" => Fault::Silent,
             _ => Fault::Lost,
         };
         match self.health.failed(fault, attempt, clock::now()) {

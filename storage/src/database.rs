@@ -120,7 +120,7 @@ extern "C" {
     #[wasm_bindgen(method, setter, structural)]
     fn set_names(this: &Outcome, names: &Array);
     #[wasm_bindgen(method, setter, structural)]
-    fn set_keys(this: &Outcome, keys: &Array);
+    fn set_gone(this: &Outcome, entries: &Array);
     #[wasm_bindgen(method, setter, structural)]
     fn set_evicted(this: &Outcome, evicted: f64);
 }
@@ -228,12 +228,12 @@ impl Storage {
         })
     }
 
-    /// Forgets entries by key, by the beginning of their keys, or by tag. Resolves with the `keys` of those that were there.
+    /// Forgets entries by key, by the beginning of their keys, or by tag. Resolves with those that were there, in `gone`.
     pub fn remove(&self, keys: Array, beginnings: Array, tags: Array) -> Promise {
         self.within(TransactionMode::Readwrite, async move |work| {
             let totals = work.totals().await?;
             let outcome = Outcome::new();
-            outcome.set_keys(&work.remove(&totals, &keys, &beginnings, &tags).await?);
+            outcome.set_gone(&work.remove(&totals, &keys, &beginnings, &tags).await?);
             outcome.set_totals(&totals);
             work.save(&totals)?;
             Ok(outcome)
@@ -541,7 +541,7 @@ impl<'a> Work<'a> {
                     || beginnings.iter().any(|beginning| begins(&key, &beginning))
                     || tags.iter().any(|tag| own.includes(&tag, 0));
                 if goes {
-                    gone.push(&key)
+                    gone.push(&entry)
                 } else {
                     rest.push(&entry)
                 };

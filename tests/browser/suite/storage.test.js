@@ -626,6 +626,7 @@ describe('storage', () => {
       forbidden: 'it may not be used here',
       full: 'there is no room left',
       lost: 'it fails again and again',
+      silent: 'it does not answer',
     };
 
     /** Replaces a property while `run` runs. */
@@ -810,11 +811,9 @@ describe('storage', () => {
     it('waits no longer than a second for an answer that never comes', () =>
       having(globalThis, 'indexedDB', { value: { open: () => new EventTarget() } }, async () => {
         const fetch = make();
-        const start = performance.now();
         await answersAll(fetch);
-        expect(performance.now() - start).to.be.above(990);
-        expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.lost });
-      })).timeout(60_000);
+        expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.silent });
+      }));
 
     it('leaves no half entry when a tab is killed while it writes', async () => {
       // The connections of a frame that is gone are closed when the browser likes: until then it cannot be deleted.
