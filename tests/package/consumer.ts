@@ -4,6 +4,7 @@ import {
   type BreakerState,
   type Cache,
   type CacheStats,
+  type CacheTier,
   createCache,
   createCircuitBreaker,
   createFetch,
@@ -22,6 +23,7 @@ import {
   type Status,
   uninstall,
 } from 'sixlane';
+import 'sixlane/disk';
 
 export async function program(): Promise<unknown[]> {
   const instance: SixlaneFetch = createFetch({
@@ -30,6 +32,17 @@ export async function program(): Promise<unknown[]> {
     routes: [{ match: '/a', method: ['GET'], priority: 'high' }],
   });
   const dropIn: typeof fetch = instance;
+  const tiers: readonly CacheTier[] = ['memory', 'localStorage', 'indexedDB'];
+  const stored = createFetch({
+    cache: {
+      tiers,
+      localStorage: { maxBytes: 1e6, maxEntryBytes: 1e4 },
+      indexedDB: { maxBytes: 1e8, database: 'mine' },
+      persistPrivate: true,
+    },
+  });
+  await stored('/x', { lane: { cache: { tiers: ['memory'] } } });
+  const off: string | undefined = stored.cache.stats().disabled.indexedDB;
   await instance('/x', {
     method: 'POST',
     lane: { priority: 3, emergency: true, slot: 'headers', key: 'a', timeout: 5 },
@@ -96,5 +109,5 @@ export async function program(): Promise<unknown[]> {
   await instance.ready;
   const cleared: number = instance.clear();
   await instance.close();
-  return [gone, one, all, tried, queued, code, cleared, status.origins[0]?.utilization];
+  return [off, gone, one, all, tried, queued, code, cleared, status.origins[0]?.utilization];
 }

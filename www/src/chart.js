@@ -76,7 +76,10 @@ export function createChart(place) {
   );
   // For those who see it the panels say the same in words.
   plot.root.querySelector('canvas').setAttribute('aria-hidden', 'true');
-  new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
+  new ResizeObserver(() => {
+    // Without a width it is not shown.
+    if (place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: HEIGHT });
+  }).observe(place);
   onTheme(() => plot.redraw(false));
 
   return {

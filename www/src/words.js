@@ -12,7 +12,14 @@ export function duration(ms) {
   return ms < 99_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }
 
-/** The same in seconds: two figures in one sentence need one unit. */
+/** 0 KiB, 412 KiB, 3.94 MiB, 50 MiB. */
+export function bytes(count) {
+  const mebibytes = count / 2 ** 20;
+  if (mebibytes < 1) return `${Math.ceil(count / 1024)}\u00a0KiB`;
+  return `${+mebibytes.toFixed(mebibytes < 10 ? 2 : 0)}\u00a0MiB`;
+}
+
+/** A duration in seconds: two figures in one sentence need one unit. */
 function seconds(ms) {
   const digits = ms < 9.5 ? 3 : ms < 995 ? 2 : ms < 99_500 ? 1 : 0;
   return `${(ms / 1000).toFixed(digits)} s`;
@@ -29,7 +36,8 @@ function headline(what, one, other) {
   return `The ${what} answer: ${seconds(other)} with sixlane, ${seconds(one)} natively.`;
 }
 
-function pace(one, other) {
+/** How much sooner the other one was. */
+export function pace(one, other) {
   if (one === undefined || other === undefined) return '';
   const ratio = one / other;
   if (ratio >= 1.1) return `${times(ratio)} sooner. `;

@@ -361,6 +361,11 @@ export default async function ({ launch, server: { binary }, test }) {
           browser.onConsole((text) => said.push(text));
           browser.onPageError((text) => said.push(text));
           await browser.open(address('?count=100&delay=1'));
+          // WebKit may be back before the scripts of the page have run.
+          await until(() => browser.evaluate(() => document.querySelector('#run').disabled === false), {
+            ms: 10_000,
+            complaint: () => `${name} does not get ready`,
+          });
           await browser.evaluate(() => document.querySelector('#run').click());
           const verdict = () => browser.evaluate(() => document.querySelector('#verdict').textContent);
           await until(async () => /^The critical answer/.test(await verdict()), {

@@ -1,8 +1,11 @@
 /**
  * The scenes, in the order in which they are offered. A scene is a file that exports
  *
- * - `id`, `title`; `question(values)`: the big line before a run; `lookAt`: one sentence
+ * - `id`, `title`; `question(values)`: the big line before a run; `lookAt`: what to look at
  * - `controls`: what the visitor chooses (see ../controls.js); their values come back as `values`
+ *
+ * Most compare, and say for the view of ../comparison.js
+ *
  * - `sides`: who makes its calls (see ../sides.js), if not native fetch and sixlane; `together`: at the same time, not one
  *   after the other; `options`: of a sixlane of its own
  * - `total(values)`: how many requests a run makes
@@ -15,11 +18,21 @@
  * - `chart`: `{ title, value(record) }`, and `marks(record)`: `[{ at, text, alone }]`, at in ms from the start; `alone`: without
  *   the side's name
  * - `verdict(records)`: by side; `{ headline, detail }`
+ *
+ * Others bring a view of their own: `view(page)` makes it, see ../main.js for what `page` can do. A view has
+ *
+ * - `root`: what it shows; `show(scene)`: before it is shown
+ * - `action`: the word on the button that runs it; `buttons`: more of them; `afterReload`: it also runs when the page was
+ *   reloaded
+ * - `ask(values)`: says the question, now and whenever the visitor chooses something else
+ * - `run(values, signal)`: resolves when it is over, soon after the signal aborts
+ * - `notice()`: what the visitor must be told, or ""
  */
 import burst from './burst.js';
 import emergency from './emergency.js';
 import outage from './outage.js';
+import visit from './visit.js';
 
-export const SCENES = [burst, emergency, outage];
+export const SCENES = [burst, emergency, outage, visit];
 
 export const sceneOf = (id) => SCENES.find((scene) => scene.id === id) ?? SCENES[0];
