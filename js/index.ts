@@ -7,7 +7,7 @@ import { load } from './load.js';
 import type { WasmSource } from './types.js';
 
 export { createCircuitBreaker } from './breaker.js';
-export { createCache } from './cache/values.js';
+export { createCache } from './cache/create.js';
 export { isSixlaneError, SixlaneError, type SixlaneErrorCode } from './errors.js';
 export { createFetch } from './fetch.js';
 export { install, uninstall } from './install.js';

@@ -2,19 +2,9 @@ import { consult } from '../load.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { Depths } from './depths.js';
 import { beginningOf, type HttpCache } from './http.js';
-import { type Entry, judge, type NewEntry, Store } from './store.js';
+import { type Entry, judge, type NewEntry, type Store } from './store.js';
 import { Tabs, type Word } from './tabs.js';
 import type { StoredEntry } from './tier.js';
-
-/**
- * A cache by itself, for any structured-cloneable value. Await `init()` before.
- *
- * @throws Error when the module is not loaded: `await init()` first
- * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
- */
-export function createCache(options: CacheOptions = {}): Cache {
-  return new Values(options, new Store('createCache', '', options));
-}
 
 /** What a value costs beside itself. About; exact would be the engine's to say. */
 const OVERHEAD = 128;
