@@ -498,6 +498,8 @@ export interface Cache {
    */
   purge(partition?: string): Promise<void>;
   stats(): CacheStats;
+  /** Writes what waits to be written and lets go of memory and storage. Nothing is kept or found from then on. */
+  close(): Promise<void>;
 }
 
 export interface CacheStats {

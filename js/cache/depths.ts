@@ -24,6 +24,8 @@ export class Depths {
   #local: Local | undefined;
   #disk: Disk | undefined;
   #loading: Promise<Disk | undefined> | undefined;
+  /** Changes whenever anything is to be forgotten: what was to be written before the tier was there is not. */
+  #early = 0;
   readonly #onPage = ({ type, persisted }: PageTransitionEvent): void => {
     if (type !== 'pagehide') return;
     this.#disk?.flush();
@@ -65,8 +67,14 @@ export class Depths {
   keep(entry: StoredEntry, tiers: Tiers): void {
     if (tiers.includes('localStorage')) this.#localStorage().write(entry);
     if (!tiers.includes('indexedDB')) return;
-    if (this.#disk) this.#disk.write(entry);
-    else this.#indexedDB().then((disk) => disk?.write(entry));
+    if (this.#disk) {
+      this.#disk.write(entry);
+      return;
+    }
+    const early = this.#early;
+    this.#indexedDB().then((disk) => {
+      if (early === this.#early) disk?.write(entry);
+    });
   }
 
   /** Resolves with the keys of what was there. */
@@ -79,6 +87,8 @@ export class Depths {
 
   /** Others have removed it where all can read it, but for what is yet to be written there. */
   forgetWaiting(doomed: Doomed): void {
+    // Of what waits for the tier itself nobody knows what it is.
+    this.#early += 1;
     this.#disk?.forgetWaiting(doomed);
   }
 

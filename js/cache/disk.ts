@@ -53,7 +53,7 @@ const MOST_WRITTEN = 256;
 /** Bytes that may wait to be written; what comes while they do is not kept. */
 const MOST_WAITING = 32 * 2 ** 20;
 
-/** Keys that are remembered; what is forgotten costs a second attempt at most. */
+/** Keys and packs that are remembered; what is forgotten costs a second attempt, or another write, at most. */
 const MOST_KNOWN = 10_000;
 
 /** A pack that was used within this time is not written again for that. */
@@ -345,6 +345,7 @@ export class Disk {
   #use(pack: string): void {
     const now = Date.now();
     if (now - (this.#uses.get(pack) ?? 0) < USE_PRECISION) return;
+    if (this.#uses.size > MOST_KNOWN) this.#uses.clear();
     this.#uses.set(pack, now);
     this.#unnoted.add(pack);
   }

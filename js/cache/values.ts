@@ -37,6 +37,8 @@ export class Values implements Cache {
   readonly #options: CacheOptions;
   readonly #tabs: Tabs;
   readonly #loading = new Map<string, Loading>();
+  /** What was to be set before one of them is not. */
+  #purges = 0;
   #store: Store | undefined;
   /** Settles when it is known whether there is a store. */
   #ready: Promise<unknown> = Promise.resolve();
@@ -72,7 +74,8 @@ export class Values implements Cache {
 
   async close(): Promise<void> {
     const store = this.#store;
-    this.#empty();
+    // What waits to be written is.
+    this.#clear();
     this.#store = undefined;
     this.#http?.close();
     this.#tabs.close();
@@ -91,8 +94,9 @@ export class Values implements Cache {
   }
 
   async set<T>(key: string, value: T, rule: CacheRule = {}): Promise<void> {
+    const purges = this.#purges;
     const store = await this.#opened(key, rule);
-    if (store) this.#put(store, key, value, rule);
+    if (store && purges === this.#purges) this.#put(store, key, value, rule);
   }
 
   async getWithFallback<T>(key: string, load: CacheLoader<T>, rule: CacheRule = {}): Promise<T> {
@@ -201,8 +205,14 @@ export class Values implements Cache {
   }
 
   #empty(): void {
-    this.#store?.clear();
+    this.#purges += 1;
     this.#store?.depths.forgetWaiting({ beginnings: [''] });
+    this.#clear();
+  }
+
+  /** Nothing is in memory any more, or on its way there. */
+  #clear(): void {
+    this.#store?.clear();
     for (const { controller } of this.#loading.values()) {
       controller.abort(new DOMException('the cache was purged', 'AbortError'));
     }

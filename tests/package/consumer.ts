@@ -42,6 +42,7 @@ export async function program(): Promise<unknown[]> {
     },
   });
   await stored('/x', { lane: { cache: { tiers: ['memory'] } } });
+  await stored.cache.close();
   const off: string | undefined = stored.cache.stats().disabled.indexedDB;
   await instance('/x', {
     method: 'POST',

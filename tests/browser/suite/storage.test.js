@@ -307,7 +307,7 @@ describe('storage', () => {
         await until(() => Date.now() > now + 1);
         cache = createCache(options);
       }
-      expect(await cache.get('a')).to.equal(big);
+      expect((await cache.get('a'))?.length).to.equal(5_000);
       await cache.set('d', big);
       await cache.close();
       cache = createCache(options);
@@ -453,6 +453,16 @@ describe('storage', () => {
       await cache.close();
     });
 
+    it('writes what waits when it is closed', async () => {
+      for (const opened of [false, true]) {
+        const cache = createCache({ tiers: DISK, indexedDB: { database } });
+        if (opened) await cache.get('open');
+        await cache.set(`key ${opened}`, 1);
+        await cache.close();
+      }
+      expect(await recount(database)).to.deep.include({ entries: 2, problems: [] });
+    });
+
     it('has written what there was when the page goes', async () => {
       const cache = createCache({ tiers: DISK, indexedDB: { database } });
       await cache.get('open');
@@ -496,6 +506,16 @@ describe('storage', () => {
       await again({ tiers: ALL });
       expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
       expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'))).to.deep.equal([]);
+    });
+
+    it('has nothing that was set before, whatever the cache had still to load for it', async () => {
+      const cache = createCache({ tiers: ALL, indexedDB: { database } });
+      const set = cache.set('key', 'value');
+      await cache.purge();
+      await set;
+      expect(await cache.get('key')).to.equal(undefined);
+      await cache.close();
+      expect((await recount(database)).entries).to.equal(0);
     });
 
     it('writes nothing for who has not heard of it, and empties its memory', async () => {
