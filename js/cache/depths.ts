@@ -26,11 +26,8 @@ export class Depths {
   #loading: Promise<Disk | undefined> | undefined;
   /** Changes whenever anything is to be forgotten: what was to be written before the tier was there is not. */
   #early = 0;
-  readonly #onPage = ({ type, persisted }: PageTransitionEvent): void => {
-    if (type !== 'pagehide') return;
-    this.#disk?.flush();
-    // An open connection may keep the page out of the back/forward cache, and others from a later version.
-    if (persisted) this.#disk?.disconnect();
+  readonly #onPage = (): void => {
+    this.#disk?.leave();
   };
 
   /** @param purged is called when a purge is found out that nobody told of */

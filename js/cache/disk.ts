@@ -56,6 +56,9 @@ const MOST_WAITING = 32 * 2 ** 20;
 /** Keys and packs that are remembered; what is forgotten costs a second attempt, or another write, at most. */
 const MOST_KNOWN = 10_000;
 
+/** Removals that are remembered for when the tier works again; with more of them everything goes. */
+const MOST_OWED = 1000;
+
 /** A pack that was used within this time is not written again for that. */
 const USE_PRECISION = 3_600_000;
 
@@ -72,11 +75,15 @@ export class Disk {
   readonly #health: Health;
   readonly #purged: () => void;
   #storage: Promise<Storage> | undefined;
+  /** What has to be done before anything else is, since it could not be done in its time. */
   readonly #unpurged = new Set<string>();
+  readonly #owed: Doomed[] = [];
   #epoch: number | undefined;
   readonly #wanted = new Map<string, { found: Promise<Found | undefined>; resolve(found: Found | undefined): void }>();
   readonly #waiting = new Map<string, StoredEntry>();
   #waitingBytes = 0;
+  /** What has been handed over for a transaction that has perhaps not begun. */
+  readonly #leaving = new Set<StoredEntry>();
   readonly #doomed = new Set<{ readonly doomed: Doomed; resolve(gone: readonly StoredEntry[]): void }>();
   /** Keys that are stored, or were: to look for what is to be replaced takes longer than to write. */
   readonly #known = new Set<string>();
@@ -146,6 +153,7 @@ export class Disk {
       .filter(({ key, tags }) => isDoomed(doomed, key, tags))
       .map(({ key }) => key);
     for (const key of gone) this.#drop(key);
+    for (const entry of this.#leaving) if (isDoomed(doomed, entry.key, entry.tags)) this.#leaving.delete(entry);
     return gone;
   }
 
@@ -160,6 +168,15 @@ export class Disk {
   /** The page may go at any moment: what waits is handed over now. */
   async flush(): Promise<void> {
     if (this.#waiting.size > 0 || this.#unnoted.size > 0) await this.#writeSome(Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * The page goes, or is put aside. An open connection may keep it out of the back/forward cache, and others from a later
+   * version; in WebKit a document that goes with one may leave IndexedDB without an answer for all others of its process.
+   */
+  leave(): void {
+    if (this.#waiting.size > 0 || this.#unnoted.size > 0) this.flush().finally(() => this.disconnect());
+    else this.disconnect();
   }
 
   /** Writes what waits, and is of no use from then on. */
@@ -205,17 +222,33 @@ export class Disk {
   async #removeDoomed(): Promise<void> {
     while (this.#doomed.size > 0) {
       const all = [...this.#doomed];
-      const of = (kind: keyof Doomed): string[] =>
-        all.flatMap(({ doomed }) => (doomed[kind] ?? []).map((text) => this.#prefix + text));
       const outcome = await this.#do(CHANGE_LIMIT, (storage) =>
-        storage.remove(of('keys'), of('beginnings'), of('tags')),
+        this.#remove(
+          storage,
+          all.map(({ doomed }) => doomed),
+        ),
       );
+      if (!outcome) this.#owe(all.map(({ doomed }) => doomed));
       const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry));
       for (const each of all) {
         this.#doomed.delete(each);
         each.resolve(gone);
       }
     }
+  }
+
+  #remove(storage: Storage, doomed: readonly Doomed[]): Promise<unknown> {
+    const of = (kind: keyof Doomed): string[] =>
+      doomed.flatMap((each) => (each[kind] ?? []).map((text) => this.#prefix + text));
+    return storage.remove(of('keys'), of('beginnings'), of('tags'));
+  }
+
+  /** What could not be removed, or else all of the partition. */
+  #owe(doomed: readonly Doomed[]): void {
+    this.#owed.push(...doomed);
+    if (this.#owed.length <= MOST_OWED) return;
+    this.#owed.length = 0;
+    this.#unpurged.add(this.#prefix);
   }
 
   #writeSoon(): void {
@@ -236,25 +269,32 @@ export class Disk {
   }
 
   async #write(entries: readonly StoredEntry[], used: readonly string[]): Promise<void> {
-    const stored = entries.map((entry) => this.#stored(entry));
-    const known = stored.map(({ key }) => key).filter((key) => this.#known.has(key));
-    const write =
-      (known: string[] | undefined) =>
-      (storage: Storage): Promise<unknown> =>
+    for (const entry of entries) this.#leaving.add(entry);
+    const write = async (storage: Storage): Promise<unknown> => {
+      // Some of it may have to be forgotten since.
+      const stored = entries.filter((entry) => this.#leaving.has(entry)).map((entry) => this.#stored(entry));
+      const keys = stored.map(({ key }) => key);
+      const put = (known: string[] | undefined): Promise<unknown> =>
         storage.write(this.#prefix, this.#epoch, stored, known, [...used], this.#most);
+      try {
+        return await put(keys.filter((key) => this.#known.has(key)));
+      } catch (error) {
+        // Another tab, or a visit before this one, has written one of them.
+        if (nameOf(error) !== 'ConstraintError') throw error;
+        return put(undefined);
+      } finally {
+        this.#know(stored);
+      }
+    };
     try {
-      const outcome = await this.#do(CHANGE_LIMIT, (storage) =>
-        write(known)(storage).catch((error: unknown) => {
-          // Another tab, or a visit before this one, has written one of them.
-          if (nameOf(error) !== 'ConstraintError') throw error;
-          return write(undefined)(storage);
-        }),
-      );
+      const outcome = await this.#do(CHANGE_LIMIT, write);
       this.evictions += outcome?.evicted ?? 0;
-      this.#know(stored);
     } catch {
       // One of them is nothing that can be stored. The others can.
-      if (entries.length > 1) for (const entry of entries) await this.#write([entry], []);
+      const left = entries.filter((entry) => this.#leaving.has(entry));
+      if (entries.length > 1) for (const entry of left) await this.#write([entry], []);
+    } finally {
+      for (const entry of entries) this.#leaving.delete(entry);
     }
   }
 
@@ -310,6 +350,11 @@ export class Disk {
       this.totals = totals;
       if (prefix === this.#prefix) this.#epoch = epoch;
       this.#unpurged.delete(prefix);
+    }
+    if (this.#owed.length > 0) {
+      const owed = [...this.#owed];
+      await this.#remove(storage, owed);
+      this.#owed.splice(0, owed.length);
     }
     return storage;
   }

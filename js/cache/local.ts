@@ -100,7 +100,7 @@ export class Local {
   /** Returns the keys of what was there. */
   remove(doomed: Doomed): string[] {
     const gone: string[] = [];
-    this.#do((storage) => {
+    this.#regardless((storage) => {
       for (const name of Object.keys(storage)) {
         if (!name.startsWith(this.#prefix)) continue;
         const key = name.slice(this.#prefix.length);
@@ -109,21 +109,21 @@ export class Local {
         gone.push(key);
         this.#removeItem(name);
       }
-    }, undefined);
+    });
     return gone;
   }
 
   /** With `inUse` also for those who are about to write there and have not heard of it. */
   purge(partition: string, inUse: boolean): void {
     const prefix = prefixOf(partition);
-    this.#do((storage) => {
+    this.#regardless((storage) => {
       const names = Object.keys(storage).filter((name) => name.startsWith(NAMESPACE + prefix));
       for (const name of names) this.#removeItem(name);
       if (!inUse && names.length === 0) return;
       const epoch = `${Math.random()}`;
       storage.setItem(EPOCHS + prefix, epoch);
       if (prefix === this.#partition) this.#epoch = epoch;
-    }, undefined);
+    });
   }
 
   get totals(): { entries: number; bytes: number } {
@@ -206,7 +206,16 @@ export class Local {
 
   #removeItem(name: string): void {
     this.#uncount(name);
-    this.#do((storage) => storage.removeItem(name), undefined);
+    this.#regardless((storage) => storage.removeItem(name));
+  }
+
+  /** What is to go has to go while the tier is off, too: it may be on again. */
+  #regardless(operation: (storage: Storage) => void): void {
+    try {
+      operation(globalThis.localStorage);
+    } catch {
+      // There is none, or it may not be touched.
+    }
   }
 
   /** Half of it, the oldest first. */

@@ -277,7 +277,7 @@ impl Storage {
                 Err(error) => Err(error),
             };
             let result = match result {
-                Ok(outcome) if mode == TransactionMode::Readonly => Ok(outcome),
+                // Also where nothing was changed: one that is dropped is aborted, and in WebKit others may wait behind it.
                 Ok(outcome) => transaction.commit().await.map(|()| outcome),
                 Err(error) => Err(error),
             };

@@ -417,6 +417,7 @@ describe('storage', () => {
             const text = await (await fetch(${JSON.stringify(path())})).text();
             ${body}
             const { hits } = fetch.cache.stats();
+            await fetch.close();
             return { text, hits };
           })()`);
         const first = await call(
@@ -776,6 +777,11 @@ describe('storage', () => {
         await cache.set('f', 'f');
         expect(cache.stats().disabled).to.deep.equal({ localStorage: REASON.full });
         expect(await cache.get('f')).to.equal('f');
+        // What is to go goes all the same.
+        const names = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'));
+        expect(names()).not.to.deep.equal([]);
+        await cache.purge();
+        expect(names()).to.deep.equal([]);
         await cache.close();
       });
     });
@@ -826,6 +832,42 @@ describe('storage', () => {
         await answersAll(fetch);
         expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.lost });
       });
+    });
+
+    it('does not give what was to be forgotten while storage failed, when it works again', async () => {
+      const { transaction } = IDBDatabase.prototype;
+      const { now } = performance;
+      let [lost, later] = [0, 0];
+      const faulty = function (...call) {
+        if (lost > 0) {
+          lost -= 1;
+          throw new DOMException('the connection is closing', 'InvalidStateError');
+        }
+        return transaction.apply(this, call);
+      };
+      await having(IDBDatabase.prototype, 'transaction', { value: faulty, writable: true }, () =>
+        having(performance, 'now', { value: () => now.call(performance) + later, writable: true }, async () => {
+          const cache = createCache({ tiers: DISK, indexedDB: { database } });
+          for (const key of ['a', 'b', 'c']) await cache.set(key, key, { tags: [key] });
+          await until(() => cache.stats().indexedDB.entries === 3);
+          lost = 2;
+          await cache.delete('a');
+          expect(cache.stats().disabled).to.deep.equal({ indexedDB: REASON.lost });
+          await cache.invalidateTag('b');
+          later = 31_000;
+          const found = await Promise.all(['a', 'b', 'c'].map((key) => cache.get(key)));
+          expect(found).to.deep.equal([undefined, undefined, 'c']);
+          expect(cache.stats().disabled).to.deep.equal({});
+          lost = 2;
+          await cache.delete('c');
+          await cache.purge();
+          later += 61_000;
+          await cache.set('d', 'd');
+          await until(() => cache.stats().indexedDB.entries === 1);
+          await cache.close();
+        }),
+      );
+      expect(await recount(database)).to.deep.include({ entries: 1, problems: [] });
     });
 
     it('waits no longer than a second for an answer that never comes', () =>
