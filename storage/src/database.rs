@@ -7,6 +7,7 @@
 
 use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{Error, OpenDbError};
+use indexed_db_futures::future::BasicRequest;
 use indexed_db_futures::internals::SystemRepr;
 use indexed_db_futures::object_store::ObjectStore;
 use indexed_db_futures::prelude::*;
@@ -272,6 +273,19 @@ impl Storage {
             let transaction =
                 database.transaction(ALL).with_mode(mode).with_options(options).build().map_err(fault)?;
             let raw = transaction.as_sys().clone();
+            // One request that fails makes all others fail, too: the first error tells why. The crate's own listener may be
+            // called but once, so this one stands in its place.
+            let first = Rc::new(Cell::new(None));
+            let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new({
+                let first = Rc::clone(&first);
+                move |event: web_sys::Event| {
+                    let request =
+                        event.target().and_then(|target| target.dyn_into::<web_sys::IdbRequest>().ok());
+                    let error = request.and_then(|request| request.error().ok().flatten());
+                    first.set(first.take().or(error));
+                }
+            });
+            raw.set_onerror(Some(on_error.as_ref().unchecked_ref()));
             let result = match Work::of(&transaction) {
                 Ok(work) => doing(&work).await,
                 Err(error) => Err(error),
@@ -282,7 +296,10 @@ impl Storage {
                 Err(error) => Err(error),
             };
             // That there is no room may be found out at the very end, and stands there alone.
-            result.map(Into::into).map_err(|error| raw.error().map_or_else(|| fault(error), Into::into))
+            raw.set_onerror(None);
+            result.map(Into::into).map_err(|error| {
+                first.take().or_else(|| raw.error()).map_or_else(|| fault(error), Into::into)
+            })
         })
     }
 }
@@ -427,10 +444,15 @@ impl<'a> Work<'a> {
             fresh.values().into_iter().filter_map(Result::ok).map(JsCast::unchecked_into).collect();
         #[expect(clippy::cast_sign_loss, reason = "`as` saturates")]
         let sizes: Vec<u64> = fresh.iter().map(|entry| entry.bytes() as u64).collect();
+        let mut written = Vec::new();
         for range in packs::split(&sizes) {
             let name = concatenated(partition, &totals.next().into());
             totals.set_next(totals.next() + 1.0);
-            self.store(totals, &name, &fresh[range].iter().collect())?;
+            written.push(self.store(totals, &name, &fresh[range].iter().collect())?);
+        }
+        // Before the commit: Firefox 153 does not break off a transaction for what fails after that.
+        for request in written {
+            request.await?;
         }
         Ok(())
     }
@@ -441,10 +463,18 @@ impl<'a> Work<'a> {
         if let Some(before) = before {
             totals.less(before.unchecked_ref());
         }
-        if entries.length() == 0 { self.discard(name) } else { self.store(totals, name, entries) }
+        if entries.length() == 0 {
+            return self.discard(name);
+        }
+        self.store(totals, name, entries)?.await.map(drop)
     }
 
-    fn store(&self, totals: &Totals, name: &JsValue, entries: &Array) -> Result<(), Error> {
+    fn store(
+        &self,
+        totals: &Totals,
+        name: &JsValue,
+        entries: &Array,
+    ) -> Result<BasicRequest<JsValue>, Error> {
         let (pack, uses): (Pack, Use) = (Object::new().unchecked_into(), Object::new().unchecked_into());
         let (keys, tags) = (Array::new(), Array::new());
         let mut bytes = 0.0;
@@ -464,10 +494,10 @@ impl<'a> Work<'a> {
         uses.set_used(Date::now());
         uses.set_bytes(bytes);
         uses.set_entries(f64::from(entries.length()));
-        self.packs.put(JsValue::from(pack)).with_key(name.clone()).primitive()?;
+        let written = self.packs.put(JsValue::from(pack)).with_key(name.clone()).primitive()?;
         self.uses.put(JsValue::from(&uses)).with_key(name.clone()).primitive()?;
         totals.more(&uses);
-        Ok(())
+        Ok(written)
     }
 
     fn discard(&self, name: &JsValue) -> Result<(), Error> {

@@ -14,8 +14,17 @@ const DISK = ['memory', 'indexedDB'];
 const LOCAL = ['memory', 'localStorage'];
 const ALL = ['memory', 'localStorage', 'indexedDB'];
 
+/** What nobody caught. */
+const thrown = [];
+const note = (event) => thrown.push(`${event.reason ?? event.error ?? event.message}`);
+
 before(() => init());
+beforeEach(() => {
+  for (const type of ['error', 'unhandledrejection']) globalThis.addEventListener(type, note);
+});
 afterEach(async () => {
+  for (const type of ['error', 'unhandledrejection']) globalThis.removeEventListener(type, note);
+  expect(thrown.splice(0), 'thrown at the page').to.deep.equal([]);
   await Promise.all(open.splice(0).map((made) => made.close()));
   await Promise.all(databases.splice(0).map(destroy));
   for (const name of Object.keys(localStorage)) if (name.startsWith('sixlane:')) localStorage.removeItem(name);
@@ -242,6 +251,22 @@ describe('storage', () => {
       for (const [key, value] of Object.entries(values)) expect(await next.get(key), key).to.deep.equal(value);
       expect(next.stats().disabled).to.deep.equal({});
       await next.close();
+    });
+
+    it('replaces what another one has written, many at a time', async () => {
+      const options = { tiers: DISK, indexedDB: { database } };
+      const [one, other] = [createCache(options), createCache(options)];
+      await Promise.all([one.get('open'), other.get('open')]);
+      const keys = Array.from({ length: 100 }, (_, index) => `key ${index}`);
+      await Promise.all(keys.map((key) => one.set(key, 1)));
+      await until(() => one.stats().indexedDB.entries === 100);
+      await Promise.all([...keys, 'new'].map((key) => other.set(key, 2)));
+      await until(() => other.stats().indexedDB.entries === 101);
+      await Promise.all([one.close(), other.close()]);
+      const next = createCache(options);
+      expect(await Promise.all(keys.map((key) => next.get(key)))).to.deep.equal(keys.map(() => 2));
+      await next.close();
+      expect(await recount(database)).to.deep.include({ entries: 101, problems: [] });
     });
 
     it('tells keys apart by every code unit', async () => {
