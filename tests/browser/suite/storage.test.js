@@ -18,18 +18,6 @@ const ALL = ['memory', 'localStorage', 'indexedDB'];
 const thrown = [];
 const note = (event) => thrown.push(`${event.reason ?? event.error ?? event.message}`);
 
-before(() => init());
-beforeEach(() => {
-  for (const type of ['error', 'unhandledrejection']) globalThis.addEventListener(type, note);
-});
-afterEach(async () => {
-  for (const type of ['error', 'unhandledrejection']) globalThis.removeEventListener(type, note);
-  expect(thrown.splice(0), 'thrown at the page').to.deep.equal([]);
-  await Promise.all(open.splice(0).map((made) => made.close()));
-  await Promise.all(databases.splice(0).map(destroy));
-  for (const name of Object.keys(localStorage)) if (name.startsWith('sixlane:')) localStorage.removeItem(name);
-});
-
 const until = async (met) => {
   while (!met()) await turn();
 };
@@ -48,10 +36,20 @@ const framed = async () => {
 describe('storage', () => {
   let run;
   let database;
+
+  before(() => init());
   beforeEach(() => {
     run = new Run();
     database = freshName();
     databases.push(database);
+    for (const type of ['error', 'unhandledrejection']) globalThis.addEventListener(type, note);
+  });
+  afterEach(async () => {
+    for (const type of ['error', 'unhandledrejection']) globalThis.removeEventListener(type, note);
+    expect(thrown.splice(0), 'thrown at the page').to.deep.equal([]);
+    await Promise.all(open.splice(0).map((made) => made.close()));
+    await Promise.all(databases.splice(0).map(destroy));
+    for (const name of Object.keys(localStorage)) if (name.startsWith('sixlane:')) localStorage.removeItem(name);
   });
 
   const make = (cache, options) => {
