@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A refused request: a status and a reason, with the name of the field that is wrong where there is one.
 #[derive(Debug, PartialEq)]
@@ -39,6 +39,15 @@ impl Refusal {
         }
     }
 
+    /// Its status, and its body as JSON.
+    pub(crate) fn into_parts(self) -> (StatusCode, Value) {
+        let body = match self.field {
+            Some(field) => json!({ "error": self.error, "field": field }),
+            None => json!({ "error": self.error }),
+        };
+        (self.status, body)
+    }
+
     /// The reason, for those who want to add to it.
     #[cfg(test)]
     pub(crate) fn error(&self) -> &str {
@@ -48,11 +57,8 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = match self.field {
-            Some(field) => json!({ "error": self.error, "field": field }),
-            None => json!({ "error": self.error }),
-        };
-        (self.status, Json(body)).into_response()
+        let (status, body) = self.into_parts();
+        (status, Json(body)).into_response()
     }
 }
 

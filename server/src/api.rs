@@ -26,12 +26,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::{
     App,
     answer::{Params, Refusal, whole},
+    batch,
     breaker::{self, Guard},
     database::{ITEMS, Item, PAGES, User},
 };
 
-/// How many keys one batch may ask for.
-const MAX_KEYS: usize = 100;
 /// How many items are recommended.
 const RECOMMENDED: i64 = 10;
 /// The longest time between two events, in milliseconds.
@@ -45,7 +44,7 @@ pub(crate) fn routes(guard: Arc<Guard>) -> Router<Arc<App>> {
         .route("/api/users/{id}", get(user))
         .route("/api/user/profile", get(profile))
         .route("/api/recommendations", get(recommendations))
-        .route("/api/batch", post(batch))
+        .route("/api/batch", post(batch::batch))
         .route_layer(from_fn_with_state(guard, breaker::guard));
     of_database
         .route("/api/login", post(login))
@@ -59,7 +58,7 @@ pub(crate) fn routes(guard: Arc<Guard>) -> Router<Arc<App>> {
 }
 
 /// The number a key stands for, if it is one in its plain form: `07` is no key of item 7.
-fn number(key: &str) -> Option<i64> {
+pub(crate) fn number(key: &str) -> Option<i64> {
     key.parse().ok().filter(|id: &i64| id.to_string() == key)
 }
 
@@ -68,7 +67,11 @@ async fn data(State(app): State<Arc<App>>, Path(key): Path<String>) -> Result<Js
         Some(id) => app.database.item(id).await?,
         None => None,
     };
-    item.map(Json).ok_or_else(|| Refusal::not_found(format!("there is no item {key}")))
+    item.map(Json).ok_or_else(|| no_item(&key))
+}
+
+pub(crate) fn no_item(key: &str) -> Refusal {
+    Refusal::not_found(format!("there is no item {key}"))
 }
 
 async fn page(State(app): State<Arc<App>>, Path(page): Path<String>) -> Result<Json<Value>, Refusal> {
@@ -115,23 +118,8 @@ async fn analytics(body: Bytes) -> (StatusCode, Json<Value>) {
     (StatusCode::ACCEPTED, Json(json!({ "accepted": body.len() })))
 }
 
-#[derive(Deserialize)]
-struct Batch {
-    keys: Vec<String>,
-}
-
-async fn batch(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<BTreeMap<String, Item>>, Refusal> {
-    let Batch { keys } = read(&body, r#"{"keys": ["7", …]}"#)?;
-    if keys.len() > MAX_KEYS {
-        let error = format!("a batch has at most {MAX_KEYS} keys, got {}", keys.len());
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
-    }
-    let ids: Vec<i64> = keys.iter().filter_map(|key| number(key)).collect();
-    Ok(Json(app.database.items(&ids).await?))
-}
-
 /// Reads JSON whatever its content type says: what matters is what it is.
-fn read<'body, T: Deserialize<'body>>(body: &'body [u8], shape: &str) -> Result<T, Refusal> {
+pub(crate) fn read<'body, T: Deserialize<'body>>(body: &'body [u8], shape: &str) -> Result<T, Refusal> {
     serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(format!("the body must be JSON like {shape}: {error}")))
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod api;
+mod batch;
 mod bodies;
 mod breaker;
 mod clock;

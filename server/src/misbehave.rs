@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The longest of all times that can be ordered, in milliseconds.
-const MAX_MS: u64 = 600_000;
+pub(crate) const MAX_MS: u64 = 600_000;
 /// The longest `Retry-After`, in seconds.
 const MAX_RETRY_AFTER: u64 = 86_400;
 /// The biggest body that can be ordered.
@@ -95,7 +95,7 @@ impl Faults {
     }
 
     fn failure(&self, status: StatusCode) -> Response {
-        let mut response = Refusal::new(status, "failed on order").into_response();
+        let mut response = failed_on_order(status).into_response();
         if let Some(seconds) = self.retry_after
             && matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
         {
@@ -103,6 +103,10 @@ impl Faults {
         }
         response
     }
+}
+
+pub(crate) fn failed_on_order(status: StatusCode) -> Refusal {
+    Refusal::new(status, "failed on order")
 }
 
 #[expect(clippy::cast_sign_loss, reason = "the share is from 0 to 1 here")]
@@ -117,10 +121,7 @@ struct Orders {
     faults: Faults,
     drop: bool,
     length: bool,
-    /// `Cache-Control`, where it is ordered.
-    cache: Option<HeaderValue>,
-    vary: Option<HeaderValue>,
-    etag: bool,
+    labels: Labels,
     /// The tags that the client has.
     has: Option<HeaderValue>,
 }
@@ -136,15 +137,51 @@ impl Orders {
             faults,
             drop: params.switch("drop", false)?,
             length: params.switch("length", false)?,
+            labels: Labels::of(params)?,
+            has: None,
+        })
+    }
+}
+
+/// What is ordered to be said of an answer to those who keep it.
+pub(crate) struct Labels {
+    cache: Option<HeaderValue>,
+    vary: Option<HeaderValue>,
+    etag: bool,
+}
+
+impl Labels {
+    pub(crate) fn of(params: &Params<'_>) -> Result<Self, Refusal> {
+        Ok(Self {
             cache: match params.whole("cache", 0..=MAX_AGE)? {
                 Some(seconds) => HeaderValue::try_from(format!("max-age={seconds}")).ok(),
                 None => field(params, "cacheControl")?,
             },
             vary: field(params, "vary")?,
             etag: params.switch("etag", false)?,
-            has: None,
         })
     }
+
+    /// The header fields of an answer in JSON, where it is a part of another one.
+    pub(crate) fn of_json(&self, status: StatusCode, body: &[u8]) -> Value {
+        let mut fields = json!({ "content-type": "application/json", "cache-control": "no-store" });
+        if is_well(status) {
+            for (name, value) in [("cache-control", &self.cache), ("vary", &self.vary)] {
+                if let Some(value) = value {
+                    fields[name] = json!(String::from_utf8_lossy(value.as_bytes()));
+                }
+            }
+            if self.etag {
+                fields["etag"] = json!(tag_of(body));
+            }
+        }
+        fields
+    }
+}
+
+/// A failure that stays in a cache would outlive its order.
+fn is_well(status: StatusCode) -> bool {
+    !status.is_client_error() && !status.is_server_error()
 }
 
 /// The value of a header field, where it is given.
@@ -225,14 +262,14 @@ fn head_only(mut response: Response) -> Response {
 /// Gives an answer the age, the size and the pace that were ordered.
 async fn shape(mut response: Response, orders: &Orders, is_head: bool) -> Response {
     let status = response.status();
-    // A failure that stays in a cache would outlive its order.
-    let well = !status.is_client_error() && !status.is_server_error();
-    for (name, value) in [(header::CACHE_CONTROL, &orders.cache), (header::VARY, &orders.vary)] {
+    let Labels { cache, vary, etag } = &orders.labels;
+    let well = is_well(status);
+    for (name, value) in [(header::CACHE_CONTROL, cache), (header::VARY, vary)] {
         if let Some(value) = value.clone().filter(|_| well) {
             response.headers_mut().insert(name, value);
         }
     }
-    let tagged = orders.etag && well;
+    let tagged = *etag && well;
     let bodiless =
         matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     // A body of unknown length is an event stream, which has its own pace.

@@ -87,6 +87,72 @@ async fn a_batch_answers_by_key_and_leaves_out_what_is_missing() {
     }
 }
 
+/// Asks for a batch by lines.
+async fn lines(demo: &Demo, path: &str, keys: &[&str]) -> Vec<Value> {
+    let request =
+        demo.client.post(demo.url(path)).header(header::ACCEPT, "application/x-ndjson, application/json");
+    let response = request.body(json!({ "keys": keys }).to_string()).send().await.unwrap();
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/x-ndjson");
+    let text = response.text().await.unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_batch_by_lines_says_of_each_key_what_its_own_route_would() {
+    let demo = Demo::start().await;
+    for query in ["", "?cache=60&etag=1&vary=x-a", "?cacheControl=no-cache"] {
+        let parts = lines(&demo, &format!("/api/batch{query}"), &["9", "7", "9", "none"]).await;
+        assert_eq!(parts.len(), 3);
+        for (key, part) in ["9", "7", "none"].into_iter().zip(parts) {
+            let single = demo.get(&format!("/api/data/{key}{query}")).await;
+            assert_eq!((&part["key"], &part["status"]), (&json!(key), &json!(single.status().as_u16())));
+            for name in [header::CONTENT_TYPE, header::CACHE_CONTROL] {
+                assert_eq!(part["headers"][name.as_str()], single.headers()[&name].to_str().unwrap());
+            }
+            let tag = single.headers().get(header::ETAG).map(|tag| tag.to_str().unwrap().to_owned());
+            assert_eq!(part["headers"].get("etag").map(|tag| tag.as_str().unwrap().to_owned()), tag);
+            assert_eq!(part["body"], single.json::<Value>().await.unwrap());
+        }
+    }
+    assert_eq!(lines(&demo, "/api/batch", &[]).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_batch_has_late_and_failing_keys_on_order() {
+    let demo = Demo::start().await;
+    let keys = ["1", "2", "3", "4"];
+    let parts = lines(&demo, "/api/batch?late=1:60,2:30&failKeys=2,3", &keys).await;
+    let told: Vec<_> = parts.iter().map(|part| (&part["key"], &part["status"])).collect();
+    let expected =
+        [("3", 500), ("4", 200), ("2", 500), ("1", 200)].map(|(key, status)| (json!(key), json!(status)));
+    assert_eq!(told, expected.iter().map(|(key, status)| (key, status)).collect::<Vec<_>>());
+    assert_eq!(parts[0]["body"], json!({ "error": "failed on order" }));
+    assert_eq!(parts[0]["headers"]["cache-control"], "no-store");
+    let whole = async |query: &str| demo.post(&format!("/api/batch{query}"), r#"{"keys":["1","2"]}"#).await;
+    assert_eq!(whole("?failKeys=2").await.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(whole("?failKeys=3&late=1:1,3:600000").await.status(), StatusCode::OK);
+    assert_eq!(whole("?maxKeys=2").await.status(), StatusCode::OK);
+    assert_eq!(whole("?maxKeys=1").await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    for wrong in ["?maxKeys=0", "?maxKeys=101", "?late=1", "?late=1:x", "?late=1:600001"] {
+        let response = whole(wrong).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(response.json::<Value>().await.unwrap()["field"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn a_batch_by_lines_ends_when_nobody_reads_it() {
+    let demo = Demo::start().await;
+    let request = demo.client.post(demo.url("/api/batch?late=1:600000&run=b"));
+    let request = request.header(header::ACCEPT, "application/x-ndjson").body(r#"{"keys":["1","2"]}"#);
+    let mut response = request.send().await.unwrap();
+    let first = response.chunk().await.unwrap().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&first).unwrap()["key"], "2");
+    drop(response);
+    demo.until("b", |stats| stats["aborted"] == 1 && stats["inFlight"] == 0).await;
+}
+
 #[tokio::test]
 async fn events_come_in_order_and_end_when_counted() {
     let demo = Demo::start().await;
