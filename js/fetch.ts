@@ -1,3 +1,4 @@
+import { Batching } from './batch/batching.js';
 import { watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
@@ -6,7 +7,7 @@ import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './en
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { bodyLength, describe, type Flight, isResendable, times } from './flight.js';
-import { type Asking, Gets, type Sent, type Told } from './gets.js';
+import { type Asking, Gets, type How, type Sent, type Told } from './gets.js';
 import { pauseAsked } from './hints.js';
 import type { Source } from './joint.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
@@ -87,6 +88,7 @@ class Instance {
   #refusal: unknown;
   /** Once the module runs. */
   #gets: Gets | undefined;
+  #batching: Batching | undefined;
   readonly cache: Values;
   /** Only until the module runs. */
   #starting: Starting | undefined;
@@ -185,7 +187,7 @@ class Instance {
   }
 
   send(asking: Asking, request: Request, joint?: Source): { wire: Sent; response: Promise<Response> } {
-    const { windowless, lane, words, resend, arrived, priority } = asking;
+    const { windowless, lane, words, resend, arrived, priority, reads = false } = asking;
     const { origin } = new URL(request.url);
     let settle: Flight['settle'];
     const response = new Promise<Response>((resolve, reject) => {
@@ -195,6 +197,7 @@ class Instance {
       id: -1,
       request,
       windowless,
+      reads: reads || request.method === 'GET' || request.method === 'HEAD',
       lane,
       words,
       resend,
@@ -244,8 +247,8 @@ class Instance {
     this.#engine?.reprioritise(flight, priority);
   }
 
-  /** A call was answered without the network. */
-  told({ url, method, lane, arrived }: Told, { ok, status }: Response, cache: string): void {
+  /** A call was answered without a request of its own. */
+  told({ url, method, lane, arrived }: Told, { ok, status }: Response, how: How): void {
     this.events.emit('settled', () => ({
       id: -1,
       url,
@@ -255,7 +258,7 @@ class Instance {
       emergency: lane?.emergency === true,
       ok,
       status,
-      cache,
+      ...how,
       duration: performance.now() - arrived,
       queued: 0,
     }));
@@ -281,6 +284,7 @@ class Instance {
     const { lanes, ...rest } = figures;
     return {
       ...rest,
+      batched: this.#batching?.batched ?? 0,
       deduplicated: this.#gets?.deduplicated ?? 0,
       completed: rest.completed + this.#early.completed,
       failed: rest.failed + this.#early.failed,
@@ -299,7 +303,8 @@ class Instance {
   clear(reason?: unknown): number {
     if (this.#engine) {
       this.#clearReason = reason;
-      return this.#engine.clear();
+      const gathered = this.#batching?.clear(reason ?? new SixlaneError('queue-cleared')) ?? 0;
+      return gathered + this.#engine.clear();
     }
     const waiting = [...(this.#starting?.flights ?? [])].filter(({ stage }) => stage === 'waiting');
     for (const flight of waiting) this.#over(flight, Outcome.cancelled, reason ?? new SixlaneError('queue-cleared'));
@@ -325,6 +330,7 @@ class Instance {
     const flights = [...(this.#engine?.calls() ?? []), ...(this.#starting?.flights ?? []), ...this.#bodies];
     // Waiting ones first: none is to start in a slot that another one leaves.
     this.pause();
+    this.#batching?.clear(reason);
     for (const flight of flights) {
       this.#over(flight, Outcome.cancelled, reason);
       flight.controller?.abort(reason);
@@ -401,19 +407,21 @@ class Instance {
     const engine = new Engine<Flight>((wake) => bindings.Driver.forFetch(this.#options, wake), host);
     this.#routing = compileRoutes(this.#options.routes);
     this.#engine = engine;
-    this.#gets = this.#beginCache();
+    const { batch } = this.#options;
+    this.#batching = batch && new Batching(this, batch);
+    this.#gets = this.#beginCache(this.#batching);
     this.#mode = 'wasm';
     return engine;
   }
 
-  #beginCache(): Gets {
+  #beginCache(batching: Batching | undefined): Gets {
     const { cache: options = {}, dedupe } = this.#options;
-    if (options === false) return new Gets(this, dedupe);
+    if (options === false) return new Gets(this, dedupe, batching);
     const store = new Store('createFetch', 'cache', options);
     const http = new HttpCache(store, options);
     store.onGone = (entry) => http.gone(entry);
     this.cache.open(store, http);
-    return new Gets(this, dedupe, { store, http });
+    return new Gets(this, dedupe, batching, { store, http });
   }
 
   #submit(engine: Engine<Flight>, flight: Flight): void {
@@ -441,18 +449,18 @@ class Instance {
   }
 
   /** @throws RangeError or TypeError for what a call says under `lane` */
-  #terms({ lane, words, request, origin, stage, arrived }: Flight): Terms {
+  #terms({ lane, words, request, reads, origin, stage, arrived }: Flight): Terms {
     const [priority = Number.NaN, emergency, total, attempt, headers] = Array.from(
       words ?? (lane === undefined ? [] : (consult(({ readLane }) => readLane(lane), undefined) ?? [])),
     );
-    const { method, keepalive } = request;
+    const { keepalive } = request;
     // Of a page that is left, what waits would never be sent.
     const hurried = keepalive || this.#leaving;
     return {
       priority: Number.isNaN(priority) ? LEVELS.normal : priority,
       emergency: emergency === 1,
       // What must never wait is not put back into the queue, either.
-      repeatable: (method === 'GET' || method === 'HEAD') && !hurried,
+      repeatable: reads && !hurried,
       untilHeaders: headers === 1,
       immediate: stage !== 'waiting' || hurried,
       protocol: protocolOf(origin),
@@ -587,10 +595,11 @@ class Instance {
       const final = code >= 400 && code < 500 && code !== 429;
       return !final && this.#starting !== undefined && this.#whenReady(flight, code, asked, response, error);
     }
-    const { request, lane, origin, resend } = flight;
+    const { request, reads, lane, origin, resend } = flight;
     const failure: Failure = {
       options: lane?.retry,
-      method: request.method,
+      // What asks in another way for what GETs ask for may be sent again as they may.
+      method: reads && request.method !== 'HEAD' ? 'GET' : request.method,
       code,
       asked,
       idempotent: request.headers.has('idempotency-key'),
@@ -670,7 +679,7 @@ class Instance {
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
-    if (real) this.cache.written(flight.request, response);
+    if (real && !flight.reads) this.cache.written(flight.request, response);
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
@@ -782,7 +791,30 @@ class Instance {
     // Those on the wire first: they count before anybody is given a slot.
     for (const flight of flights) if (flight.stage !== 'waiting') this.#submit(engine, flight);
     replace(starting, engine);
-    for (const flight of flights) if (flight.stage === 'waiting') this.#submit(engine, flight);
+    for (const flight of flights) if (flight.stage === 'waiting') this.#beginAgain(engine, flight);
+  }
+
+  /** Nothing was sent for it yet: it goes the way of any call from here on. */
+  #beginAgain(engine: Engine<Flight>, flight: Flight): void {
+    const { request, windowless, lane, resend, arrived, source, priority, settle } = flight;
+    const gets = request.method === 'GET' || request.method === 'HEAD' ? this.#gets : undefined;
+    if (!gets || !settle) {
+      this.#submit(engine, flight);
+      return;
+    }
+    let words: Asking['words'];
+    try {
+      words = lane === undefined ? undefined : consult(({ readLane }) => readLane(lane), undefined);
+    } catch (error) {
+      this.#over(flight, Outcome.failed, error);
+      return;
+    }
+    flight.stage = 'over';
+    this.#release(flight);
+    const { signal } = request;
+    settle.resolve(
+      gets.fetch({ request, plain: false, windowless, lane, words, resend, arrived, signal, source, priority }),
+    );
   }
 
   #startEarly(starting: Starting, flight: Flight): void {
@@ -812,6 +844,7 @@ class Instance {
     this.#starting = undefined;
     this.#gets = undefined;
     if (sharer) leave(sharer);
+    this.#batching?.flush();
     warnOnce(`sixlane: scheduling is off, every request goes to native fetch. ${this.#reason}`);
     for (const flight of flights) {
       flight.id = -1;

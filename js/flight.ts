@@ -16,6 +16,8 @@ export interface Flight extends Call {
   readonly origin: string;
   /** `window: null` in `init`, which a Request does not tell. */
   readonly windowless: boolean;
+  /** It changes nothing: a GET, a HEAD, or what asks for the same in another way. */
+  readonly reads: boolean;
   readonly lane: LaneInit | undefined;
   /** What the core has read of `lane`, if it has. */
   readonly words: ArrayLike<number> | undefined;
@@ -38,7 +40,7 @@ export interface Flight extends Call {
   /** Its time limits while no core keeps them. */
   readonly timers: ReturnType<typeof setTimeout>[];
   /** Gone once the promise is settled: its value must not be kept alive from here. */
-  settle: { resolve(response: Response): void; reject(reason: unknown): void } | undefined;
+  settle: { resolve(response: Response | Promise<Response>): void; reject(reason: unknown): void } | undefined;
   onAbort: (() => void) | undefined;
   /** Who wants to hear of the end of its body. */
   onRead: (() => void) | undefined;

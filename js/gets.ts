@@ -1,4 +1,5 @@
-/** The way of a GET: what is kept, who asks for the same, then the network. */
+/** The way of a GET: what is kept, who asks for the same, who goes along, then the network. */
+import type { Batching } from './batch/batching.js';
 import type { Asked, HttpCache } from './cache/http.js';
 import type { Store } from './cache/store.js';
 import type { Flight } from './flight.js';
@@ -14,6 +15,8 @@ export interface Asking extends Caller {
   /** It says no more than an address: all else of its request is as it is by default. */
   readonly plain: boolean;
   readonly windowless: boolean;
+  /** It only asks for something, as a GET does, whatever its method. */
+  readonly reads?: boolean;
   readonly lane: LaneInit | undefined;
   /** What the core read of `lane`, once it has. */
   readonly words: ArrayLike<number> | undefined;
@@ -26,22 +29,27 @@ export interface Asking extends Caller {
 export interface Sent extends Wire {
   /** When it was sent, on the clock of the page. */
   readonly at: number;
+  /** What came is a part of an answer to several. */
+  readonly batched?: boolean;
   /** Somebody more urgent waits for it, too. */
   raise(priority: number): void;
 }
 
-/** Where an answer that did not come from the network came from. */
-export type From = CacheTier | 'stale';
+/** Where an answer came from for which nothing was sent. */
+type From = CacheTier | 'stale';
+
+/** How a call was answered without a request of its own. */
+export type How = { readonly cache: From } | { readonly batched: true };
 
 /** What sends requests in their turn. */
 export interface Network {
   /** Whatever is kept. For a joint, it ends by `abort` alone. */
   send(asking: Asking, request: Request, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
-  /** A call was answered without the network. */
-  told(call: Told, response: Response, from: From): void;
+  /** A call was answered without a request of its own. */
+  told(call: Told, response: Response, how: How): void;
 }
 
-/** What events tell of a call that was answered without the network. */
+/** What events tell of such a call. */
 export interface Told {
   readonly url: string;
   readonly method: string;
@@ -65,6 +73,7 @@ export class Gets {
   readonly #store: Store | undefined;
   readonly #cache: HttpCache | undefined;
   readonly #dedupe: SixlaneOptions['dedupe'];
+  readonly #batching: Batching | undefined;
   /** Those whose headers are awaited. */
   readonly #joints = new Map<string, Joint<Sent>>();
   readonly #lonely = new Set<string>();
@@ -73,9 +82,15 @@ export class Gets {
   /** Calls that got what another one had asked for. */
   deduplicated = 0;
 
-  constructor(network: Network, dedupe: SixlaneOptions['dedupe'], cache?: { store: Store; http: HttpCache }) {
+  constructor(
+    network: Network,
+    dedupe: SixlaneOptions['dedupe'],
+    batching: Batching | undefined,
+    cache?: { store: Store; http: HttpCache },
+  ) {
     this.#network = network;
     this.#dedupe = dedupe;
+    this.#batching = batching;
     this.#store = cache?.store;
     this.#cache = cache?.http;
   }
@@ -143,7 +158,7 @@ export class Gets {
       this.#store.counts[tier] += 1;
       if (from === 'stale') this.#store.counts.stale += 1;
     }
-    this.#network.told(call, response, from);
+    this.#network.told(call, response, { cache: from });
   }
 
   // ── who asks for the same
@@ -198,7 +213,8 @@ export class Gets {
       return;
     }
     const { response } = brought;
-    if (joint.size < 2 || this.#mayShare(asking, response)) {
+    // Of a batch each key is asked for once; it would not be asked for more often by itself.
+    if (joint.size < 2 || joint.wire?.batched || this.#mayShare(asking, response)) {
       this.deduplicated += Math.max(0, joint.size - 1);
       joint.share(response);
       return;
@@ -240,9 +256,11 @@ export class Gets {
 
   async #bring(asking: Asking, asked: Asked | undefined, joint?: Joint<Sent>): Promise<Brought> {
     const cache = this.#cache;
-    const conditional = asked?.answers === 'validate' ? cache?.conditional(asked) : undefined;
+    const place = this.#batching?.place(asking);
+    // Of one among many nobody can say that it has not changed.
+    const conditional = asked?.answers === 'validate' && !place ? cache?.conditional(asked) : undefined;
     const request = conditional ?? (asked && cache ? cache.outgoing(asked) : asking.request);
-    const { wire, response: coming } = this.#network.send(asking, request, joint);
+    const { wire, response: coming } = place ? place.send(asking, joint) : this.#network.send(asking, request, joint);
     if (joint) joint.wire = wire;
     let response: Response;
     try {
@@ -253,7 +271,7 @@ export class Gets {
       throw error;
     }
     if (!cache || !asked || !(response instanceof Response)) return { response };
-    cache.went(asked, wire.at);
+    if (!wire.batched) cache.went(asked, wire.at);
     const sent = Date.now() - (performance.now() - wire.at);
     if (conditional && response.status === 304) {
       if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, sent) };
@@ -278,10 +296,11 @@ export class Gets {
     const { key } = asked.entry as NonNullable<Asked['entry']>;
     if (this.#refreshing.has(key)) return;
     this.#refreshing.add(key);
-    const { timeout, retry, cache } = asking.lane ?? {};
+    const { timeout, retry, cache, batch } = asking.lane ?? {};
     const lane: LaneInit = { priority: 'background', ...(timeout !== undefined && { timeout }) };
     if (retry !== undefined) lane.retry = retry;
     if (cache !== undefined) lane.cache = cache;
+    if (batch !== undefined) lane.batch = batch;
     const behind: Asking = {
       ...asking,
       lane,

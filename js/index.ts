@@ -6,6 +6,7 @@
 import { load } from './load.js';
 import type { WasmSource } from './types.js';
 
+export { createBatcher } from './batch/create.js';
 export { createCircuitBreaker } from './breaker.js';
 export { createCache } from './cache/create.js';
 export { isSixlaneError, SixlaneError, type SixlaneErrorCode } from './errors.js';
@@ -18,6 +19,11 @@ export { createRetry } from './retry.js';
 export type {
   AddOptions,
   AgingOptions,
+  Batcher,
+  BatcherOptions,
+  BatchItem,
+  BatchLoad,
+  BatchRule,
   BreakerOptions,
   BreakerState,
   BreakerStatus,
@@ -29,6 +35,7 @@ export type {
   CacheTier,
   CircuitBreaker,
   LaneInit,
+  LoadOptions,
   OriginStatus,
   Queue,
   QueueOptions,
@@ -50,8 +57,8 @@ export type {
 } from './types.js';
 
 /**
- * Compiles the module once for the page. Only `createQueue`, `createCache`,
- * `createRetry`, `createCircuitBreaker` and `createRateLimiter` need it to be awaited; `createFetch` does it by itself.
+ * Compiles the module once for the page. Only `createQueue`, `createBatcher`, `createCache`, `createRetry`,
+ * `createCircuitBreaker` and `createRateLimiter` need it to be awaited; `createFetch` does it by itself.
  *
  * @param source where the module comes from; default `sixlane.wasm` beside this file
  * @throws (rejects) when there is no WebAssembly, a policy forbids it, or the module cannot be had

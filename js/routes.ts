@@ -16,13 +16,16 @@ export function compileRoutes(routes: readonly Route[] | undefined): Routing | u
     )?.lane;
 }
 
-function compileMatch(match: Route['match']): (request: Request) => boolean {
+export function compileMatch(match: Route['match']): (request: Request) => boolean {
   if (typeof match === 'function') return match;
   // `search` does not look at `lastIndex`, which a RegExp with the flag g carries from one call to the next.
   if (match instanceof RegExp) return ({ url }) => url.search(match) >= 0;
-  if (typeof match === 'string' && !globalThis.URLPattern) {
-    throw new TypeError('a route whose `match` is a string needs URLPattern, which this browser lacks: use a RegExp');
-  }
-  const pattern = typeof match === 'string' ? new URLPattern({ pathname: match }) : match;
+  const pattern = patternOf(match);
   return ({ url }) => pattern.test(url);
+}
+
+export function patternOf(match: string | URLPattern): URLPattern {
+  if (typeof match !== 'string') return match;
+  if (globalThis.URLPattern) return new URLPattern({ pathname: match });
+  throw new TypeError('a route whose `match` is a string needs URLPattern, which this browser lacks: use a RegExp');
 }

@@ -276,6 +276,12 @@ export interface LaneInit {
   /** As in {@link SixlaneOptions.dedupe}. */
   dedupe?: 'storable' | boolean;
   /**
+   * `false`: goes by itself, whatever {@link SixlaneOptions.batch} says.
+   *
+   * @defaultValue true
+   */
+  batch?: boolean;
+  /**
    * When the slot is given back: at the end of the body, or when the headers are there.
    *
    * @defaultValue "body"
@@ -369,6 +375,8 @@ export interface SixlaneOptions {
    * @defaultValue the memory tier
    */
   cache?: CacheOptions | false;
+  /** GETs that one request asks for together. The first match wins; of those to one origin, see {@link BatchRule}. */
+  batch?: readonly BatchRule[];
   /**
    * Joins equal GET and HEAD calls under way: one request, and a response of its own for each caller. "storable": unless the
    * answer says `no-store`; then the others are sent on their own. `true`: always. `false`: never.
@@ -410,6 +418,128 @@ export interface AddOptions {
   timeout?: number;
   /** Goes before everything. */
   emergency?: boolean;
+}
+
+/**
+ * GETs of one shape that are asked for together: `/api/users/7` and `/api/users/9` become one `POST /api/batch` with the body
+ * `{"keys":["7","9"]}`. Each caller gets a `Response` of its own. Together are those that differ in the key alone: in the rest
+ * of the address, headers, credentials, mode, referrer, and in `key`, `retry` and `timeout.attempt` of `lane` they are equal.
+ *
+ * An emergency, and a call with `batch: false`, `keepalive`, `integrity`, a `Range` or `If-…` header, mode "no-cors", a
+ * `redirect` other than "follow", or cache mode "force-cache" or "only-if-cached" goes by itself.
+ */
+export interface BatchRule {
+  /** As of {@link Route.match}. The first named group is the key, its escapes decoded, unless {@link BatchRule.key} says. */
+  match: Route['match'];
+  /**
+   * Where the batch goes; a path is one of the origin of the calls. The query of the calls, which they have in common, goes
+   * along, unless there is a {@link BatchRule.key}.
+   */
+  endpoint: string | URL;
+  /**
+   * Is sent at once at this many keys. A whole number from 1 up, or `Infinity`.
+   *
+   * @defaultValue 50
+   */
+  maxSize?: number;
+  /**
+   * Is sent at the latest this long after its first key; later ones do not postpone it. Milliseconds from 0 up. A "critical"
+   * call sends it at once.
+   *
+   * @defaultValue 10
+   */
+  maxWait?: number;
+  /**
+   * Bytes of the body, in UTF-8. A whole number from 1 up, or `Infinity`. A key that is too large by itself goes alone.
+   *
+   * @defaultValue 65536
+   */
+  maxBytes?: number;
+  /**
+   * The key of a request. What tells two of them apart has to be in it: they go together whatever their addresses are, within
+   * one origin. What is no string lets the request go by itself, and so does what it throws, which is reported.
+   */
+  key?: (request: Request) => string;
+  /**
+   * The request of a batch, for `fetch`. Its headers are added to those that the calls have in common; without a `method` it
+   * is POST. A body above `maxBytes` halves the batch. What it throws is reported, and each call goes by itself.
+   *
+   * @defaultValue `{"keys":[…]}` as JSON
+   */
+  encode?: (keys: readonly string[]) => RequestInit;
+  /**
+   * Finds each key's answer in the body, which is JSON. One that is missing is a 404 of its own. What it throws is reported,
+   * and each call goes by itself.
+   *
+   * Without it, the body may be an object by key, or an array in the order of the keys, of JSON values, where null is missing;
+   * or it is `application/x-ndjson` with a line for each, as it gets ready:
+   * `{"key":"7","status":200,"headers":{…},"body":…}`, where `status`, `headers` and `body` may be left out.
+   */
+  decode?: (body: unknown, keys: readonly string[]) => ReadonlyMap<string, BatchItem>;
+}
+
+/** The answer to one key of a batch. */
+export interface BatchItem {
+  /**
+   * A whole number from 200 to 599.
+   *
+   * @defaultValue 200
+   */
+  status?: number;
+  /** By these it is cached. Without a Content-Type it is JSON. */
+  headers?: HeadersInit;
+  /**
+   * Is turned into JSON, unless it is a Blob, a buffer or another body, or a string that is not said to be JSON by its
+   * Content-Type.
+   */
+  body?: unknown;
+}
+
+/** Loads many at once: see {@link Batcher}. */
+export type BatchLoad<K, V> = (
+  keys: readonly K[],
+  context: {
+    readonly group: string;
+    /** Aborts when nobody waits for any of the keys. */
+    readonly signal: AbortSignal;
+  },
+) => PromiseLike<readonly (V | Error)[] | ReadonlyMap<K, V | Error> | Readonly<Record<string, V | Error>>>;
+
+export interface BatcherOptions<K> {
+  /**
+   * Is loaded at once at this many keys. A whole number from 1 up, or `Infinity`.
+   *
+   * @defaultValue 50
+   */
+  maxSize?: number;
+  /**
+   * Is loaded at the latest this long after its first key. Milliseconds from 0 up; 0 is the end of the turn.
+   *
+   * @defaultValue 0
+   */
+  maxWait?: number;
+  /** Tells keys apart that are no strings or numbers, and finds them in an object. Default: the key itself. */
+  keyOf?: (key: K) => string;
+}
+
+export interface LoadOptions {
+  /** Only keys of one group are loaded together. Default "". */
+  group?: string;
+  /** Rejects with its reason at once. Others who want the key still get it. */
+  signal?: AbortSignal;
+}
+
+/** Made by `createBatcher`. */
+export interface Batcher<K, V> {
+  /**
+   * What is loaded for a key. Equal keys of one batch are loaded once. Rejects with the `Error` that stands in its place, or
+   * with what the loader rejects with; with a TypeError where it brings too many or too few.
+   */
+  load(key: K, options?: LoadOptions): Promise<V>;
+  /** {@link load} for each; an `Error` stands where one failed. Rejects with the signal's reason alone. */
+  loadMany(keys: readonly K[], options?: LoadOptions): Promise<(V | Error)[]>;
+  /** Loads now what waits, of one group or of all. */
+  flush(group?: string): void;
 }
 
 /** How long a cache keeps something, in milliseconds from 0 up, or `Infinity`. */
@@ -603,6 +733,8 @@ export interface Status extends QueueStatus {
   readonly preempted: number;
   /** Attempts that failed and were followed by another one. */
   readonly retries: number;
+  /** Calls that got their part of a batch. Of its requests, `completed` and `failed` count each batch as one. */
+  readonly batched: number;
   /** Calls that got what another one under way had asked for. */
   readonly deduplicated: number;
 }

@@ -4,6 +4,7 @@
 //! events at the same times give the same actions. [`Scheduler`] is the facade; [`queue`] is the order.
 //! The shell for WebAssembly is `web`, which exists on that target alone, and not for who only wants the core there.
 
+pub mod batch;
 pub mod breaker;
 pub mod cache;
 pub mod config;

@@ -3,6 +3,7 @@
 //! Calls live in JavaScript, with their requests, promises and bodies; only ids and numbers cross. That is
 //! cheap, and it is why a trap in here loses nothing: whoever holds the calls can still send them.
 
+mod batch;
 mod cache;
 mod clock;
 mod convert;
@@ -10,6 +11,7 @@ mod driver;
 mod options;
 mod policies;
 
+pub use batch::Batches;
 pub use cache::{
     CacheIndex, TierHealth, cache_config, check_cache_rule, invalidates, policy_of, policy_of_value, updates,
     varies_on, verdict,

@@ -1,5 +1,6 @@
 //! Options as callers write them, read with errors that name option, range and value.
 
+use crate::batch::BatchConfig;
 use crate::breaker::BreakerConfig;
 use crate::cache::config::{CacheConfig, Tier, time};
 use crate::config::{Config, ConfigError, Strategy, count, time_limit};
@@ -46,6 +47,7 @@ pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
         "breaker",
         "rateLimit",
         "cache",
+        "batch",
         "dedupe",
         "routes",
         "wasm",
@@ -77,20 +79,9 @@ pub(super) fn fetch_options(options: &JsValue) -> Checked<Config> {
     }
     dedupe(&options)?;
     config.seed = seed(&options)?;
-    let fetch = options.get("fetch")?;
-    if !fetch.is_undefined() && !fetch.is_function() {
-        return Err(options.wrong_type("fetch", "a function", &fetch));
-    }
-    let routes = options.get("routes")?;
-    if !routes.is_undefined() {
-        if !Array::is_array(&routes) {
-            return Err(options.wrong_type("routes", "an array", &routes));
-        }
-        for (index, route) in routes.unchecked_ref::<Array>().iter().enumerate() {
-            let index = shown(&JsValue::from(index as u32));
-            check_route(&["routes[", &index, "]"].concat(), &route)?;
-        }
-    }
+    options.function("fetch")?;
+    options.each("routes", check_route)?;
+    options.each("batch", |path, rule| batch_rule(path, rule).map(drop))?;
     Ok(config)
 }
 
@@ -202,10 +193,7 @@ pub(super) fn retry_options(path: &str, options: &JsValue) -> Checked<RetryConfi
         budget.number("share", &mut |value| config.set_budget_share(value))?;
         budget.number("minPerSecond", &mut |value| config.set_budget_floor(value))?;
     }
-    let asks = options.get("shouldRetry")?;
-    if !asks.is_undefined() && !asks.is_function() {
-        return Err(options.wrong_type("shouldRetry", "a function", &asks));
-    }
+    options.function("shouldRetry")?;
     Ok(config)
 }
 
@@ -386,7 +374,8 @@ fn common(queue: &Fields, config: &mut Config) -> Checked<()> {
     Ok(())
 }
 
-const LANE: [&str; 8] = ["priority", "emergency", "key", "timeout", "retry", "cache", "dedupe", "slot"];
+const LANE: [&str; 9] =
+    ["priority", "emergency", "key", "timeout", "retry", "cache", "dedupe", "batch", "slot"];
 
 /// What one call of `fetch` says under `lane`.
 pub(super) fn lane_init(path: &str, lane: &JsValue) -> Checked<Lane> {
@@ -410,14 +399,10 @@ pub(super) fn add_options(options: &JsValue) -> Checked<Lane> {
 
 /// One of `routes`.
 fn check_route(path: &str, route: &JsValue) -> Checked<()> {
-    let known =
-        ["match", "method", "priority", "emergency", "key", "timeout", "retry", "cache", "dedupe", "slot"];
+    let mut known = vec!["match", "method"];
+    known.extend(LANE);
     let route = Fields::of(path, "an object", route, &known)?;
-    let matcher = route.get("match")?;
-    if matcher.as_string().is_none() && !matcher.is_function() && !matcher.is_object() {
-        let expected = "a pathname pattern, a RegExp, a URLPattern or a function";
-        return Err(route.wrong_type("match", expected, &matcher));
-    }
+    check_match(&route)?;
     let method = route.get("method")?;
     let texts =
         Array::is_array(&method) && method.unchecked_ref::<Array>().iter().all(|item| item.is_string());
@@ -425,6 +410,43 @@ fn check_route(path: &str, route: &JsValue) -> Checked<()> {
         return Err(route.wrong_type("method", "a string or an array of strings", &method));
     }
     read_lane(&route).map(drop)
+}
+
+fn check_match(fields: &Fields) -> Checked<()> {
+    let matcher = fields.get("match")?;
+    if matcher.is_string() || matcher.is_function() || matcher.is_object() {
+        return Ok(());
+    }
+    Err(fields.wrong_type("match", "a pathname pattern, a RegExp, a URLPattern or a function", &matcher))
+}
+
+/// One of `batch`.
+pub(super) fn batch_rule(path: &str, rule: &JsValue) -> Checked<BatchConfig> {
+    let mut config = BatchConfig::default();
+    let known = ["match", "endpoint", "maxSize", "maxWait", "maxBytes", "key", "encode", "decode"];
+    let rule = Fields::of(path, "an object", rule, &known)?;
+    check_match(&rule)?;
+    let endpoint = rule.get("endpoint")?;
+    if !endpoint.is_string() && !endpoint.is_object() {
+        return Err(rule.wrong_type("endpoint", "a string or a URL", &endpoint));
+    }
+    rule.number("maxSize", &mut |value| config.set_max_size(value))?;
+    rule.number("maxWait", &mut |value| config.set_max_wait(value))?;
+    rule.number("maxBytes", &mut |value| config.set_max_bytes(value))?;
+    for name in ["key", "encode", "decode"] {
+        rule.function(name)?;
+    }
+    Ok(config)
+}
+
+/// The options of `createBatcher`.
+pub(super) fn batcher_options(options: &JsValue) -> Checked<BatchConfig> {
+    let mut config = BatchConfig::alone();
+    let options = Fields::of("", "options", options, &["maxSize", "maxWait", "keyOf"])?;
+    options.number("maxSize", &mut |value| config.set_max_size(value))?;
+    options.number("maxWait", &mut |value| config.set_max_wait(value))?;
+    options.function("keyOf")?;
+    Ok(config)
 }
 
 fn read_lane(fields: &Fields) -> Checked<Lane> {
@@ -436,6 +458,7 @@ fn read_lane(fields: &Fields) -> Checked<Lane> {
         cache_rule(&fields.path("cache"), &cache)?;
     }
     dedupe(fields)?;
+    fields.flag("batch")?;
     Ok(Lane {
         priority: fields.priority()?,
         emergency: fields.flag("emergency")?,
@@ -530,6 +553,25 @@ impl Fields {
         } else {
             Err(self.wrong_type(name, "an array", &value))
         }
+    }
+
+    /// Has each one of an array checked, under its own path.
+    fn each(&self, name: &str, check: impl Fn(&str, &JsValue) -> Checked<()>) -> Checked<()> {
+        let Some(all) = self.array(name)? else { return Ok(()) };
+        for (index, one) in all.iter().enumerate() {
+            let index = shown(&JsValue::from(index as u32));
+            check(&[&self.path(name), "[", &index, "]"].concat(), &one)?;
+        }
+        Ok(())
+    }
+
+    /// A function that only JavaScript calls, or nothing.
+    fn function(&self, name: &str) -> Checked<()> {
+        let value = self.get(name)?;
+        if value.is_undefined() || value.is_function() {
+            return Ok(());
+        }
+        Err(self.wrong_type(name, "a function", &value))
     }
 
     fn flag(&self, name: &str) -> Checked<Option<bool>> {

@@ -1,10 +1,14 @@
 // What a user's program says, compiled against the declarations that are published. It is never run.
 import {
+  type Batcher,
+  type BatchItem,
+  type BatchRule,
   type BreakerOptions,
   type BreakerState,
   type Cache,
   type CacheStats,
   type CacheTier,
+  createBatcher,
   createCache,
   createCircuitBreaker,
   createFetch,
@@ -97,6 +101,24 @@ export async function program(): Promise<unknown[]> {
   const gone: number = (await cache.invalidateTag('t')) + stats.hits.memory + loaded.length;
   await cache.purge();
 
+  const rule: BatchRule = { match: '/api/users/:id', endpoint: '/api/batch', maxWait: 5 };
+  const own: BatchRule = {
+    ...rule,
+    endpoint: new URL('https://example.org/batch'),
+    key: ({ url }) => url,
+    encode: (keys) => ({ body: keys.join() }),
+    decode: (body, keys) => new Map<string, BatchItem>(keys.map((key) => [key, { status: 200, body }])),
+  };
+  await createFetch({ batch: [rule, own] })('/api/users/7', { lane: { batch: false } });
+  const batcher: Batcher<number, string> = createBatcher(
+    async (keys: readonly number[], { group, signal }) =>
+      keys.map((key) => (signal.aborted ? new Error(group) : `${key}`)),
+    { maxSize: 5, maxWait: 1, keyOf: (key) => `${key}` },
+  );
+  const many: (string | Error)[] = await batcher.loadMany([1, 2], { group: 'a', signal: AbortSignal.timeout(5) });
+  const seven: string = await batcher.load(7);
+  batcher.flush('a');
+
   const status: Status = instance.status();
   const queued: number = status.byPriority.high.queued;
   let code: SixlaneErrorCode | undefined;
@@ -110,5 +132,18 @@ export async function program(): Promise<unknown[]> {
   await instance.ready;
   const cleared: number = instance.clear();
   await instance.close();
-  return [off, gone, one, all, tried, queued, code, cleared, status.origins[0]?.utilization];
+  return [
+    many,
+    seven,
+    status.batched,
+    off,
+    gone,
+    one,
+    all,
+    tried,
+    queued,
+    code,
+    cleared,
+    status.origins[0]?.utilization,
+  ];
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import {
+  createBatcher,
   createCache,
   createCircuitBreaker,
   createFetch,
@@ -116,6 +117,25 @@ const CACHE_RULE = [
   ['tags', [1], TypeError, 'an array of strings'],
   ['key', 7, TypeError, 'a string'],
 ];
+const BATCHER = [
+  ['maxSize', 0, RangeError, WHOLE],
+  ['maxSize', 2.5, RangeError, WHOLE],
+  ['maxSize', '50', TypeError, WHOLE],
+  ['maxWait', -1, RangeError, PAUSE],
+  ['maxWait', Number.POSITIVE_INFINITY, RangeError, PAUSE],
+  ['maxWait', '10', TypeError, PAUSE],
+];
+const BATCH = [
+  ...BATCHER,
+  ['maxBytes', 0, RangeError, WHOLE],
+  ['maxBytes', '64k', TypeError, WHOLE],
+  ['endpoint', undefined, TypeError, 'a string or a URL'],
+  ['endpoint', 7, TypeError, 'a string or a URL'],
+  ['match', 7, TypeError, 'a pathname pattern, a RegExp, a URLPattern or a function'],
+  ['key', 'id', TypeError, 'a function'],
+  ['encode', {}, TypeError, 'a function'],
+  ['decode', true, TypeError, 'a function'],
+];
 const PER_ORIGIN = '"auto" or a whole number from 1 to 1000';
 const FETCH = [
   ...COMMON.map(([path, ...rest]) => [`queue.${path}`, ...rest]),
@@ -144,6 +164,7 @@ const FETCH = [
   ['seed', 'x', TypeError, 'a number'],
   ['fetch', 'fetch', TypeError, 'a function'],
   ['routes', {}, TypeError, 'an array'],
+  ['batch', {}, TypeError, 'an array'],
 ];
 const LANE = [
   ['priority', 'urgent', RangeError, LEVEL],
@@ -164,6 +185,7 @@ const CALL = [
   ...CACHE_RULE.map(([path, ...rest]) => [`cache.${path}`, ...rest]),
   ['cache', true, TypeError, 'an object or false'],
   ...DEDUPE,
+  ['batch', 'no', TypeError, 'true or false'],
   ['slot', 'none', RangeError, 'one of "body" "headers"'],
   ['slot', true, TypeError, 'one of "body" "headers"'],
 ];
@@ -190,6 +212,13 @@ const POLICIES = [
     'unknown option `open`; did you mean `openFor`?',
   ],
   ['createRateLimiter', createRateLimiter, RATE, { limt: 1 }, 'unknown option `limt`; did you mean `limit`?'],
+  [
+    'createBatcher',
+    (options) => createBatcher(async () => [], options),
+    [...BATCHER, ['keyOf', 'id', TypeError, 'a function']],
+    { maxsize: 1 },
+    'unknown option `maxsize`; did you mean `maxSize`?',
+  ],
   ['createCache', createCache, CACHE, { partion: '' }, 'unknown option `partion`; did you mean `partition`?'],
 ];
 
@@ -309,6 +338,30 @@ describe('wrong options', () => {
       'unknown option `routes[1].prority`; did you mean `priority`?',
     );
     expect(refused({ match: '/(' })).to.be.instanceOf(TypeError);
+  });
+
+  for (const [name, value, Kind, range] of BATCH) {
+    it(`createFetch refuses ${name} = ${shown(value)} of a batch rule, by its place`, () => {
+      const rule = { match: /(?<id>1)/, endpoint: '/b' };
+      const error = thrown(() => createFetch({ batch: [rule, { ...rule, [name]: value }] }));
+      check(error, `batch[1].${name}`, value, Kind, range);
+    });
+  }
+
+  it('createFetch refuses a batch rule that names no key, or no address', () => {
+    const refused = (rule) => thrown(() => createFetch({ batch: [{ match: /(?<id>1)/, endpoint: '/b', ...rule }] }));
+    for (const match of [/(1)/, () => true, ...(globalThis.URLPattern ? ['/a/*', '/a/(.*)'] : [])]) {
+      const error = refused({ match });
+      expect(error).to.be.instanceOf(TypeError);
+      expect(error.message).to.equal(
+        '`batch[0].match` must have a named group, which is the key, as in "/api/users/:id"; or say `key`',
+      );
+      if (typeof match !== 'string') createFetch({ batch: [{ match, endpoint: '/b', key: () => '1' }] }).close();
+    }
+    const error = refused({ endpoint: 'http://' });
+    expect(error).to.be.instanceOf(TypeError);
+    expect(error.message).to.equal('`batch[0].endpoint` must be a URL or a path, got "http://"');
+    expect(refused({ maxsize: 1 }).message).to.equal('unknown option `batch[0].maxsize`; did you mean `maxSize`?');
   });
 
   for (const [, options, path, nearest] of MISSPELT) {

@@ -64,6 +64,24 @@ describe('starting', () => {
     run = new Run();
   });
 
+  it('what waits for the module is joined and batched when it comes', async () => {
+    const { createFetch } = await freshCopy();
+    const { wasm, give } = await slowModule();
+    const batch = [{ match: /\/api\/data\/(?<id>\d+)/, endpoint: '/api/batch' }];
+    const fetch = createFetch({ wasm, batch });
+    const wanted = Array.from({ length: 30 }, (_, index) => index + 1);
+    const ask = async (path) => (await fetch(run.path(path, { delay: 50 }))).json();
+    const items = Promise.all(wanted.map((id) => ask(`/api/data/${id}`)));
+    const users = Promise.all(wanted.map(() => ask('/api/users/1')));
+    expect(fetch.status()).to.include({ running: 6, queued: 54 });
+    give();
+    expect((await items).map(({ id }) => id)).to.deep.equal(wanted);
+    expect((await users).map(({ id }) => id)).to.deep.equal(wanted.map(() => 1));
+    expect(fetch.status()).to.include({ batched: 24, running: 0, queued: 0 });
+    const { order } = await run.stats();
+    expect(order.filter((line) => line.startsWith('/api/batch'))).to.have.length(1);
+  });
+
   it('importing touches no global', async () => {
     const before = Reflect.ownKeys(globalThis);
     await freshCopy();

@@ -1,0 +1,112 @@
+/** Many small GETs as few POSTs: which calls wait for others, and for which. */
+import type { Asking, Network, Sent } from '../gets.js';
+import type { Source } from '../joint.js';
+import type { BatchRule } from '../types.js';
+import { EndPoint } from './endpoint.js';
+import { Member } from './member.js';
+import { compileRules, type Rule } from './rules.js';
+
+/** Where a call may wait for others. */
+export interface Place {
+  send(asking: Asking, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
+}
+
+/** With one of these its caller wants a part, or does what a cache does: an answer in a batch cannot be like that. */
+const NOT_FOR_MANY = ['range', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'];
+
+/** These want what the browser has kept. */
+const BROWSERS_OWN = ['force-cache', 'only-if-cached'];
+
+export class Batching {
+  readonly #network: Network;
+  readonly #rules: readonly Rule[];
+  readonly #endPoints = new Map<string, EndPoint>();
+  /** Calls that got a part of a batch. */
+  batched = 0;
+
+  /** @throws TypeError when a rule finds no key */
+  constructor(network: Network, rules: readonly BatchRule[] | undefined) {
+    this.#network = network;
+    this.#rules = compileRules(rules);
+  }
+
+  /** Undefined for a call that goes by itself. */
+  place(asking: Asking): Place | undefined {
+    if (this.#rules.length === 0 || !isForMany(asking)) return undefined;
+    const { request } = asking;
+    for (const [index, rule] of this.#rules.entries()) {
+      let found: ReturnType<Rule['find']>;
+      try {
+        found = rule.find(request);
+      } catch (error) {
+        // A function of the page's own. It finds no key, and the call does without.
+        globalThis.reportError?.(error);
+        return undefined;
+      }
+      if (!found) continue;
+      const { key, rest } = found;
+      const endPoint = key === undefined ? undefined : this.#endPoint(rule, index, request.url);
+      if (key === undefined || !endPoint || endPoint.aside) return undefined;
+      return {
+        send(asking, joint) {
+          const member = new Member(asking, joint);
+          endPoint.add(member, groupOf(asking, rest), key);
+          return { wire: member, response: member.response };
+        },
+      };
+    }
+    return undefined;
+  }
+
+  /** Nobody waits for others any longer. */
+  flush(): void {
+    for (const endPoint of this.#endPoints.values()) endPoint.flush();
+  }
+
+  /** Whoever waits for others is turned away. Returns how many. */
+  clear(reason: unknown): number {
+    return [...this.#endPoints.values()].reduce((sum, endPoint) => sum + endPoint.clear(reason), 0);
+  }
+
+  #endPoint({ options }: Rule, index: number, base: string): EndPoint {
+    const url = new URL(options.endpoint, base);
+    const name = `${index} ${url}`;
+    let endPoint = this.#endPoints.get(name);
+    if (!endPoint) {
+      endPoint = new EndPoint(this.#network, options, url, (asking, response) => {
+        this.batched += 1;
+        const { request, lane, arrived } = asking;
+        this.#network.told({ url: request.url, method: request.method, lane, arrived }, response, { batched: true });
+      });
+      this.#endPoints.set(name, endPoint);
+    }
+    return endPoint;
+  }
+}
+
+function isForMany({ request, lane }: Asking): boolean {
+  const { method, mode, redirect, integrity, keepalive, cache, headers } = request;
+  if (method !== 'GET' || lane?.batch === false || lane?.emergency) return false;
+  if (mode === 'no-cors' || redirect !== 'follow' || integrity || keepalive) return false;
+  return !BROWSERS_OWN.includes(cache) && !NOT_FOR_MANY.some((name) => headers.has(name));
+}
+
+const marks = new WeakMap<object, number>();
+let lastMark = 0;
+
+/** A function in terms that are compared as text. */
+function marked(_: string, value: unknown): unknown {
+  if (typeof value !== 'function') return value;
+  const mark = marks.get(value) ?? ++lastMark;
+  marks.set(value, mark);
+  return mark;
+}
+
+/** What calls of one batch have in common. */
+function groupOf({ request, windowless, lane }: Asking, rest: string): string {
+  const { url, credentials, mode, referrer, referrerPolicy, headers } = request;
+  const { key, retry, timeout } = lane ?? {};
+  const terms = JSON.stringify([key, retry, typeof timeout === 'object' ? timeout.attempt : undefined], marked);
+  const { origin } = new URL(url);
+  return [origin, rest, credentials, mode, referrer, referrerPolicy, windowless, terms, ...headers].join('\n');
+}

@@ -1,0 +1,105 @@
+/** What a batch was answered with, and the responses that are made of it. */
+import { looksOf } from '../cache/answer.js';
+import type { BatchItem } from '../types.js';
+
+/** Statuses that have no body. */
+const BODILESS = [204, 205, 304];
+
+/** What they say of the answer to the batch is not true of its parts, or of what is left when it was decoded. */
+const OF_THE_WHOLE = ['content-length', 'content-encoding', 'transfer-encoding'];
+
+/**
+ * The response to one request. What an item does not say is as of a plain JSON answer; where the whole was not to be stored,
+ * so is its part.
+ *
+ * @throws RangeError or TypeError when there is no such response
+ */
+export function respond(request: Request, item: BatchItem, whole: Headers): Response {
+  const { status = 200, body } = item;
+  const headers = new Headers(item.headers);
+  for (const name of OF_THE_WHOLE) headers.delete(name);
+  const control = whole.get('cache-control');
+  if (control && /\bno-store\b/i.test(control) && !headers.has('cache-control')) headers.set('cache-control', control);
+  const bodiless = BODILESS.includes(status);
+  const content = bodiless ? null : bodyOf(body, headers);
+  return dressed(request, new Response(content, { status, headers }));
+}
+
+/** To a key of which the end point says nothing. */
+export function notFound(request: Request): Response {
+  return dressed(request, new Response(null, { status: 404 }));
+}
+
+/** What was said of the batch as a whole, for each of its requests. */
+export function copyOf(request: Request, { status, statusText, headers }: Response, body: ArrayBuffer): Response {
+  const content = BODILESS.includes(status) ? null : body;
+  return dressed(request, new Response(content, { status, statusText, headers }));
+}
+
+/** As if it had come for this request. */
+function dressed({ url, mode }: Request, response: Response): Response {
+  const [address = url] = url.split('#', 1);
+  const sameOrigin = mode === 'same-origin' || new URL(url).origin === globalThis.location?.origin;
+  return Object.defineProperties(
+    response,
+    looksOf({ url: address, redirected: false, type: sameOrigin ? 'basic' : 'cors' }),
+  );
+}
+
+/** JSON, unless it says that it is something else. */
+function bodyOf(body: unknown, headers: Headers): BodyInit | null {
+  const type = headers.get('content-type');
+  if (typeof body === 'string' && type !== null && !/\bjson\b/i.test(type)) return body;
+  const tag = Object.prototype.toString.call(body).slice(8, -1);
+  const ready =
+    ArrayBuffer.isView(body) ||
+    ['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams', 'ReadableStream'].includes(tag);
+  if (ready) return body as BodyInit;
+  if (type === null) headers.set('content-type', 'application/json');
+  return body === undefined ? null : JSON.stringify(body);
+}
+
+/** What is in a JSON answer: by key, or in the order of the keys. What is null there is missing. */
+export function decode(body: unknown, keys: readonly string[]): ReadonlyMap<string, BatchItem> {
+  if (typeof body !== 'object' || body === null)
+    throw new TypeError('a batch must be answered with an object or an array');
+  if (Array.isArray(body) && body.length !== keys.length) {
+    throw new TypeError(`a batch of ${keys.length} keys was answered with an array of ${body.length}`);
+  }
+  const partOf = Array.isArray(body)
+    ? (_: string, index: number) => body[index]
+    : (key: string) => (Object.hasOwn(body, key) ? (body as Record<string, unknown>)[key] : null);
+  const found = new Map<string, BatchItem>();
+  keys.forEach((key, index) => {
+    const value = partOf(key, index);
+    if (value !== null) found.set(key, { body: value });
+  });
+  return found;
+}
+
+/** Lines of a body as they come. To leave the loop ends the body. */
+export async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      rest += decoder.decode(value, { stream: !done });
+      const lines = rest.split('\n');
+      rest = done ? '' : (lines.pop() as string);
+      for (const line of lines) if (line.trim() !== '') yield line;
+      if (done) return;
+    }
+  } finally {
+    // Nothing, where it has ended.
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** What one line says, and of which key. */
+export function itemOf(line: string): { readonly key: string; readonly item: BatchItem } {
+  const { key, status, headers, body } = JSON.parse(line);
+  if (key === undefined) throw new TypeError('a line of a batch must name its `key`');
+  return { key: String(key), item: { status, headers, body } };
+}

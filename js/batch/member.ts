@@ -1,0 +1,111 @@
+import { refusalReason } from '../errors.js';
+import type { Asking, Network, Sent } from '../gets.js';
+import type { Source } from '../joint.js';
+import { LONGEST_TIMER } from '../sleep.js';
+
+/** Who a call is with while it is part of something larger. */
+export interface Holder {
+  /** It wants no answer any more. */
+  left(member: Member, reason: unknown): void;
+  /** It has become more urgent. */
+  raised(member: Member): void;
+}
+
+interface Settle {
+  resolve(response: Response | Promise<Response>): void;
+  reject(reason: unknown): void;
+}
+
+/** A call that waits for its part of a batch. */
+export class Member implements Sent {
+  readonly asking: Asking;
+  readonly response: Promise<Response>;
+  holder: Holder | undefined;
+  priority: number;
+  /** Its answer is a part of one. */
+  batched = false;
+  /** When its batch was sent. */
+  sent = Number.NaN;
+  readonly #joint: Source | undefined;
+  #settle: Settle | undefined;
+  #onAbort: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Its own request, where it goes by itself. */
+  #wire: Sent | undefined;
+
+  /** For a joint, it ends by `abort` alone. */
+  constructor(asking: Asking, joint: Source | undefined) {
+    this.asking = asking;
+    this.priority = asking.priority;
+    this.#joint = joint;
+    this.response = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    if (!joint && asking.source) {
+      this.#onAbort = () => this.abort(asking.signal.reason);
+      asking.signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+    const limit = typeof asking.lane?.timeout === 'object' ? asking.lane.timeout.total : asking.lane?.timeout;
+    if (limit !== undefined && limit <= LONGEST_TIMER) {
+      const left = limit - (performance.now() - asking.arrived);
+      this.#timer = setTimeout(() => this.abort(refusalReason('timeout')), left);
+    }
+  }
+
+  /** What its caller aborts by: it knows before the listeners have heard. */
+  get source(): Source | null | undefined {
+    return this.#joint ?? this.asking.source;
+  }
+
+  get at(): number {
+    return this.#wire?.at ?? this.sent;
+  }
+
+  abort(reason: unknown): void {
+    if (this.#wire) this.#wire.abort(reason);
+    else if (this.reject(reason)) this.holder?.left(this, reason);
+  }
+
+  whenRead(response: Response, read: () => void): void {
+    // A part of a batch is whole when it is here.
+    if (this.#wire && !this.batched) this.#wire.whenRead(response, read);
+    else read();
+  }
+
+  raise(priority: number): void {
+    this.priority = Math.max(this.priority, priority);
+    if (this.#wire) this.#wire.raise(priority);
+    else this.holder?.raised(this);
+  }
+
+  resolve(response: Response): void {
+    this.batched = true;
+    this.#release()?.resolve(response);
+  }
+
+  /** Whether it was not settled before. */
+  reject(reason: unknown): boolean {
+    const settle = this.#release();
+    settle?.reject(reason);
+    return settle !== undefined;
+  }
+
+  /** Its batch came to nothing: it is sent as if there had been none. */
+  goAlone(network: Network): void {
+    const settle = this.#release();
+    if (!settle) return;
+    const { asking } = this;
+    const { wire, response } = network.send(asking, asking.request, this.#joint);
+    this.#wire = wire;
+    if (this.priority > asking.priority) wire.raise(this.priority);
+    settle.resolve(response);
+  }
+
+  #release(): Settle | undefined {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    clearTimeout(this.#timer);
+    if (this.#onAbort) this.asking.signal.removeEventListener('abort', this.#onAbort);
+    return settle;
+  }
+}

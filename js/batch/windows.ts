@@ -1,0 +1,125 @@
+import type { Handle } from '../handle.js';
+import type { Batches } from '../pkg/sixlane.js';
+import { LONGEST_TIMER } from '../sleep.js';
+
+/** What the core says of a key: see `add` in the shell. */
+const GOES = 1;
+const BEGINS_ANOTHER = 2;
+
+/** Keys that are gathered, each with what its owner keeps for it. */
+export type Batch<T> = Map<unknown, T>;
+
+interface Group<T> {
+  readonly name: string;
+  readonly number: number;
+  batch: Batch<T>;
+}
+
+/** Batches while they are gathered. When one goes, the core says. */
+export class Windows<T> {
+  readonly #core: Handle<Batches>;
+  readonly #send: (batch: Batch<T>) => void;
+  readonly #groups = new Map<string, Group<T>>();
+  /** The groups as the core knows them; numbers of those that are gone are for others. */
+  readonly #numbers: (Group<T> | undefined)[] = [];
+  readonly #free: number[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(core: Handle<Batches>, send: (batch: Batch<T>) => void) {
+    this.#core = core;
+    this.#send = send;
+  }
+
+  find(name: string, key: unknown): T | undefined {
+    return this.#groups.get(name)?.batch.get(key);
+  }
+
+  /** A key that is not there yet. Returns false when it is too large for any batch. */
+  add(name: string, key: unknown, bytes: number, priority: number, kept: T): boolean {
+    const group = this.#groups.get(name) ?? this.#open(name);
+    // Without the core, each goes by itself.
+    const place = this.#core.use((core) => core.add(group.number, bytes, priority), GOES);
+    if (place < 0) {
+      if (group.batch.size === 0) this.#take(group);
+      return false;
+    }
+    const before = place & BEGINS_ANOTHER ? group.batch : undefined;
+    if (before) group.batch = new Map();
+    group.batch.set(key, kept);
+    const now = place & GOES ? this.#take(group) : undefined;
+    if (before) this.#send(before);
+    if (now) this.#send(now);
+    else this.#setTimer();
+    return true;
+  }
+
+  /** Somebody else wants what is gathered already. */
+  urge(name: string, priority: number): void {
+    const group = this.#groups.get(name);
+    const { number } = group ?? {};
+    if (number !== undefined && this.#core.use((core) => core.urge(number, priority), false)) this.#go(group);
+  }
+
+  /** Nobody wants it any more. */
+  remove(name: string, key: unknown, bytes: number): void {
+    const group = this.#groups.get(name);
+    if (!group?.batch.delete(key)) return;
+    this.#core.use((core) => core.remove(group.number, bytes), undefined);
+    if (group.batch.size === 0) this.#take(group);
+  }
+
+  /** Sends what is gathered in this group, or in all. */
+  flush(name?: string): void {
+    const groups = name === undefined ? [...this.#groups.values()] : [this.#groups.get(name)];
+    for (const group of groups) {
+      if (!group) continue;
+      this.#core.use((core) => core.close(group.number), undefined);
+      this.#go(group);
+    }
+  }
+
+  /** Takes all that is gathered, which is not sent. */
+  clear(): readonly T[] {
+    const all: T[] = [];
+    for (const group of [...this.#groups.values()]) {
+      this.#core.use((core) => core.close(group.number), undefined);
+      all.push(...this.#take(group).values());
+    }
+    return all;
+  }
+
+  #open(name: string): Group<T> {
+    const group: Group<T> = { name, number: this.#free.pop() ?? this.#numbers.length, batch: new Map() };
+    this.#groups.set(name, group);
+    this.#numbers[group.number] = group;
+    return group;
+  }
+
+  /** The core has closed it. */
+  #take({ name, number, batch }: Group<T>): Batch<T> {
+    this.#groups.delete(name);
+    this.#numbers[number] = undefined;
+    this.#free.push(number);
+    return batch;
+  }
+
+  #go(group: Group<T> | undefined): void {
+    if (group && this.#numbers[group.number] === group) this.#send(this.#take(group));
+  }
+
+  /** All wait equally long: whoever waits when one is set is the first. */
+  #setTimer(): void {
+    if (this.#timer !== undefined) return;
+    const wait = this.#core.use((core) => core.wait(), Number.NaN);
+    if (Number.isNaN(wait)) return;
+    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.ceil(wait), LONGEST_TIMER));
+  }
+
+  #wake(): void {
+    this.#timer = undefined;
+    const due = (): number | undefined => this.#core.use((core) => core.due(), undefined);
+    for (let number = due(); number !== undefined; number = due()) this.#go(this.#numbers[number]);
+    // In Firefox a timer may come before its time.
+    this.#setTimer();
+  }
+}
