@@ -1,3 +1,4 @@
+import { originOf } from './addresses.js';
 import { Batching } from './batch/batching.js';
 import { watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
@@ -188,7 +189,7 @@ class Instance {
 
   send(asking: Asking, request: Request, joint?: Source): { wire: Sent; response: Promise<Response> } {
     const { windowless, lane, words, resend, arrived, priority, reads = false } = asking;
-    const { origin } = new URL(request.url);
+    const origin = originOf(request.url);
     let settle: Flight['settle'];
     const response = new Promise<Response>((resolve, reject) => {
       settle = { resolve, reject };
@@ -253,7 +254,7 @@ class Instance {
       id: -1,
       url,
       method,
-      key: lane?.key ?? new URL(url).origin,
+      key: lane?.key ?? originOf(url),
       priority: levelOf(priorityValue(lane?.priority) ?? LEVELS.normal),
       emergency: lane?.emergency === true,
       ok,
@@ -481,11 +482,13 @@ class Instance {
     const { method, redirect, integrity, headers } = request;
     // These two fail for good, and a page cannot tell it from bad luck.
     if (redirect === 'error' || integrity || retry === false) return undefined;
-    if (method === 'GET' || method === 'HEAD') return 'request';
+    if (method === 'GET' || method === 'HEAD') return 'as it is';
     if (!isResendable(input, init)) return undefined;
     try {
       const idempotent = headers.has('idempotency-key');
-      return consult(({ mayRepeat }) => mayRepeat(retry, method, idempotent), false) ? 'clone' : undefined;
+      return consult(({ mayRepeat }) => mayRepeat(retry, method, idempotent), false)
+        ? () => request.clone()
+        : undefined;
     } catch {
       // The core says what is wrong with it.
       return undefined;
@@ -541,7 +544,7 @@ class Instance {
     if (hint) init.priority = hint;
     this.events.emit('started', () => describe(flight));
     // A body can be read once: what is sent again is a clone that was made before.
-    this.#attempt(flight.resend === 'clone' ? request.clone() : request, init).then(
+    this.#attempt(typeof flight.resend === 'function' ? flight.resend() : request, init).then(
       (response) => this.#answered(flight, attempt, response),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);

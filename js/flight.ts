@@ -23,8 +23,8 @@ export interface Flight extends Call {
   readonly words: ArrayLike<number> | undefined;
   /** Ends it. None where several callers may wait for it: then its owner does, when the last of them is gone. */
   readonly signal: AbortSignal | undefined;
-  /** What it may be sent again as: itself, a clone, or nothing. */
-  readonly resend: 'request' | 'clone' | undefined;
+  /** What is sent at each attempt, where it may be sent again: the request as it is, or another one like it. */
+  readonly resend: 'as it is' | (() => Request) | undefined;
   readonly arrived: number;
   /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
   readonly source: Source | null | undefined;

@@ -1,4 +1,5 @@
 /** Many small GETs as few POSTs: which calls wait for others, and for which. */
+import { originOf } from '../addresses.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
 import type { BatchRule } from '../types.js';
@@ -68,12 +69,12 @@ export class Batching {
     return [...this.#endPoints.values()].reduce((sum, endPoint) => sum + endPoint.clear(reason), 0);
   }
 
-  #endPoint({ options }: Rule, index: number, base: string): EndPoint {
-    const url = new URL(options.endpoint, base);
-    const name = `${index} ${url}`;
+  #endPoint({ options }: Rule, index: number, url: string): EndPoint {
+    const origin = originOf(url);
+    const name = `${index} ${origin}`;
     let endPoint = this.#endPoints.get(name);
     if (!endPoint) {
-      endPoint = new EndPoint(this.#network, options, url, (asking, response) => {
+      endPoint = new EndPoint(this.#network, options, new URL(options.endpoint, origin), (asking, response) => {
         this.batched += 1;
         const { request, lane, arrived } = asking;
         this.#network.told({ url: request.url, method: request.method, lane, arrived }, response, { batched: true });
@@ -84,10 +85,11 @@ export class Batching {
   }
 }
 
-function isForMany({ request, lane }: Asking): boolean {
+function isForMany({ request, plain, lane }: Asking): boolean {
+  if (lane?.batch === false || lane?.emergency) return false;
+  if (plain) return true;
   const { method, mode, redirect, integrity, keepalive, cache, headers } = request;
-  if (method !== 'GET' || lane?.batch === false || lane?.emergency) return false;
-  if (mode === 'no-cors' || redirect !== 'follow' || integrity || keepalive) return false;
+  if (method !== 'GET' || mode === 'no-cors' || redirect !== 'follow' || integrity || keepalive) return false;
   return !BROWSERS_OWN.includes(cache) && !NOT_FOR_MANY.some((name) => headers.has(name));
 }
 
@@ -102,11 +104,13 @@ function marked(_: string, value: unknown): unknown {
   return mark;
 }
 
-/** What calls of one batch have in common. */
-function groupOf({ request, windowless, lane }: Asking, rest: string): string {
-  const { url, credentials, mode, referrer, referrerPolicy, headers } = request;
+/** What calls of one batch have in common, their origin apart. */
+function groupOf({ request, plain, windowless, lane }: Asking, rest: string): string {
   const { key, retry, timeout } = lane ?? {};
-  const terms = JSON.stringify([key, retry, typeof timeout === 'object' ? timeout.attempt : undefined], marked);
-  const { origin } = new URL(url);
-  return [origin, rest, credentials, mode, referrer, referrerPolicy, windowless, terms, ...headers].join('\n');
+  const terms = [key, retry, typeof timeout === 'object' ? timeout.attempt : undefined];
+  const own = terms.some((term) => term !== undefined) ? JSON.stringify(terms, marked) : '';
+  // As below: to read all that of a request takes longer than the rest.
+  if (plain) return [rest, own, 'same-origin', 'cors', 'about:client', '', false].join('\n');
+  const { credentials, mode, referrer, referrerPolicy, headers } = request;
+  return [rest, own, credentials, mode, referrer, referrerPolicy, windowless, ...headers].join('\n');
 }

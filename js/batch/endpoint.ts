@@ -1,3 +1,4 @@
+import { isSameOrigin } from '../addresses.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import { Handle } from '../handle.js';
 import type { Source } from '../joint.js';
@@ -86,22 +87,24 @@ export class EndPoint {
     if (items.size === 0) return;
     if (this.aside) return this.#singly(items);
     const sending = new Sending(items);
-    let request: Request | undefined;
+    let asking: Asking | undefined;
     try {
-      request = this.#requestOf(sending);
+      const make = this.#requestOf(sending);
+      asking = make && askingOf(sending, make);
     } catch (error) {
       globalThis.reportError?.(error);
       return this.#singly(items);
     }
-    if (!request) return this.#halve(items);
-    const { wire, response } = this.#network.send(askingOf(sending, request), request, sending);
+    if (!asking) return this.#halve(items);
+    const { wire, response } = this.#network.send(asking, asking.request, sending);
     sending.sent(wire);
     let answer: Response;
     try {
       answer = await response;
     } catch (error) {
       // It may be that a page may not send this there: a page is not told.
-      const never = !this.#answered && (error as Error | undefined)?.name === 'TypeError' && !this.#isSameOrigin();
+      const never =
+        !this.#answered && (error as Error | undefined)?.name === 'TypeError' && !isSameOrigin(this.#url.href);
       if (never) this.#unreadable(items);
       else sending.reject(error);
       return;
@@ -118,7 +121,7 @@ export class EndPoint {
   }
 
   /** Undefined when it is larger than it may be. */
-  #requestOf({ items, first }: Sending): Request | undefined {
+  #requestOf({ items, first }: Sending): (() => Request) | undefined {
     const { encode, decode: own, key } = this.#rule;
     const { url, headers: common, credentials, mode, referrer, referrerPolicy } = first.request;
     const keys = [...items.keys()] as string[];
@@ -146,11 +149,9 @@ export class EndPoint {
         .filter(Boolean)
         .join('&');
     const init = { credentials, mode, referrer, referrerPolicy, cache: 'no-store', ...rest, method, headers } as const;
-    return new Request(address, body === undefined ? init : { ...init, body });
-  }
-
-  #isSameOrigin(): boolean {
-    return this.#url.origin === globalThis.location?.origin;
+    const whole = body === undefined ? init : { ...init, body };
+    // To clone a request takes longer than to make another one.
+    return () => new Request(address, whole);
   }
 
   #halve(items: Items): void {
@@ -321,13 +322,14 @@ function stillWanted(items: Items): Items {
 }
 
 /** A batch asks for what GETs ask for, so it may be sent again as one, whatever its method. */
-function askingOf({ first, priority, arrived }: Sending, request: Request): Asking {
+function askingOf({ first, priority, arrived }: Sending, make: () => Request): Asking {
   const { key, retry, timeout } = first.lane ?? {};
   const lane: LaneInit = {};
   if (priority !== LEVELS.normal) lane.priority = priority;
   if (key !== undefined) lane.key = key;
   if (retry !== undefined) lane.retry = retry;
   if (typeof timeout === 'object' && timeout.attempt !== undefined) lane.timeout = { attempt: timeout.attempt };
+  const request = make();
   return {
     request,
     reads: true,
@@ -335,7 +337,7 @@ function askingOf({ first, priority, arrived }: Sending, request: Request): Aski
     windowless: first.windowless,
     lane,
     words: undefined,
-    resend: retry === false ? undefined : 'clone',
+    resend: retry === false ? undefined : make,
     arrived,
     priority,
     signal: request.signal,
@@ -350,6 +352,8 @@ function sizeOf(body: BodyInit | null | undefined): number {
   return size ?? length ?? 0;
 }
 
+const encoder = new TextEncoder();
+
 function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
+  return /[^\0-\x7f]/.test(text) ? encoder.encode(text).length : text.length;
 }

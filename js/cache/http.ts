@@ -1,3 +1,4 @@
+import { isSameOrigin, originOf, withoutFragment } from '../addresses.js';
 import { consult } from '../load.js';
 import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
@@ -321,7 +322,7 @@ export class HttpCache {
   written(request: Request, response: Response): readonly string[] {
     const { method } = request;
     if (!consult(({ invalidates }) => invalidates(method, response.status), false)) return [];
-    const { origin } = new URL(request.url);
+    const origin = originOf(request.url);
     const others = ['location', 'content-location'].flatMap((name) => {
       const text = response.headers.get(name);
       const url = text === null ? undefined : parse(text, response.url || request.url);
@@ -464,18 +465,9 @@ function derive(request: Request, init: RequestInit): Request {
   return new Request(request, { referrer, referrerPolicy, ...init });
 }
 
-function withoutFragment(url: string): string {
-  const end = url.indexOf('#');
-  return end < 0 ? url : url.slice(0, end);
-}
-
 /** A field as the shell wants it. */
 function line(value: string | null): string {
   return value === null ? '' : `:${value}`;
-}
-
-function isSameOrigin(url: string): boolean {
-  return new URL(url).origin === globalThis.location?.origin;
 }
 
 function parse(text: string, base: string): URL | undefined {
