@@ -8,7 +8,7 @@ const HEIGHT = 220;
 const FONT = '12px system-ui, sans-serif';
 
 /** Colour and width of each side's line, in the order in which they are drawn. */
-const LINES = { native: ['neutral', 2], naive: ['naive', 2], sixlane: ['accent', 2.5] };
+const LINES = { native: ['neutral', 2], naive: ['naive', 2], sixlane: ['accent', 2.5], batched: ['batched', 2.5] };
 const SIDES = Object.keys(LINES);
 const EMPTY = [[0, 1], ...SIDES.map(() => [null, null])];
 

@@ -85,6 +85,8 @@ export function createComparison({ say }) {
     watch.phase('Other');
     // Also when this cannot be had, the run stands.
     const stats = await seenByServer(nativeFetch, run.tag).catch(() => undefined);
+    run.record.seen ??= stats;
+    await run.weighed(stats?.seen ?? 0);
     panel.drawEnd({ peak: stats?.peak, frames: frames.result() });
   }
 
@@ -132,6 +134,7 @@ export function createComparison({ say }) {
   }
 
   function howItRuns() {
+    if (scene.how) return scene.how;
     if (scene.together) return 'The same calls in all columns, at the same time and to the same server.';
     return 'Native fetch runs first, then sixlane: the same calls, so that the two can be compared.';
   }
@@ -150,7 +153,9 @@ export function createComparison({ say }) {
         panel.setScene(scene);
       }
       byId('panels').dataset.count = String(shown.length);
-      root.querySelector('.legend [data-kind=naive]').hidden = shown.length < 3;
+      for (const name of root.querySelectorAll('.legend [data-kind]')) {
+        name.hidden = !shown.some(({ side }) => side === name.dataset.kind);
+      }
       chart.clear();
     },
 

@@ -2,9 +2,8 @@
  * The strips of a column. For sixlane six lanes, one for each slot: a piece is a request, its colour the level. What
  * native fetch has on which connection no page can see, so there it is one strip with the answers as they come.
  */
-import { createCanvas } from './canvas.js';
 import { CRITICAL, LANES, LEVELS, OUTCOME } from './record.js';
-import { colour, onTheme } from './theme.js';
+import { colour } from './theme.js';
 
 /** How much of the past is shown while it runs. */
 const WINDOW = 2000;
@@ -36,10 +35,8 @@ function firstFrom(count, timeOf, limit) {
   return low;
 }
 
-export function createLanes(canvas, kind) {
-  let shown;
-  const { context, size } = createCanvas(canvas, () => draw(shown));
-  const rows = kind === 'sixlane' ? LANES : 1;
+/** @param rows one for each slot, or one where nobody sees the connections */
+export function createLanes({ context, size }, rows) {
   const rowTop = (row) => (row * (size.height + GAP)) / rows;
   const rowHeight = () => (size.height + GAP) / rows - GAP;
 
@@ -122,8 +119,7 @@ export function createLanes(canvas, kind) {
     }
   }
 
-  function draw(record, now = performance.now()) {
-    shown = record;
+  function draw(record, now) {
     if (size.width === 0) return;
     ground();
     if (!record) return;
@@ -131,6 +127,5 @@ export function createLanes(canvas, kind) {
     else drawSpans(record, now);
   }
 
-  onTheme(() => draw(shown));
   return { draw };
 }

@@ -1,5 +1,8 @@
+import { createCanvas } from './canvas.js';
+import { createCells } from './cells.js';
 import { createLanes } from './lanes.js';
-import { LEVELS } from './record.js';
+import { LANES, LEVELS } from './record.js';
+import { onTheme } from './theme.js';
 import { duration, number } from './words.js';
 
 const COUNT = '0';
@@ -60,7 +63,14 @@ export function createPanel(template, { title, kind }) {
   const parts = Object.fromEntries([...root.querySelectorAll('[data-show]')].map((part) => [part.dataset.show, part]));
   const bar = root.querySelector('[role=progressbar]');
   const [good, bad] = bar.children;
-  const lanes = createLanes(root.querySelector('canvas'), kind);
+  const isSixlane = kind === 'sixlane' || kind === 'batched';
+  const surface = createCanvas(root.querySelector('canvas'), () => redraw());
+  const lanes = createLanes(surface, isSixlane ? LANES : 1);
+  const cells = createCells(
+    surface,
+    { native: 'neutral', naive: 'naive', sixlane: 'accent', batched: 'batched' }[kind],
+  );
+  let shown;
   const drawLevels = createLevels(root.querySelector('tbody'), parts.bars);
   let scene;
   let figures = [];
@@ -68,8 +78,20 @@ export function createPanel(template, { title, kind }) {
   root.setAttribute('aria-label', title);
   bar.setAttribute('aria-label', `Progress of ${title}`);
   write(parts.title, title);
-  const isSixlane = kind === 'sixlane';
-  for (const node of root.querySelectorAll('[data-for]')) node.hidden = (node.dataset.for === 'sixlane') !== isSixlane;
+
+  function redraw(record = shown, now = performance.now()) {
+    shown = record;
+    (scene?.cells ? cells : lanes).draw(record, now);
+  }
+  onTheme(() => redraw());
+
+  /** What is said of the strip and the levels: of sixlane more can be seen, and of cells there is nothing to say. */
+  function showParts() {
+    const means = scene.cells ? 'cells' : isSixlane ? 'sixlane' : 'native';
+    for (const node of root.querySelectorAll('[data-for]')) node.hidden = node.dataset.for !== means;
+    root.querySelector('.levels').hidden = scene.cells === true;
+    root.toggleAttribute('data-cells', scene.cells === true);
+  }
 
   function figure(label) {
     const row = document.createElement('div');
@@ -80,6 +102,8 @@ export function createPanel(template, { title, kind }) {
   }
 
   function underWay(record) {
+    if (scene.cells) return `${number(record.answered)} of ${number(record.planned)}`;
+    if (record.over) return `all of it: ${duration(Math.max(record.totalMs, record.scaleMs))}`;
     if (isSixlane) return `${record.lanesTaken()} of 6 slots taken`;
     return `${number(record.made - record.ended)} in the browser`;
   }
@@ -95,6 +119,7 @@ export function createPanel(template, { title, kind }) {
 
     setScene(next) {
       scene = next;
+      showParts();
       parts.figures.replaceChildren();
       figures = scene.figures.map((description) => ({ ...description, ...figure(description.label) }));
       parts.total = figure('Total time').dd;
@@ -117,8 +142,9 @@ export function createPanel(template, { title, kind }) {
         delete row.dataset.bad;
       }
       write(parts.remark, '');
-      write(parts.now, isSixlane ? '0 of 6 slots taken' : '0 in the browser');
-      lanes.draw(undefined);
+      write(parts.now, scene.cells ? '' : isSixlane ? '0 of 6 slots taken' : '0 in the browser');
+      shown = undefined;
+      redraw();
       drawLevels(undefined);
     },
 
@@ -138,8 +164,8 @@ export function createPanel(template, { title, kind }) {
       }
       write(parts.total, duration(over ? record.totalMs : now - record.startedAt));
       write(parts.remark, remark(record));
-      write(parts.now, over ? `all of it: ${duration(Math.max(record.totalMs, record.scaleMs))}` : underWay(record));
-      lanes.draw(record, now);
+      write(parts.now, underWay(record));
+      redraw(record, now);
       drawLevels(record, waiting);
     },
 

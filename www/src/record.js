@@ -83,7 +83,9 @@ export function createRecord({ side, planned, value }) {
     /** The same for the bars of its medians. */
     scaleMedian: 0,
     over: false,
-    /** What the server has seen of it, where a scene asks. */
+    /** Bytes of the answers; 0 where the browser does not tell. */
+    received: 0,
+    /** What the server has seen of it, once it was asked. */
     seen: undefined,
     firstError: '',
     /** By level, the median time to its answers in ms, known at the end; 0 without any. */

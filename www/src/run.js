@@ -4,6 +4,9 @@ import { SLICE, SLICE_MS, turn } from './slices.js';
 /** So that neither side pays for opening the connections. */
 const WARM_UP = 6;
 
+/** How long after the last answer the browser tells of it, at the latest. */
+const LATE = 500;
+
 /** The longest wait for the server to be done with what was cancelled. */
 const DRAIN_LIMIT = 5000;
 
@@ -44,13 +47,32 @@ function follow(events, record, tag) {
   };
   const listeners = Object.entries(on).map(([type, note]) => {
     const listener = ({ detail: { url } }) => {
-      if (url.includes(mine)) note(Number(url.slice(url.lastIndexOf('=') + 1)));
+      const [, index] = (url.includes(mine) && /&n=(\d+)$/.exec(url)) || [];
+      if (index) note(Number(index));
     };
     events.addEventListener(type, listener);
     return () => events.removeEventListener(type, listener);
   });
   return () => {
     for (const stop of listeners) stop();
+  };
+}
+
+/** Counts the bytes of its answers, headers and all, where the browser tells. */
+function weigh(record, tag) {
+  let told = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { name, transferSize = 0 } of list.getEntries()) {
+      if (!name.includes(tag)) continue;
+      told += 1;
+      record.received += transferSize;
+    }
+  });
+  observer.observe({ type: 'resource' });
+  /** To the end of so many requests: of the last ones the browser tells a moment later. */
+  return async (requests) => {
+    for (const limit = performance.now() + LATE; told < requests && performance.now() < limit; ) await pause(20);
+    observer.disconnect();
   };
 }
 
@@ -65,9 +87,10 @@ export function startRun({ side, scene, values, fetch, ask, during }) {
     stop = resolve;
   });
 
-  async function send(path, { level, query, emergency, ...init }, signal) {
+  /** `alike`: its address does not say which call it is. */
+  async function send(path, { level, query, emergency, alike = false, ...init }, signal) {
     const index = record.call(level, performance.now());
-    const url = `${path}?${new URLSearchParams({ run: tag, ...query, n: index })}`;
+    const url = `${path}?${new URLSearchParams({ run: tag, ...query, ...(!alike && { n: index }) })}`;
     const end = (how, error) => record.end(index, how, performance.now(), error);
     try {
       // Native fetch knows no `lane` and ignores it: the calls are the same.
@@ -135,10 +158,12 @@ export function startRun({ side, scene, values, fetch, ask, during }) {
     return record;
   }
 
+  const weighed = weigh(record, tag);
   return {
     tag,
     record,
     done: run(),
+    weighed,
     /** In slices, too, the last calls first: what is cancelled must not be started by what was cancelled before. */
     async cancel() {
       cancelled = true;

@@ -1,7 +1,12 @@
 /** Who makes the calls of a scene. Each side is a fetch, with a column and a line in the chart. */
 import { createFetch } from 'sixlane';
 
-export const TITLES = { native: 'Native fetch', naive: 'Naive retry', sixlane: 'sixlane' };
+export const TITLES = {
+  native: 'Native fetch',
+  naive: 'Naive retry',
+  sixlane: 'sixlane',
+  batched: 'sixlane with a rule',
+};
 
 /** Also for the page's own requests. */
 export const nativeFetch = globalThis.fetch.bind(globalThis);
@@ -27,7 +32,7 @@ async function naiveFetch(input, init) {
 export function openFetch(side, { options }) {
   if (side === 'native') return { fetch: nativeFetch, close() {} };
   if (side === 'naive') return { fetch: naiveFetch, close() {} };
-  if (!options) return { fetch: sixlane, close() {} };
-  const own = createFetch(options);
+  if (!options?.[side]) return { fetch: sixlane, close() {} };
+  const own = createFetch(options[side]);
   return { fetch: own, close: () => own.close() };
 }

@@ -20,12 +20,12 @@ export function bytes(count) {
 }
 
 /** A duration in seconds: two figures in one sentence need one unit. */
-function seconds(ms) {
+export function seconds(ms) {
   const digits = ms < 9.5 ? 3 : ms < 995 ? 2 : ms < 99_500 ? 1 : 0;
   return `${(ms / 1000).toFixed(digits)} s`;
 }
 
-function times(ratio) {
+export function times(ratio) {
   return `${ratio < 9.95 ? ratio.toFixed(1) : number(Math.round(ratio))} times`;
 }
 

@@ -310,6 +310,35 @@ export default async function ({ launch, server: { binary }, test }) {
         assert.deepEqual({ outage, retryAfter }, { outage: 0, retryAfter: null });
       }));
 
+    await test('demo: a grid of 1,000 cells is few requests with a rule, and each cell has its answer', () =>
+      inChromium('?scene=grid&delay=5', async (page) => {
+        const asked = { native: [], sixlane: [], batched: [] };
+        page.on('request', (request) => {
+          const url = new URL(request.url());
+          const side = url.searchParams.get('run')?.split('-')[0];
+          if (url.pathname.startsWith('/api/') && asked[side]) asked[side].push(request);
+        });
+        await runToEnd(page);
+        const keys = asked.batched.map((request) => request.postDataJSON().keys);
+        assert.ok(keys.every((some) => some.length <= 50));
+        assert.deepEqual(
+          keys.flat().map(Number),
+          Array.from({ length: 1000 }, (_, index) => index + 1),
+        );
+        const received = {};
+        for (const side of ['native', 'sixlane', 'batched']) {
+          const { state, hero, figures } = await readPanel(page, side);
+          assert.equal(state, 'done');
+          assert.equal(figures['Cells filled'], '1,000');
+          assert.equal(Number(figures.Requests.replace(',', '')), asked[side].length);
+          assert.ok(milliseconds(figures['First cell']) <= milliseconds(hero));
+          received[side] = Number.parseInt(figures.Received, 10);
+        }
+        assert.equal(asked.sixlane.length, 1000);
+        assert.ok(received.batched < received.sixlane, JSON.stringify(received));
+        assert.match(await page.textContent('#verdict'), /^The last cell: .* with the rule, .* without\.$/);
+      }));
+
     await test('demo: where motion is not wanted nothing scrolls, and all is shown at the end', () =>
       inChromium('', async (page) => {
         await page.emulateMedia({ reducedMotion: 'reduce' });
@@ -349,6 +378,10 @@ export default async function ({ launch, server: { binary }, test }) {
             await page.evaluate(axe);
             await runToEnd(page);
             await check(`${colorScheme}, ${width}, outage`);
+            await page.goto(address('?scene=grid&count=100&delay=1'));
+            await page.evaluate(axe);
+            await runToEnd(page);
+            await check(`${colorScheme}, ${width}, grid`);
           }
         }
       }));

@@ -7,7 +7,8 @@
  * Most compare, and say for the view of ../comparison.js
  *
  * - `sides`: who makes its calls (see ../sides.js), if not native fetch and sixlane; `together`: at the same time, not one
- *   after the other; `options`: of a sixlane of its own
+ *   after the other; `options`: by side, of a sixlane of its own; `how`: how they run, in words
+ * - `cells`: a column shows a cell for each call, and no lanes and levels
  * - `total(values)`: how many requests a run makes
  * - `begin({ values, fetch, records })`: once for all sides, when they begin; returns how to end it
  * - `run({ values, record, inTurns, send, pause, observe })`: makes the requests of one side (see ../run.js), and resolves
@@ -30,9 +31,10 @@
  */
 import burst from './burst.js';
 import emergency from './emergency.js';
+import grid from './grid.js';
 import outage from './outage.js';
 import visit from './visit.js';
 
-export const SCENES = [burst, emergency, outage, visit];
+export const SCENES = [burst, emergency, outage, grid, visit];
 
 export const sceneOf = (id) => SCENES.find((scene) => scene.id === id) ?? SCENES[0];

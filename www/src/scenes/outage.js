@@ -32,7 +32,7 @@ export default {
   sides: ['native', 'naive', 'sixlane'],
   /** All at the same time: there is one outage. */
   together: true,
-  options: { retry: { limit: 10 } },
+  options: { sixlane: { retry: { limit: 10 } } },
   question: ({ rate, down }) =>
     `${number(rate)} calls a second each, to a server that is down for ${down} s. What does it get, and who is answered?`,
   lookAt:
