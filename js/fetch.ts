@@ -359,7 +359,8 @@ class Instance {
 
   /** To make a Request of an address takes longer than to answer it from memory. */
   #plain(input: RequestInfo | URL): Response | undefined {
-    if (!this.#gets || this.#routing || (typeof input !== 'string' && !(input instanceof URL))) return undefined;
+    if (!this.#gets || this.#gets.isEmpty || this.#routing || (typeof input !== 'string' && !(input instanceof URL)))
+      return undefined;
     const url = typeof input === 'string' ? resolved(input) : input.href;
     return url === undefined ? undefined : this.#gets.plain(url);
   }

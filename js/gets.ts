@@ -95,6 +95,11 @@ export class Gets {
     this.#cache = cache?.http;
   }
 
+  /** Whether nothing is kept in memory. */
+  get isEmpty(): boolean {
+    return this.#cache?.isEmpty ?? true;
+  }
+
   /** The answer to a call that says no more than an address, where it is here and fresh. */
   plain(url: string): Response | undefined {
     const response = this.#cache?.plain(url);

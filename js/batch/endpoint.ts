@@ -6,7 +6,7 @@ import { LEVELS } from '../levels.js';
 import type { Batches } from '../pkg/sixlane.js';
 import { discard } from '../retry.js';
 import type { BatchRule, LaneInit } from '../types.js';
-import { copyOf, decode, itemOf, linesOf, notFound, respond } from './items.js';
+import { copyOf, decode, itemOf, linesOf, noStoreOf, notFound, respond } from './items.js';
 import type { Holder, Member } from './member.js';
 import { type Batch, Windows } from './windows.js';
 
@@ -200,19 +200,25 @@ export class EndPoint {
   }
 
   async #divideWhole(items: Items, answer: Response): Promise<boolean> {
+    let body: unknown;
+    try {
+      body = await answer.json();
+    } catch {
+      return false;
+    }
     let found: ReturnType<typeof decode>;
     try {
-      const body: unknown = await answer.json();
       found = (this.#rule.decode ?? decode)(body, [...items.keys()] as string[]);
       if (typeof found?.get !== 'function') throw new TypeError('`decode` must return a Map');
     } catch (error) {
       if (this.#rule.decode) globalThis.reportError?.(error);
       return false;
     }
+    const noStore = noStoreOf(answer);
     let readable = true;
     for (const item of [...items.values()]) {
       const part = found.get(item.key);
-      const made = this.#answer(item, (request) => (part ? respond(request, part, answer.headers) : notFound(request)));
+      const made = this.#answer(item, (request) => (part ? respond(request, part, noStore) : notFound(request)));
       if (made) items.delete(item.key);
       else readable = false;
     }
@@ -221,16 +227,18 @@ export class EndPoint {
 
   /** A slow item holds up nobody. */
   async #divideLines(items: Items, answer: Response): Promise<boolean> {
+    const noStore = noStoreOf(answer);
     let readable = true;
+    const take = (line: string): void => {
+      const { key, item: part } = itemOf(line);
+      const item = items.get(key);
+      if (!item) return;
+      if (this.#answer(item, (request) => respond(request, part, noStore))) items.delete(key);
+      else readable = false;
+    };
     try {
       if (!answer.body) return false;
-      for await (const line of linesOf(answer.body)) {
-        const { key, item: part } = itemOf(line);
-        const item = items.get(key);
-        if (!item) continue;
-        if (this.#answer(item, (request) => respond(request, part, answer.headers))) items.delete(key);
-        else readable = false;
-      }
+      for await (const lines of linesOf(answer.body)) for (const line of lines) take(line);
     } catch {
       return false;
     }

@@ -9,13 +9,19 @@ const BODILESS = [204, 205, 304];
 /** What they say of the answer to the batch is not true of its parts, or of what is left when it was decoded. */
 const OF_THE_WHOLE = ['content-length', 'content-encoding', 'transfer-encoding'];
 
+/** The Cache-Control of a whole that is not to be stored, which holds for its parts. */
+export function noStoreOf({ headers }: Response): string | undefined {
+  const control = headers.get('cache-control');
+  return control && /\bno-store\b/i.test(control) ? control : undefined;
+}
+
 /**
- * The response to one request. What an item does not say is as of a plain JSON answer; where the whole was not to be stored,
- * so is its part.
+ * The response to one request. What an item does not say is as of a plain JSON answer.
  *
+ * @param noStore of the whole, see {@link noStoreOf}
  * @throws RangeError or TypeError when there is no such response
  */
-export function respond(request: Request, item: BatchItem, whole: Headers): Response {
+export function respond(request: Request, item: BatchItem, noStore: string | undefined): Response {
   const { status = 200, body } = item;
   // Of all that a Response can be made with here, an object is the quickest.
   const headers: Record<string, string> = {};
@@ -23,8 +29,7 @@ export function respond(request: Request, item: BatchItem, whole: Headers): Resp
     const lower = name.toLowerCase();
     if (!OF_THE_WHOLE.includes(lower)) headers[lower] = value;
   }
-  const control = whole.get('cache-control');
-  if (control && !headers['cache-control'] && /\bno-store\b/i.test(control)) headers['cache-control'] = control;
+  if (noStore !== undefined) headers['cache-control'] ??= noStore;
   const content = BODILESS.includes(status) ? null : bodyOf(body, headers);
   return dressed(request, new Response(content, { status, headers }));
 }
@@ -85,8 +90,8 @@ export function decode(body: unknown, keys: readonly string[]): ReadonlyMap<stri
   return found;
 }
 
-/** Lines of a body as they come. To leave the loop ends the body. */
-export async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+/** Lines of a body as they come, several at a time. To leave the loop ends the body. */
+export async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<readonly string[]> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = '';
@@ -96,7 +101,7 @@ export async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): A
       rest += decoder.decode(value, { stream: !done });
       const lines = rest.split('\n');
       rest = done ? '' : (lines.pop() as string);
-      for (const line of lines) if (line.trim() !== '') yield line;
+      yield lines.filter((line) => line.trim() !== '');
       if (done) return;
     }
   } finally {

@@ -15,18 +15,29 @@ export interface Answer {
 export type Looks = PropertyDescriptorMap & ThisType<Response>;
 
 export function looksOf({ url, redirected, type }: Pick<Response, 'url' | 'redirected' | 'type'>): Looks {
-  const property = (value: unknown): PropertyDescriptor => ({ value, configurable: true });
-  const looks: Looks = {
-    url: property(url),
-    redirected: property(redirected),
-    type: property(type),
-    // A clone is of the same.
-    clone: property(function (this: Response): Response {
-      return Object.defineProperties(Response.prototype.clone.call(this), looks);
-    }),
-  };
-  return looks;
+  return { url: property(url), redirected: redirected ? TRUE : FALSE, type: TYPES[type], clone: CLONE };
 }
+
+function property(value: unknown): PropertyDescriptor {
+  return { value, configurable: true };
+}
+
+// Made once: they are alike for all.
+const TRUE = property(true);
+const FALSE = property(false);
+const TYPES = {
+  basic: property('basic'),
+  cors: property('cors'),
+  default: property('default'),
+  error: property('error'),
+  opaque: property('opaque'),
+  opaqueredirect: property('opaqueredirect'),
+};
+
+/** A clone is of the same. */
+const CLONE = property(function (this: Response): Response {
+  return Object.defineProperties(Response.prototype.clone.call(this), looksOf(this));
+});
 
 /** An answer as plain data, which storage can keep. */
 export interface Frozen extends Omit<Answer, 'looks'>, Pick<Response, 'url' | 'redirected' | 'type'> {}

@@ -90,6 +90,11 @@ export class HttpCache {
     this.#stopWatching();
   }
 
+  /** Whether nothing is kept: then no address has to be looked up. */
+  get isEmpty(): boolean {
+    return this.#families.size === 0;
+  }
+
   /** A stored answer that is fresh, for a plain call: no more than an address. Undefined where that is not enough to tell. */
   plain(url: string): Response | undefined {
     const base = `${beginningOf(withoutFragment(url))}${PLAIN}`;
