@@ -105,8 +105,14 @@ class Instance {
   #closed = false;
   readonly #stopLearning: () => void;
   readonly #onPage = ({ type }: Event): void => {
-    if (type === 'online') this.#engine?.online();
-    else this.#leaving = type === 'pagehide';
+    if (type === 'online') {
+      this.#engine?.online();
+      return;
+    }
+    this.#leaving = type === 'pagehide';
+    if (!this.#batching) return;
+    this.#batching.hurried = this.#leaving;
+    if (this.#leaving) this.#batching.flush();
   };
 
   constructor(options: SixlaneOptions) {
@@ -248,8 +254,8 @@ class Instance {
     this.#engine?.reprioritise(flight, priority);
   }
 
-  /** A call was answered without a request of its own. */
-  told({ url, method, lane, arrived }: Told, { ok, status }: Response, how: How): void {
+  /** A call was answered without a request of its own, or failed so. */
+  told({ url, method, lane, arrived }: Told, outcome: Response | { readonly error: unknown }, how: How): void {
     this.events.emit('settled', () => ({
       id: -1,
       url,
@@ -257,8 +263,9 @@ class Instance {
       key: lane?.key ?? originOf(url),
       priority: levelOf(priorityValue(lane?.priority) ?? LEVELS.normal),
       emergency: lane?.emergency === true,
-      ok,
-      status,
+      ...('error' in outcome
+        ? { ok: false, error: String(outcome.error) }
+        : { ok: outcome.ok, status: outcome.status }),
       ...how,
       duration: performance.now() - arrived,
       queued: 0,

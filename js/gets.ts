@@ -46,7 +46,7 @@ export interface Network {
   /** Whatever is kept. For a joint, it ends by `abort` alone. */
   send(asking: Asking, request: Request, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
   /** A call was answered without a request of its own. */
-  told(call: Told, response: Response, how: How): void;
+  told(call: Told, outcome: Response | { readonly error: unknown }, how: How): void;
 }
 
 /** What events tell of such a call. */

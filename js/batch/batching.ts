@@ -4,7 +4,7 @@ import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
 import type { BatchRule } from '../types.js';
 import { EndPoint } from './endpoint.js';
-import { Member } from './member.js';
+import { Member, type Tell } from './member.js';
 import { compileRules, type Rule } from './rules.js';
 
 /** Where a call may wait for others. */
@@ -24,6 +24,8 @@ export class Batching {
   readonly #endPoints = new Map<string, EndPoint>();
   /** Calls that got a part of a batch. */
   batched = 0;
+  /** The page is being left, and nobody is to wait for others. */
+  hurried = false;
 
   /** @throws TypeError when a rule finds no key */
   constructor(network: Network, rules: readonly BatchRule[] | undefined) {
@@ -33,7 +35,7 @@ export class Batching {
 
   /** Undefined for a call that goes by itself. */
   place(asking: Asking): Place | undefined {
-    if (this.#rules.length === 0 || !isForMany(asking)) return undefined;
+    if (this.hurried || this.#rules.length === 0 || !isForMany(asking)) return undefined;
     const { request } = asking;
     for (const [index, rule] of this.#rules.entries()) {
       let found: ReturnType<Rule['find']>;
@@ -49,8 +51,8 @@ export class Batching {
       const endPoint = key === undefined ? undefined : this.#endPoint(rule, index, request.url);
       if (key === undefined || !endPoint || endPoint.aside) return undefined;
       return {
-        send(asking, joint) {
-          const member = new Member(asking, joint);
+        send: (asking, joint) => {
+          const member = new Member(asking, joint, this.#tell);
           endPoint.add(member, groupOf(asking, rest), key);
           return { wire: member, response: member.response };
         },
@@ -69,16 +71,17 @@ export class Batching {
     return [...this.#endPoints.values()].reduce((sum, endPoint) => sum + endPoint.clear(reason), 0);
   }
 
+  readonly #tell: Tell = ({ request: { url, method }, lane, arrived }, outcome) => {
+    if (outcome instanceof Response) this.batched += 1;
+    this.#network.told({ url, method, lane, arrived }, outcome, { batched: true });
+  };
+
   #endPoint({ options }: Rule, index: number, url: string): EndPoint {
     const origin = originOf(url);
     const name = `${index} ${origin}`;
     let endPoint = this.#endPoints.get(name);
     if (!endPoint) {
-      endPoint = new EndPoint(this.#network, options, new URL(options.endpoint, origin), (asking, response) => {
-        this.batched += 1;
-        const { request, lane, arrived } = asking;
-        this.#network.told({ url: request.url, method: request.method, lane, arrived }, response, { batched: true });
-      });
+      endPoint = new EndPoint(this.#network, options, new URL(options.endpoint, origin));
       this.#endPoints.set(name, endPoint);
     }
     return endPoint;

@@ -7,7 +7,7 @@ import type { Batches } from '../pkg/sixlane.js';
 import { discard } from '../retry.js';
 import type { BatchRule, LaneInit } from '../types.js';
 import { copyOf, decode, itemOf, linesOf, noStoreOf, notFound, respond } from './items.js';
-import type { Holder, Member } from './member.js';
+import type { Holder, Item, Member } from './member.js';
 import { type Batch, Windows } from './windows.js';
 
 /** What to do with an answer: see `answered` in the shell. */
@@ -17,33 +17,22 @@ const HALVE = 2;
 
 const LINES = /^application\/(x-)?ndjson\b/i;
 
-/** A key of a batch, and the calls that are answered by it. */
-interface Item {
-  readonly key: string;
-  readonly members: Set<Member>;
-}
-
 type Items = Batch<Item>;
-
-/** Hears of calls that got a part of a batch. */
-export type Tell = (asking: Asking, response: Response) => void;
 
 /** One address that takes batches: gathers what goes there, and gives each call its part of what comes. */
 export class EndPoint {
   readonly #network: Network;
   readonly #rule: BatchRule;
   readonly #url: URL;
-  readonly #tell: Tell;
   readonly #core: Handle<Batches>;
   readonly #windows: Windows<Item>;
   /** It has answered once, whatever: where it cannot be had later, it is the network. */
   #answered = false;
 
-  constructor(network: Network, rule: BatchRule, url: URL, tell: Tell) {
+  constructor(network: Network, rule: BatchRule, url: URL) {
     this.#network = network;
     this.#rule = rule;
     this.#url = url;
-    this.#tell = tell;
     this.#core = new Handle<Batches>('createFetch', (bindings) => bindings.Batches.ofRule(rule));
     this.#windows = new Windows(this.#core, (items) => this.#ask(items));
   }
@@ -58,6 +47,7 @@ export class EndPoint {
     const known = this.#windows.find(group, key);
     const item = known ?? { key, members: new Set() };
     item.members.add(member);
+    member.item = item;
     const bytes = byteLength(JSON.stringify(key));
     member.holder = {
       left: () => {
@@ -112,7 +102,7 @@ export class EndPoint {
     this.#answered = true;
     // A mock may answer with anything.
     if (!(answer instanceof Response)) return this.#unreadable(items);
-    const next = this.#core.use((core) => core.answered(items.size, answer.status), DIVIDE);
+    const next = this.#core.use((core) => core.answered(sending.size, answer.status), DIVIDE);
     if (next === DIVIDE) return this.#divide(sending, answer);
     if (next === GIVE) return this.#give(sending, answer);
     discard(answer);
@@ -249,16 +239,14 @@ export class EndPoint {
   /** Whether there is such an answer. */
   #answer({ members }: Item, make: (request: Request) => Response): boolean {
     for (const member of [...members]) {
-      const { asking } = member;
       let response: Response;
       try {
-        response = make(asking.request);
+        response = make(member.asking.request);
       } catch {
         return false;
       }
       members.delete(member);
       member.resolve(response);
-      this.#tell(asking, response);
     }
     return true;
   }
@@ -266,7 +254,9 @@ export class EndPoint {
 
 /** A batch that is sent: it ends when nobody waits for any part of it. */
 class Sending implements Source, Holder {
+  /** What is still wanted, of what was asked for. */
   readonly items: Items;
+  readonly size: number;
   /** In what matters to the request, its members are alike. */
   readonly first: Asking;
   priority = Number.NEGATIVE_INFINITY;
@@ -276,6 +266,7 @@ class Sending implements Source, Holder {
 
   constructor(items: Items) {
     this.items = items;
+    this.size = items.size;
     for (const member of this.#members()) {
       member.holder = this;
       this.priority = Math.max(this.priority, member.priority);
@@ -298,8 +289,10 @@ class Sending implements Source, Holder {
   }
 
   left(member: Member, reason: unknown): void {
-    for (const { members } of this.items.values()) members.delete(member);
-    for (const _ of this.#members()) return;
+    const { item } = member;
+    item?.members.delete(member);
+    if (item?.members.size === 0) this.items.delete(item.key);
+    if (this.items.size > 0) return;
     this.#ended = { reason };
     this.#wire?.abort(reason);
   }

@@ -16,11 +16,21 @@ interface Settle {
   reject(reason: unknown): void;
 }
 
+/** Hears what becomes of a call that is part of a batch, unless it goes alone after all. */
+export type Tell = (asking: Asking, outcome: Response | { readonly error: unknown }) => void;
+
+/** A key of a batch, and the calls that are answered by it. */
+export interface Item {
+  readonly key: string;
+  readonly members: Set<Member>;
+}
+
 /** A call that waits for its part of a batch. */
 export class Member implements Sent {
   readonly asking: Asking;
   readonly response: Promise<Response>;
   holder: Holder | undefined;
+  item: Item | undefined;
   priority: number;
   /** Its answer is a part of one. */
   batched = false;
@@ -33,9 +43,12 @@ export class Member implements Sent {
   /** Its own request, where it goes by itself. */
   #wire: Sent | undefined;
 
+  readonly #tell: Tell;
+
   /** For a joint, it ends by `abort` alone. */
-  constructor(asking: Asking, joint: Source | undefined) {
+  constructor(asking: Asking, joint: Source | undefined, tell: Tell) {
     this.asking = asking;
+    this.#tell = tell;
     this.priority = asking.priority;
     this.#joint = joint;
     this.response = new Promise((resolve, reject) => {
@@ -79,15 +92,20 @@ export class Member implements Sent {
   }
 
   resolve(response: Response): void {
+    const settle = this.#release();
+    if (!settle) return;
     this.batched = true;
-    this.#release()?.resolve(response);
+    settle.resolve(response);
+    this.#tell(this.asking, response);
   }
 
   /** Whether it was not settled before. */
   reject(reason: unknown): boolean {
     const settle = this.#release();
-    settle?.reject(reason);
-    return settle !== undefined;
+    if (!settle) return false;
+    settle.reject(reason);
+    this.#tell(this.asking, { error: reason });
+    return true;
   }
 
   /** Its batch came to nothing: it is sent as if there had been none. */

@@ -25,7 +25,12 @@ describe('batches', () => {
   /** Keeps what is sent, and sends it. */
   const recording = async (request, init) => {
     const body = request.method === 'POST' ? await request.clone().text() : '';
-    sent.push({ method: request.method, url: new URL(request.url), keys: body && JSON.parse(body).keys, request });
+    sent.push({
+      method: request.method,
+      url: new URL(request.url),
+      keys: body ? JSON.parse(body).keys : undefined,
+      request,
+    });
     return globalThis.fetch(request, init);
   };
   /** Answers batches with what `answer` makes of their keys, and single requests with their own addresses. */
@@ -321,6 +326,33 @@ describe('batches', () => {
       expect(sent).to.deep.equal([]);
     });
 
+    it('wait for nobody when the page is left', async () => {
+      fetch = make({ maxWait: NEVER });
+      const calls = [json(1), json(2)];
+      globalThis.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+      await Promise.all(calls);
+      calls.push(json(3));
+      globalThis.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+      calls.push(json(4), json(5, {}, { lane: { priority: 'critical' } }));
+      expect((await Promise.all(calls)).map(({ id }) => id)).to.deep.equal(ids(5));
+      expect(sizes()).to.deep.equal([2, 1, 2]);
+    });
+
+    it('halve by what was sent, and are not held up by thousands that leave', async () => {
+      fetch = make({
+        maxSize: Number.POSITIVE_INFINITY,
+        maxBytes: Number.POSITIVE_INFINITY,
+        endpoint: '/api/status/413',
+      });
+      const controller = new AbortController();
+      const gone = ids(5000).map((id) => rejection(get(id, {}, { signal: controller.signal })));
+      const stays = json(9999);
+      controller.abort('gone');
+      expect(new Set(await Promise.all(gone))).to.deep.equal(new Set(['gone']));
+      expect(await stays).to.include({ id: 9999 });
+      expect(methods()).to.deep.equal(['POST', 'GET']);
+    });
+
     it('tell of each call, and of the batch as of any request', async () => {
       const told = [];
       fetch.events.addEventListener('settled', ({ detail }) => told.push(detail));
@@ -331,6 +363,13 @@ describe('batches', () => {
         ['GET', true, 200],
       ]);
       expect(told[1].url).to.equal(run.url('/api/data/1'));
+      const controller = new AbortController();
+      const gone = rejection(get(3, {}, { signal: controller.signal }));
+      controller.abort('gone');
+      await gone;
+      expect(told.slice(3).map(({ url, ok, error }) => [url, ok, error])).to.deep.equal([
+        [run.url('/api/data/3'), false, 'gone'],
+      ]);
     });
   });
 
