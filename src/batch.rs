@@ -122,16 +122,19 @@ impl Windows {
             Some(open) => {
                 let bytes = open.bytes.saturating_add(Self::BETWEEN).saturating_add(bytes);
                 if self.config.max_bytes.is_some_and(|most| bytes > most) {
-                    (self.begin(group, alone, now), true)
+                    (self.begin(alone, now), true)
                 } else {
                     (Open { keys: open.keys + 1, bytes, ..open }, false)
                 }
             }
-            None => (self.begin(group, alone, now), false),
+            None => (self.begin(alone, now), false),
         };
         let full = self.most().is_some_and(|most| open.keys >= most);
         let complete = full || Self::is_urgent(priority);
         self.open[group] = (!complete).then_some(open);
+        if open.keys == 1 && !complete {
+            self.order.push_back((open.due, group));
+        }
         if is_next { Place::Next { complete } } else { Place::Open { complete } }
     }
 
@@ -182,10 +185,8 @@ impl Windows {
         self.most = Some(self.most.map_or(half, |most| most.min(half)));
     }
 
-    fn begin(&mut self, group: usize, bytes: u32, now: Time) -> Open {
-        let due = now.after(self.config.max_wait);
-        self.order.push_back((due, group));
-        Open { due, keys: 1, bytes }
+    fn begin(&self, bytes: u32, now: Time) -> Open {
+        Open { due: now.after(self.config.max_wait), keys: 1, bytes }
     }
 
     fn first(&mut self) -> Option<(Time, usize)> {
@@ -424,6 +425,15 @@ mod tests {
             }
             self.sent += keys.len();
         }
+    }
+
+    #[test]
+    fn what_goes_at_once_leaves_nothing_behind() {
+        let mut windows = windows(1.0, f64::INFINITY);
+        for n in 0..1_000 {
+            assert_eq!(windows.add(n % 3, 3, normal(), at(5)), GOES);
+        }
+        assert_eq!((windows.order.len(), windows.poll_timeout()), (0, None));
     }
 
     proptest! {
