@@ -293,7 +293,7 @@ class Instance {
     return {
       ...rest,
       batched: this.#batching?.batched ?? 0,
-      deduplicated: this.#gets?.deduplicated ?? 0,
+      deduplicated: (this.#gets?.deduplicated ?? 0) + (this.#batching?.deduplicated ?? 0),
       completed: rest.completed + this.#early.completed,
       failed: rest.failed + this.#early.failed,
       cancelled: rest.cancelled + this.#early.cancelled,

@@ -218,15 +218,22 @@ export class Gets {
       return;
     }
     const { response } = brought;
-    // Of a batch each key is asked for once; it would not be asked for more often by itself.
-    if (joint.size < 2 || joint.wire?.batched || this.#mayShare(asking, response)) {
+    if (joint.size < 2 || this.#mayShare(asking, response)) {
       this.deduplicated += Math.max(0, joint.size - 1);
       joint.share(response);
       return;
     }
     if (this.#lonely.size >= MOST_LONELY) this.#lonely.clear();
     this.#lonely.add(key);
-    joint.resolve((caller, index) => (index === 0 ? response : this.#alone(caller as Asking, undefined)));
+    const { wire } = joint;
+    joint.resolve((caller, index) => {
+      if (index === 0) return response;
+      const one = caller as Asking;
+      // A batch asks once for equal keys. Who came after it was sent wants what is newer.
+      if (!wire?.batched || one.arrived > wire.at) return this.#alone(one, undefined);
+      this.deduplicated += 1;
+      return response.clone();
+    });
   }
 
   /** Its answer is nobody else's. */
@@ -265,7 +272,9 @@ export class Gets {
     // Of one among many nobody can say that it has not changed.
     const conditional = asked?.answers === 'validate' && !place ? cache?.conditional(asked) : undefined;
     const request = conditional ?? (asked && cache ? cache.outgoing(asked) : asking.request);
-    const { wire, response: coming } = place ? place.send(asking, joint) : this.#network.send(asking, request, joint);
+    const { wire, response: coming } = place
+      ? place.send(asking, request, joint)
+      : this.#network.send(asking, request, joint);
     if (joint) joint.wire = wire;
     let response: Response;
     try {

@@ -9,7 +9,8 @@ import { compileRules, type Rule } from './rules.js';
 
 /** Where a call may wait for others. */
 export interface Place {
-  send(asking: Asking, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
+  /** `request`: what is sent where it goes by itself after all. */
+  send(asking: Asking, request: Request, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
 }
 
 /** With one of these its caller wants a part, or does what a cache does: an answer in a batch cannot be like that. */
@@ -24,6 +25,8 @@ export class Batching {
   readonly #endPoints = new Map<string, EndPoint>();
   /** Calls that got a part of a batch. */
   batched = 0;
+  /** Of those, whose key somebody else had asked for. */
+  deduplicated = 0;
   /** The page is being left, and nobody is to wait for others. */
   hurried = false;
 
@@ -51,8 +54,8 @@ export class Batching {
       const endPoint = key === undefined ? undefined : this.#endPoint(rule, index, request.url);
       if (key === undefined || !endPoint || endPoint.aside) return undefined;
       return {
-        send: (asking, joint) => {
-          const member = new Member(asking, joint, this.#tell);
+        send: (asking, request, joint) => {
+          const member = new Member(asking, request, joint, this.#tell);
           endPoint.add(member, groupOf(asking, rest), key);
           return { wire: member, response: member.response };
         },
@@ -71,8 +74,13 @@ export class Batching {
     return [...this.#endPoints.values()].reduce((sum, endPoint) => sum + endPoint.clear(reason), 0);
   }
 
-  readonly #tell: Tell = ({ request: { url, method }, lane, arrived }, outcome) => {
-    if (outcome instanceof Response) this.batched += 1;
+  readonly #tell: Tell = ({ asking, shares }, outcome) => {
+    if (outcome instanceof Response) {
+      this.batched += 1;
+      if (shares) this.deduplicated += 1;
+    }
+    const { request, lane, arrived } = asking;
+    const { url, method } = request;
     this.#network.told({ url, method, lane, arrived }, outcome, { batched: true });
   };
 

@@ -48,6 +48,7 @@ export class EndPoint {
     const item = known ?? { key, members: new Set() };
     item.members.add(member);
     member.item = item;
+    member.shares = known !== undefined;
     const bytes = byteLength(JSON.stringify(key));
     member.holder = {
       left: () => {
@@ -285,6 +286,8 @@ class Sending implements Source, Holder {
 
   sent(wire: Sent): void {
     this.#wire = wire;
+    // It may have been given up while it was handed over.
+    if (this.#ended) wire.abort(this.#ended.reason);
     for (const member of this.#members()) member.sent = performance.now();
   }
 

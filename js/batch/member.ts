@@ -17,7 +17,7 @@ interface Settle {
 }
 
 /** Hears what becomes of a call that is part of a batch, unless it goes alone after all. */
-export type Tell = (asking: Asking, outcome: Response | { readonly error: unknown }) => void;
+export type Tell = (member: Member, outcome: Response | { readonly error: unknown }) => void;
 
 /** A key of a batch, and the calls that are answered by it. */
 export interface Item {
@@ -32,22 +32,25 @@ export class Member implements Sent {
   holder: Holder | undefined;
   item: Item | undefined;
   priority: number;
+  /** Somebody else has asked for the same key. */
+  shares = false;
   /** Its answer is a part of one. */
   batched = false;
   /** When its batch was sent. */
   sent = Number.NaN;
+  readonly #request: Request;
   readonly #joint: Source | undefined;
+  readonly #tell: Tell;
   #settle: Settle | undefined;
   #onAbort: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Its own request, where it goes by itself. */
   #wire: Sent | undefined;
 
-  readonly #tell: Tell;
-
   /** For a joint, it ends by `abort` alone. */
-  constructor(asking: Asking, joint: Source | undefined, tell: Tell) {
+  constructor(asking: Asking, request: Request, joint: Source | undefined, tell: Tell) {
     this.asking = asking;
+    this.#request = request;
     this.#tell = tell;
     this.priority = asking.priority;
     this.#joint = joint;
@@ -96,7 +99,7 @@ export class Member implements Sent {
     if (!settle) return;
     this.batched = true;
     settle.resolve(response);
-    this.#tell(this.asking, response);
+    this.#tell(this, response);
   }
 
   /** Whether it was not settled before. */
@@ -104,7 +107,7 @@ export class Member implements Sent {
     const settle = this.#release();
     if (!settle) return false;
     settle.reject(reason);
-    this.#tell(this.asking, { error: reason });
+    this.#tell(this, { error: reason });
     return true;
   }
 
@@ -113,7 +116,7 @@ export class Member implements Sent {
     const settle = this.#release();
     if (!settle) return;
     const { asking } = this;
-    const { wire, response } = network.send(asking, asking.request, this.#joint);
+    const { wire, response } = network.send(asking, this.#request, this.#joint);
     this.#wire = wire;
     if (this.priority > asking.priority) wire.raise(this.priority);
     settle.resolve(response);

@@ -189,6 +189,31 @@ describe('batches', () => {
       expect(sent.map(({ keys }) => keys)).to.deep.equal([['1', '2']]);
     });
 
+    it('ask again for who comes after they are sent, unless the answer may be shared', async () => {
+      for (const [orders, asked] of [
+        [{ delay: 100 }, 2],
+        [{ delay: 100, cacheControl: 'max-age=0' }, 1],
+      ]) {
+        const own = { ...orders, n: asked };
+        const before = [json(1, own), json(1, own)];
+        await run.until(({ inFlight }) => inFlight === 1);
+        const all = await Promise.all([...before, json(1, own), json(1, own)]);
+        expect(all.map(({ id }) => id)).to.deep.equal([1, 1, 1, 1]);
+        expect(sent.filter(({ url }) => url.searchParams.get('n') === `${asked}`)).to.have.length(asked);
+      }
+      expect(fetch.status().deduplicated).to.equal(1 + 1 + 3);
+    });
+
+    it('go by themselves past what the browser has kept, after a purge', async () => {
+      fetch = make({ endpoint: '/api/none' });
+      await fetch.cache.purge();
+      await json(1);
+      expect(sent.map(({ method, request }) => [method, request.cache])).to.deep.equal([
+        ['POST', 'no-store'],
+        ['GET', 'reload'],
+      ]);
+    });
+
     it('take keys as they were before they became a part of an address', async () => {
       fetch = make(
         {},
