@@ -1,9 +1,7 @@
 // Every test of the project, in the order in which a failure is cheapest to find.
-import { existsSync, readdirSync } from 'node:fs';
 import { build } from '../build.mjs';
 import { setup } from '../setup.mjs';
 import { buildServer } from './cargo.mjs';
-import { at } from './paths.mjs';
 import { tee } from './run.mjs';
 import { complain, Plain, step } from './step.mjs';
 
@@ -27,10 +25,7 @@ export async function runTests() {
 
   if (await part('setup', () => setup({ browsers: true }))) {
     await part('cargo test', cargoTests);
-    if (await part('build', build)) {
-      await part('node --test', nodeTests);
-      await part('browsers', browserTests);
-    }
+    if (await part('build', build)) await part('browsers', browserTests);
   }
   console.log(`${sum.passed} passed, ${sum.failed} failed`);
 }
@@ -43,15 +38,6 @@ function successful(counts) {
 async function cargoTests() {
   const { code, output } = await tee('cargo', ['test', '--workspace', '--no-fail-fast']);
   return count(code, output, /^test result: .*? (\d+) passed; (\d+) failed/gm);
-}
-
-async function nodeTests() {
-  const folder = 'tests/js';
-  const files = existsSync(at(folder)) ? readdirSync(at(folder)).filter((name) => name.endsWith('.test.mjs')) : [];
-  if (files.length === 0) return { passed: 0, failed: 0 };
-  const paths = files.sort().map((name) => `${folder}/${name}`);
-  const { code, output } = await tee(process.execPath, ['--test', '--test-reporter=spec', ...paths]);
-  return count(code, output, /^ℹ pass (\d+)\nℹ fail (\d+)$/gm);
 }
 
 async function browserTests() {
