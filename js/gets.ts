@@ -257,11 +257,13 @@ export class Gets {
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
     if (keepalive) return undefined;
     if (cache !== 'default' && cache !== 'force-cache') return undefined;
-    const { timeout, retry, cache: rule, slot, key, dedupe } = lane ?? {};
+    const { timeout, retry, cache: rule, slot, key, dedupe, batch } = lane ?? {};
     // A function says nothing of what it does.
     if (typeof retry === 'object' && retry?.shouldRetry) return undefined;
-    const terms = lane ? JSON.stringify([timeout, retry, rule, slot, key, dedupe]) : '';
-    return [epoch, method, url, mode, credentials, cache, redirect, integrity, terms, ...headers].join('\n');
+    const terms = [timeout, retry, rule, slot, key, dedupe, batch];
+    // How urgent it is does not make it another: that of the most urgent counts.
+    const own = terms.some((term) => term !== undefined) ? JSON.stringify(terms) : '';
+    return [epoch, method, url, mode, credentials, cache, redirect, integrity, own, ...headers].join('\n');
   }
 
   // ── the network
