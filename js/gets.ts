@@ -2,6 +2,7 @@
 import type { Batching } from './batch/batching.js';
 import type { Asked, HttpCache } from './cache/http.js';
 import type { Store } from './cache/store.js';
+import { isSixlaneError } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
@@ -282,12 +283,13 @@ export class Gets {
     try {
       response = await coming;
     } catch (error) {
-      const lost = (error as Error | undefined)?.name === 'TypeError';
+      const open = isSixlaneError(error) && error.code === 'circuit-open';
+      const lost = open || (error as Error | undefined)?.name === 'TypeError';
       if (lost && asked?.standsIn && cache?.isCurrent(asked)) return this.#standIn(asked);
       throw error;
     }
     if (!cache || !asked || !(response instanceof Response)) return { response };
-    if (!wire.batched) cache.went(asked, wire.at);
+    if (!wire.batched) cache.went(asked, request, wire.at);
     const sent = Date.now() - (performance.now() - wire.at);
     if (conditional && response.status === 304) {
       if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, sent) };

@@ -1,5 +1,5 @@
 /** One request for several callers that want the same. */
-import { withBody } from './cache/answer.js';
+import { isStatus, withBody } from './cache/answer.js';
 
 /** What a caller brings of its own. */
 export interface Caller {
@@ -71,7 +71,12 @@ export class Joint<W extends Wire> implements Source {
   /** Each gets what `make` makes for it. */
   resolve(make: (caller: Caller, index: number) => Response | Promise<Response>): void {
     this.#release().forEach((member, index) => {
-      member.resolve(make(member.caller, index));
+      try {
+        member.resolve(make(member.caller, index));
+      } catch (error) {
+        // Of a response that somebody has read already, say, there is no clone.
+        member.reject(error);
+      }
     });
   }
 
@@ -134,7 +139,8 @@ const dropped = globalThis.FinalizationRegistry && new FinalizationRegistry((for
 /** The same response with a body that its caller's signal breaks off. */
 function breakable(response: Response, caller: Caller, left: (caller: Caller, reason: unknown) => void): Response {
   const { body } = response;
-  if (!body) return response;
+  // The network brings any status, but a response cannot be made with any.
+  if (!body || !isStatus(response.status)) return response;
   const { signal } = caller;
   const reader = body.getReader();
   let forget = (): void => {};

@@ -53,9 +53,15 @@ export function thaw({ url, redirected, type, ...answer }: Frozen): Answer {
 
 /** Whatever lies in storage may have been changed there. */
 export function isFrozen(content: unknown): content is Frozen {
-  const { status, statusText, headers, body } = (content ?? {}) as Partial<Record<keyof Frozen, unknown>>;
-  const whole = typeof status === 'number' && typeof statusText === 'string' && Array.isArray(headers);
-  return whole && (body === null || body instanceof ArrayBuffer);
+  const { status, statusText, headers, body, type } = (content ?? {}) as Partial<Record<keyof Frozen, unknown>>;
+  const head = typeof status === 'number' && isStatus(status) && typeof statusText === 'string';
+  const dressed = typeof type === 'string' && Object.hasOwn(TYPES, type) && Array.isArray(headers);
+  return head && dressed && headers.at(-1)?.[0] === 'age' && (body === null || body instanceof ArrayBuffer);
+}
+
+/** Whether a response can be made with it. */
+export function isStatus(status: number): boolean {
+  return status >= 200 && status <= 599;
 }
 
 /** Headers to be kept; see {@link Answer.headers}. */

@@ -41,6 +41,12 @@ export interface Found {
   readonly pack: readonly StoredEntry[];
 }
 
+/** A look-up that is under way. */
+interface Wanted {
+  readonly found: Promise<Found | undefined>;
+  resolve(found: Found | undefined): void;
+}
+
 /** An answer that comes later than this is of no use: the network is asked meanwhile. In some browsers it never comes. */
 const READ_LIMIT = 1000;
 
@@ -79,7 +85,7 @@ export class Disk {
   readonly #unpurged = new Set<string>();
   readonly #owed: Doomed[] = [];
   #epoch: number | undefined;
-  readonly #wanted = new Map<string, { found: Promise<Found | undefined>; resolve(found: Found | undefined): void }>();
+  readonly #wanted = new Map<string, Wanted>();
   readonly #waiting = new Map<string, StoredEntry>();
   #waitingBytes = 0;
   /** What has been handed over for a transaction that has perhaps not begun. */
@@ -202,12 +208,22 @@ export class Disk {
     this.#wanted.clear();
     const keys = [...wanted.keys()].map((key) => this.#prefix + key);
     const outcome = await this.#do(READ_LIMIT, (storage) => storage.read(this.#prefix, keys));
+    try {
+      this.#hand(outcome, wanted);
+    } finally {
+      // Whatever lies there, whoever asked goes on.
+      for (const { resolve } of wanted.values()) resolve(undefined);
+    }
+  }
+
+  #hand(outcome: Outcome | undefined, wanted: Map<string, Wanted>): void {
     for (const [place, pack] of (outcome?.packs ?? []).entries()) {
+      if (!Array.isArray(pack)) continue;
       this.#use(outcome?.names?.[place] as string);
-      this.#know(pack);
+      const stored = pack.filter(isStored);
+      this.#know(stored);
       const doomed = [...this.#doomed];
-      const entries = pack
-        .filter(isStored)
+      const entries = stored
         .map((entry) => this.#own(entry))
         .filter(({ key, tags }) => !doomed.some((each) => isDoomed(each.doomed, key, tags)));
       for (const entry of entries) {
@@ -215,7 +231,6 @@ export class Disk {
         wanted.delete(entry.key);
       }
     }
-    for (const { resolve } of wanted.values()) resolve(undefined);
   }
 
   /** What comes while one transaction is under way goes into the next one. */
@@ -271,19 +286,20 @@ export class Disk {
   async #write(entries: readonly StoredEntry[], used: readonly string[]): Promise<void> {
     for (const entry of entries) this.#leaving.add(entry);
     const write = async (storage: Storage): Promise<unknown> => {
-      // Some of it may have to be forgotten since.
-      const stored = entries.filter((entry) => this.#leaving.has(entry)).map((entry) => this.#stored(entry));
-      const keys = stored.map(({ key }) => key);
-      const put = (known: string[] | undefined): Promise<unknown> =>
-        storage.write(this.#prefix, this.#epoch, stored, known, [...used], this.#most);
+      // Some of it may have to be forgotten since, each time.
+      const left = () => entries.filter((entry) => this.#leaving.has(entry)).map((entry) => this.#stored(entry));
+      const put = (stored: StoredEntry[], known: string[] | undefined): Promise<unknown> => {
+        this.#know(stored);
+        return storage.write(this.#prefix, this.#epoch, stored, known, [...used], this.#most);
+      };
+      const first = left();
+      const known = first.map(({ key }) => key).filter((key) => this.#known.has(key));
       try {
-        return await put(keys.filter((key) => this.#known.has(key)));
+        return await put(first, known);
       } catch (error) {
         // Another tab, or a visit before this one, has written one of them.
         if (nameOf(error) !== 'ConstraintError') throw error;
-        return put(undefined);
-      } finally {
-        this.#know(stored);
+        return put(left(), undefined);
       }
     };
     try {

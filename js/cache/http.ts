@@ -71,7 +71,7 @@ export class HttpCache {
   readonly #store: Store;
   readonly #options: CacheOptions;
   readonly #families = new Map<string, Family>();
-  /** What was asked of the network since the last purge, if there was one: the browser's own cache was not emptied. */
+  /** What the network has answered since the last purge, if there was one: the browser's own cache was not emptied. */
   #since: { epoch: number; bases: Set<string> } = { epoch: 0, bases: new Set() };
   /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
   readonly #coming = new Map<string, Promise<void>>();
@@ -147,7 +147,7 @@ export class HttpCache {
     const { request, rule, base } = asked;
     const { headers } = request;
     const tiers = this.#tiersBelow(request, base, rule);
-    let key = keyOf(base, this.#families.get(base)?.names ?? NONE, headers);
+    let key = this.#newestKey(base, asked.request);
     // What it depends on is known to storage alone, perhaps; then there is something to tell it where that should be.
     for (let step = 0; step < 2; step++) {
       const stored = await this.storedKey(key);
@@ -170,6 +170,11 @@ export class HttpCache {
     const { tiers, persistPrivate } = this.#store.config;
     const isPrivate = headers.has('authorization') || base.at(-2) === 'i';
     return isPrivate && !persistPrivate ? MEMORY : (rule.tiers ?? tiers);
+  }
+
+  /** Under which a request finds what is kept for it, as far as is known. */
+  #newestKey(base: string, { headers }: Request): string {
+    return keyOf(base, this.#families.get(base)?.names ?? NONE, headers);
   }
 
   #raise(base: string, stored: StoredEntry, tiers: readonly CacheTier[]): Kept | undefined {
@@ -234,12 +239,7 @@ export class HttpCache {
   /** What to send for a request that is not answered here: after a purge, nothing of before answers. */
   outgoing({ request, base, epoch }: Asked): Request {
     if (epoch === 0 || (request.cache !== 'default' && request.cache !== 'force-cache')) return request;
-    if (this.#since.epoch !== epoch || this.#since.bases.size >= MOST_REMEMBERED) {
-      this.#since = { epoch, bases: new Set() };
-    }
-    const { bases } = this.#since;
-    if (bases.has(base)) return request;
-    bases.add(base);
+    if (this.#since.epoch === epoch && this.#since.bases.has(base)) return request;
     return derive(request, { cache: 'reload' });
   }
 
@@ -258,6 +258,8 @@ export class HttpCache {
     const { entry } = asked;
     if (!entry) return asked;
     const headers = new Headers(entry.content.headers);
+    // How old it was when it was last given says nothing of now.
+    headers.delete('age');
     for (const [name, value] of response.headers) {
       if (consult(({ updates }) => updates(name), false)) headers.set(name, value);
     }
@@ -273,8 +275,14 @@ export class HttpCache {
     return { ...asked, entry: renewed };
   }
 
-  /** The network was asked, at this time on the clock of the page. */
-  went({ request }: Asked, sent: number): void {
+  /** The network has answered what was asked at this time on the clock of the page. `sent`: the request as it was sent. */
+  went({ base, epoch }: Asked, request: Request, sent: number): void {
+    if (request.cache === 'reload' && epoch > 0) {
+      if (this.#since.epoch !== epoch || this.#since.bases.size >= MOST_REMEMBERED) {
+        this.#since = { epoch, bases: new Set() };
+      }
+      this.#since.bases.add(base);
+    }
     if (this.#sent.size >= MOST_AWAITED) this.#sent.delete(this.#sent.keys().next().value as string);
     this.#sent.set(withoutFragment(request.url), sent);
   }
@@ -287,6 +295,8 @@ export class HttpCache {
     const { request, rule, base, entry } = asked;
     const { headers, status, type, statusText, url } = response;
     const readable = (type === 'basic' || type === 'cors' || type === 'default') && !response.bodyUsed;
+    // How long the way there holds, nobody is told: it may lead elsewhere the next time.
+    if (response.redirected && typeof rule.ttl !== 'number') return false;
     const most = this.#mostOf(asked);
     const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
     if (!readable || endless || Number(headers.get('content-length')) > most) return false;
@@ -294,7 +304,9 @@ export class HttpCache {
     const names = this.#varies(type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
       // What is kept has been replaced by something that must not be.
-      if (entry && status < 400) this.#removeEverywhere(entry);
+      // (After "reload" nobody has looked what that is.)
+      const old = entry?.key ?? (request.cache === 'reload' ? this.#newestKey(base, request) : undefined);
+      if (old !== undefined && status < 400) this.#removeEverywhere({ key: old });
       return false;
     }
     const key = keyOf(base, names, request.headers);
@@ -392,7 +404,7 @@ export class HttpCache {
     if (!this.#store.peek(first)) depths.keep({ key: first, bytes: OVERHEAD, tags: [], policy: [], names }, DISK);
   }
 
-  #removeEverywhere({ key }: Kept): void {
+  #removeEverywhere({ key }: Pick<Kept, 'key'>): void {
     this.#store.removeKey(key);
     if (!Depths.reaches(this.#store.config.tiers)) return;
     this.storedKey(key).then((stored) => {

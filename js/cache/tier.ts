@@ -25,8 +25,9 @@ export const GIVE_UP = 0;
 export const AFTER_MAKING_ROOM = 2;
 
 /** Whatever lies in storage may have been changed there. */
-export function isStored({ bytes, tags, policy }: Partial<StoredEntry>): boolean {
-  const texts = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+export function isStored(entry: Partial<StoredEntry> | null | undefined): boolean {
+  const { key, bytes, tags, policy } = entry ?? {};
+  const texts = Array.isArray(tags) && [key, ...tags].every((text) => typeof text === 'string');
   return texts && typeof bytes === 'number' && Array.from(policy ?? []).every((word) => typeof word === 'number');
 }
 

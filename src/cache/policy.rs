@@ -211,8 +211,8 @@ fn storable(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, own: &Directives<'_
     // "the request method is understood by the cache;"
     let method = ask.method == "GET";
     // "the response status code is final"; "if the response status code is 206 or 304 […] the cache understands the
-    // response status code;" Neither is kept as an answer of its own here.
-    let status = answer.status >= 200 && ![206, 304].contains(&answer.status);
+    // response status code;" Neither is kept as an answer of its own here. Of one above 599 no page can make a response.
+    let status = (200..600).contains(&answer.status) && ![206, 304].contains(&answer.status);
     // "if the must-understand cache directive is present in the response, the cache understands and conforms to the
     // requirements of the response status code"; then a no-store beside it is for those who do not (section 5.2.2.3).
     let understood = HEURISTIC.contains(&answer.status);

@@ -60,8 +60,13 @@ describe('the cache', () => {
       expect(memory.bytes).to.be.within(body.length, body.length + 4000);
     });
 
-    it('keeps a redirect’s end under the address that was asked for', async () => {
-      const path = run.path('/api/redirect', { to: '/api/data/1?cache=60', cache: 60 });
+    it('keeps what came by a redirect where a rule says for how long', async () => {
+      const orders = { to: '/api/data/1?cache=60', cache: 60 };
+      for (let i = 0; i < 2; i++) await (await fetch(run.path('/api/redirect', orders))).text();
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+      expect(await seen()).to.equal(2);
+      fetch = make({ cache: { ttl: 60_000 } });
+      const path = run.path('/api/redirect', orders);
       const first = await fetch(path);
       await first.text();
       await kept(1);
@@ -69,6 +74,53 @@ describe('the cache', () => {
       expect(second.redirected).to.equal(true);
       expect(second.url).to.equal(first.url);
       expect(await rejection(fetch(path, { redirect: 'error' }))).to.be.instanceOf(TypeError);
+    });
+
+    it('gives each caller an answer of any status, and keeps none that no response can be made of', async () => {
+      const headers = { 'cache-control': 'max-age=60' };
+      const strange = () => Object.defineProperty(new Response('whole', { headers }), 'status', { value: 999 });
+      fetch = make({ fetch: async () => strange() });
+      const { signal } = new AbortController();
+      for (const init of [{ signal }, undefined]) {
+        expect(await Promise.all([1, 2].map(() => text({}, init)))).to.deep.equal(['whole', 'whole']);
+      }
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+    });
+
+    it('rejects whoever no response can be made for', async () => {
+      const read = new Response('once');
+      await read.text();
+      fetch = make({ fetch: async () => read });
+      const { signal } = new AbortController();
+      const errors = await Promise.all([1, 2, 3].map(() => rejection(get({}, { signal }))));
+      for (const error of errors.slice(0, 2)) expect(error).to.be.instanceOf(TypeError);
+    });
+
+    it('takes what a 304 says for new, whatever the age was', async () => {
+      const headers = { age: '50', 'cache-control': 'max-age=60', etag: '"1"' };
+      fetch = make({
+        fetch: async (request) =>
+          request.headers.has('if-none-match')
+            ? new Response(null, { status: 304, headers: { etag: '"1"' } })
+            : new Response('kept', { headers }),
+      });
+      const age = async (init) => (await get({}, init)).headers.get('age');
+      await age();
+      await kept(1);
+      expect(await age()).to.equal('50');
+      await age({ cache: 'no-cache' });
+      expect(await age()).to.equal('0');
+    });
+
+    it('forgets what was to be got anew, and came as no-store', async () => {
+      const said = ['max-age=60', 'no-store', 'no-store'];
+      let asked = 0;
+      fetch = make({
+        fetch: async () => new Response(`${++asked}`, { headers: { 'cache-control': said[asked - 1] } }),
+      });
+      await text();
+      await kept(1);
+      expect([await text(), await text({}, { cache: 'reload' }), await text()]).to.deep.equal(['1', '2', '3']);
     });
 
     it('keeps nothing that says no-store, nor what could never be given', async () => {
@@ -150,6 +202,23 @@ describe('the cache', () => {
         expect(other).to.be.oneOf(['lost', 503]);
       });
     }
+
+    it('gives what is stale, as far as it may, where the breaker turns it away', async () => {
+      let asked = 0;
+      fetch = make({
+        fetch: async () => {
+          if (++asked > 1) throw new TypeError('lost');
+          return new Response('kept', { headers: { 'cache-control': 'max-age=0, stale-if-error=60' } });
+        },
+        breaker: { consecutive: 1 },
+        retry: false,
+      });
+      await text();
+      await kept(1);
+      expect([await text(), await text()]).to.deep.equal(['kept', 'kept']);
+      expect(asked).to.equal(2);
+      expect((await rejection(text({ n: 2 }))).code).to.equal('circuit-open');
+    });
 
     it('gives what is stale at once where there is no network', async () => {
       const orders = { cacheControl: 'max-age=0, stale-if-error=60' };
@@ -445,6 +514,23 @@ describe('the cache', () => {
       await fetch.cache.purge();
       await text(FRESH);
       expect(await seen()).to.equal(2);
+    });
+
+    it('goes past the browser’s own cache until that has something new', async () => {
+      const modes = [];
+      fetch = make({
+        fetch: async (request) => {
+          modes.push(request.cache);
+          if (modes.length === 1) throw new TypeError('lost');
+          return new Response('', { headers: { 'cache-control': 'no-store' } });
+        },
+        retry: false,
+      });
+      await fetch.cache.purge();
+      await rejection(get());
+      await text();
+      await text();
+      expect(modes).to.deep.equal(['reload', 'reload', 'default']);
     });
 
     it('refuses what is no partition', async () => {
