@@ -170,7 +170,7 @@ export class Gets {
   // ── who asks for the same
 
   #join(asking: Asking, asked: Asked | undefined): Promise<Response> {
-    const key = this.#keyOf(asking);
+    const key = this.#keyOf(asking, asked);
     if (key === undefined || this.#lonely.has(key)) return this.#alone(asking, asked);
     const under = this.#joints.get(key);
     // An emergency is not to wait for what somebody else has sent, nor is anybody for one whose callers have all gone.
@@ -249,10 +249,10 @@ export class Gets {
   }
 
   /** What equal calls have in common; undefined for a call that is not to be joined. */
-  #keyOf({ request, plain, lane }: Asking): string | undefined {
+  #keyOf({ request, plain, lane }: Asking, asked: Asked | undefined): string | undefined {
     if ((lane?.dedupe ?? this.#dedupe) === false) return undefined;
-    // After a purge nobody gets what was asked for before it.
-    const epoch = this.#store?.epoch ?? 0;
+    // After a purge nobody gets what was asked for before it, nor after its address was written to.
+    const epoch = `${this.#store?.epoch ?? 0} ${(asked && this.#cache?.lastCut(asked)) ?? 0}`;
     // As below: to read all that of a request takes longer than the rest.
     if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;

@@ -3,6 +3,7 @@ import { consult } from '../load.js';
 import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
 import { type Answer, freeze, isFrozen, looksOf, readAll, respond, thaw, toPairs } from './answer.js';
+import { tagName } from './cuts.js';
 import { Depths } from './depths.js';
 import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
 import type { StoredEntry } from './tier.js';
@@ -21,6 +22,8 @@ export interface Asked {
   readonly answers: 'fresh' | 'stale' | 'validate' | 'none';
   readonly standsIn: boolean;
   readonly epoch: number;
+  /** Of the cuts, how many there were when it was asked. */
+  readonly cuts: number;
 }
 
 type Kept = Entry<Answer>;
@@ -74,7 +77,7 @@ export class HttpCache {
   /** What the network has answered since the last purge, if there was one: the browser's own cache was not emptied. */
   #since: { epoch: number; bases: Set<string> } = { epoch: 0, bases: new Set() };
   /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
-  readonly #coming = new Map<string, Promise<void>>();
+  readonly #coming = new Map<string, { readonly asked: Asked; readonly done: Promise<void> }>();
 
   /** When what was sent, by address: what the browser tells of it comes later. */
   readonly #sent = new Map<string, number>();
@@ -119,12 +122,22 @@ export class HttpCache {
   }
 
   #judged(request: Request, rule: CacheRule, base: string, wanted: string): Asked {
-    const { epoch } = this.#store;
+    const { epoch, cuts } = this.#store;
     const family = this.#families.get(base);
     // Where nothing is kept of that address, only the count of who asks for it is of use.
     const key = family ? keyOf(base, family.names, request.headers) : `${base}\n`;
     const entry = request.cache === 'reload' ? undefined : (this.#store.get(key) as Kept | undefined);
-    const asked: Asked = { request, rule, base, epoch, entry, tier: 'memory', answers: 'none', standsIn: false };
+    const asked: Asked = {
+      request,
+      rule,
+      base,
+      epoch,
+      cuts: cuts.now,
+      entry,
+      tier: 'memory',
+      answers: 'none',
+      standsIn: false,
+    };
     return entry ? this.#with(asked, entry, 'memory', wanted) : asked;
   }
 
@@ -211,7 +224,8 @@ export class HttpCache {
   /** Resolves when an answer that is on its way into the store has come there; undefined when none is. */
   coming({ base, request }: Asked): Promise<void> | undefined {
     const family = this.#families.get(base);
-    return family && this.#coming.get(keyOf(base, family.names, request.headers));
+    const coming = family && this.#coming.get(keyOf(base, family.names, request.headers));
+    return coming && this.isCurrent(coming.asked) ? coming.done : undefined;
   }
 
   /** The stored answer to a request that has one. */
@@ -243,9 +257,16 @@ export class HttpCache {
     return derive(request, { cache: 'reload' });
   }
 
-  /** Whether nothing has been purged since it was asked. */
-  isCurrent({ epoch }: Asked): boolean {
-    return epoch === this.#store.epoch;
+  /** Whether nothing that concerns it has been purged or forgotten since it was asked. */
+  isCurrent(asked: Asked): boolean {
+    return asked.epoch === this.#store.epoch && this.lastCut(asked) <= asked.cuts;
+  }
+
+  /** Tells who asks after something was forgotten from who asked before. */
+  lastCut({ base, rule, entry }: Asked): number {
+    const { cuts } = this.#store;
+    if (cuts.now === 0) return 0;
+    return cuts.last([base.slice(0, -PLAIN.length), ...[...(rule.tags ?? []), ...(entry?.tags ?? [])].map(tagName)]);
   }
 
   /** Whether a response says that its origin is in trouble. */
@@ -327,11 +348,11 @@ export class HttpCache {
     }
     this.#family(base, names).keys.add(key);
     const done = readAll(body, most).then((bytes) => {
-      if (this.#coming.get(key) === done) this.#coming.delete(key);
+      if (this.#coming.get(key)?.done === done) this.#coming.delete(key);
       if (bytes) keep(bytes);
       if (!this.#store.peek(key)) this.gone({ key });
     });
-    this.#coming.set(key, done);
+    this.#coming.set(key, { asked, done });
     return true;
   }
 

@@ -2,6 +2,7 @@ import { Handle } from '../handle.js';
 import { consult, need } from '../load.js';
 import type { CacheIndex } from '../pkg/sixlane.js';
 import type { CacheOptions, CacheStats, CacheTier } from '../types.js';
+import { Cuts } from './cuts.js';
 import { type Below, Depths } from './depths.js';
 import { hash } from './hash.js';
 import type { Doomed } from './tier.js';
@@ -64,6 +65,8 @@ export class Store {
   epoch = 0;
   /** Rises whenever anything is to be forgotten: what was being read by then may be just that. */
   forgotten = 0;
+  /** What of it was to be, and when. */
+  readonly cuts = new Cuts();
   /** Is called when there is something that others may want forgotten. */
   onPut: () => void = () => {};
   /** Is called when a purge is found out that nobody told of. */

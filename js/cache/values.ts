@@ -1,5 +1,6 @@
 import { consult } from '../load.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
+import { tagName } from './cuts.js';
 import { Depths } from './depths.js';
 import { beginningOf, type HttpCache } from './http.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
@@ -30,6 +31,8 @@ interface Located {
 interface Loading {
   readonly value: Promise<unknown>;
   readonly controller: AbortController;
+  /** Whether nothing that concerns it has been purged or forgotten since it began. */
+  isCurrent(): boolean;
 }
 
 /** Values under keys; beside them, in the same store, there may be responses. */
@@ -130,6 +133,7 @@ export class Values implements Cache {
 
   async invalidateTag(tag: string): Promise<number> {
     const store = await this.#opened(tag, undefined, 'tag');
+    store?.cuts.cut(tagName(tag));
     const here = store?.removeTag(tag) ?? [];
     const below = store?.removeBelow({ tags: [tag] }, false);
     this.#tell({ tag });
@@ -161,6 +165,7 @@ export class Values implements Cache {
 
   /** With `elsewhere` somebody else has seen to what lies deeper. */
   async #forget(key: string, elsewhere: boolean): Promise<boolean> {
+    for (const cut of [name(key), beginningOf(key)]) this.#store?.cuts.cut(cut);
     const value = this.#store?.removeKey(name(key)) ?? false;
     const here = this.#http?.forget(key) || value;
     const doomed = { keys: [name(key)], beginnings: this.#http ? [beginningOf(key)] : [] };
@@ -173,6 +178,7 @@ export class Values implements Cache {
     const elsewhere = word.storage === this.#store?.depths.name;
     if ('forget' in word) this.#forget(word.forget, elsewhere);
     else if ('tag' in word) {
+      this.#store?.cuts.cut(tagName(word.tag));
       this.#store?.removeTag(word.tag);
       this.#store?.removeBelow({ tags: [word.tag] }, elsewhere);
     } else {
@@ -258,19 +264,22 @@ export class Values implements Cache {
   #load<T>(store: Store, key: string, load: CacheLoader<T>, rule: CacheRule): Promise<unknown> {
     const under = this.#loading.get(key);
     // Each has a copy of its own.
-    if (under) return under.value.then(copy);
-    const { epoch } = store;
+    if (under?.isCurrent()) return under.value.then(copy);
+    const { epoch, cuts } = store;
+    const names = [name(key), ...(rule.tags ?? []).map(tagName)];
+    const begun = cuts.now;
+    const isCurrent = (): boolean => store.epoch === epoch && cuts.last(names) <= begun;
     const controller = new AbortController();
     const run = async (): Promise<unknown> => {
       const value = await load({ signal: controller.signal });
-      // After a purge it is still its callers', but nobody else's.
-      if (store.epoch === epoch) this.#put(store, key, value, rule);
+      // When it was purged or forgotten meanwhile it is still its callers', but nobody else's.
+      if (isCurrent()) this.#put(store, key, value, rule);
       return value;
     };
     const value = run().finally(() => {
       if (this.#loading.get(key)?.controller === controller) this.#loading.delete(key);
     });
-    this.#loading.set(key, { value, controller });
+    this.#loading.set(key, { value, controller, isCurrent });
     return value.then(copy);
   }
 }

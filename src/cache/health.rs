@@ -57,9 +57,11 @@ impl Health {
         self.off.filter(|_| !self.usable(now)).map(|off| off.fault)
     }
 
-    /// It did what it should.
-    pub const fn worked(&mut self) {
-        *self = Self { off: None, rests: 0 };
+    /// It did what it should. While it is off, what was begun before says nothing of now.
+    pub fn worked(&mut self, now: Time) {
+        if self.usable(now) {
+            *self = Self::default();
+        }
     }
 
     /// An attempt, counted from 0 for each thing that was to be done, failed.
@@ -103,7 +105,12 @@ mod tests {
             now = now.after(rest);
             assert_eq!((health.usable(now), health.off(now)), (true, None));
         }
-        health.worked();
+        // One of before comes back while it is off.
+        let mut before =
+            Health { off: Some(Off { fault: Fault::Full, until: Some(now.after(FIRST_REST)) }), rests: 1 };
+        before.worked(now);
+        assert_eq!(before.off(now), Some(Fault::Full));
+        health.worked(now);
         assert_eq!(health.failed(Fault::Full, 0, now), Next::AfterMakingRoom);
         assert_eq!(health.failed(Fault::Full, 1, now), Next::GiveUp);
         assert_eq!(health.off(now), Some(Fault::Full));

@@ -173,7 +173,7 @@ impl TierHealth {
 
     /// It did what it should.
     pub fn worked(&mut self) {
-        self.health.worked();
+        self.health.worked(clock::now());
     }
 
     /// An attempt, counted from 0, failed with an error of that name. Returns 0 for giving up, 1 for trying again, 2 for

@@ -325,6 +325,38 @@ describe('the cache', () => {
       expect(await seen()).to.equal(4);
     });
 
+    it('neither keeps nor gives to others what was asked for before it was to be forgotten', async () => {
+      const ways = {
+        'a POST': (path) => fetch(path, { method: 'POST' }),
+        delete: (path) => fetch.cache.delete(new URL(path, location.href).href),
+        invalidateTag: () => fetch.cache.invalidateTag('t'),
+      };
+      for (const [name, forget] of Object.entries(ways)) {
+        const answers = [];
+        const headers = { 'cache-control': 'max-age=60' };
+        fetch = make({
+          fetch: ({ method }) =>
+            method === 'POST'
+              ? Promise.resolve(new Response(''))
+              : new Promise((resolve) => {
+                  answers.push((body) => resolve(new Response(body, { headers })));
+                }),
+        });
+        const path = run.path('/api/data/1', { n: name });
+        const ask = async () => (await fetch(path, { lane: { cache: { tags: ['t'] } } })).text();
+        const before = ask();
+        while (answers.length < 1) await turn();
+        await forget(path);
+        const after = ask();
+        while (answers.length < 2) await turn();
+        answers[0]('old');
+        expect(await before, name).to.equal('old');
+        answers[1]('new');
+        expect([await after, await ask(), await ask()], name).to.deep.equal(['new', 'new', 'new']);
+        expect(answers, name).to.have.length(2);
+      }
+    });
+
     it('keeps by the rules that the application gives', async () => {
       fetch = make({ routes: [{ match: '/api/data/:id', cache: { ttl: 60_000, tags: ['data'] } }], cache: { ttl: 0 } });
       const bare = { cacheControl: 'public' };
@@ -617,6 +649,25 @@ describe('createCache', () => {
     expect(await cache.getWithFallback('e', fails)).to.equal('old');
     await cache.set('e', 'old', { ttl: 0 });
     expect((await rejection(cache.getWithFallback('e', fails))).message).to.equal('mine');
+  });
+
+  it('keeps nothing that was being loaded when it was to be forgotten, and loads it anew', async () => {
+    for (const forget of [() => cache.delete('k'), () => cache.invalidateTag('t')]) {
+      const loads = [];
+      const load = () => new Promise((resolve) => loads.push(resolve));
+      const get = () => cache.getWithFallback('k', load, { ttl: 60_000, tags: ['t'] });
+      const before = get();
+      while (loads.length < 1) await turn();
+      await forget();
+      const after = get();
+      while (loads.length < 2) await turn();
+      loads[1]('new');
+      expect(await after).to.equal('new');
+      loads[0]('old');
+      expect(await before).to.equal('old');
+      expect(await cache.get('k')).to.equal('new');
+      await cache.delete('k');
+    }
   });
 
   it('keeps nothing that was being loaded when it was purged, and tells the loader', async () => {
