@@ -280,7 +280,8 @@ class Instance {
       const lane = said === undefined || typeof said === 'object' ? { priority: 'background' as const, ...said } : said;
       const response = await this.fetch(input, { ...init, lane }, false);
       const request = new Request(input, init ?? undefined);
-      await this.#gets?.settled(request, lane.cache, response);
+      const rule = this.#laneOf(request, { ...init, lane }, false)?.cache;
+      await this.#gets?.settled(request, rule, response);
       if (!this.#gets) discard(response);
     } catch {
       // Whoever needs it will ask again, and hear of it then.

@@ -13,6 +13,14 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
   });
 }
 
+/** Rejects with a "TimeoutError" when the promise takes longer than that. */
+export function within<T>(limit: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), limit);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 /** Resolves when so many milliseconds have gone by, however many they are, on the clock that the core reads, too. */
 export async function sleep(millis: number, signal: AbortSignal | undefined): Promise<void> {
   const end = performance.now() + millis;

@@ -1,12 +1,13 @@
 /** What is kept beyond the page: the persistent tiers, of which a cache may have either, both or none. */
 import { compile } from '../load.js';
+import { within } from '../sleep.js';
 import type { CacheStats, CacheTier } from '../types.js';
 import type { Disk, Found } from './disk.js';
 import { Health } from './health.js';
 import { Local } from './local.js';
 import type { openStorage } from './storage.js';
 import type { CacheConfig } from './store.js';
-import type { Doomed, StoredEntry } from './tier.js';
+import { CHANGE_LIMIT, type Doomed, nameOf, READ_LIMIT, type StoredEntry } from './tier.js';
 
 /** Where something was found that memory did not have. */
 export interface Below extends Found {
@@ -53,7 +54,10 @@ export class Depths {
   async find(key: string, tiers: Tiers): Promise<Below | undefined> {
     const entry = tiers.includes('localStorage') ? this.#localStorage().read(key) : undefined;
     if (entry) return { entry, pack: [entry], tier: 'localStorage' };
-    const disk = tiers.includes('indexedDB') ? await this.#indexedDB() : undefined;
+    // The file may be a while on its way, behind the very requests that wait for it.
+    const disk = tiers.includes('indexedDB')
+      ? (this.#disk ?? (await unlessLate(READ_LIMIT, this.#indexedDB())))
+      : undefined;
     const found = await disk?.read(key);
     if (!found) return undefined;
     // What lies above it is to have it, too.
@@ -78,8 +82,9 @@ export class Depths {
   async remove(doomed: Doomed): Promise<readonly string[]> {
     this.#begin();
     const local = this.#local?.remove(doomed) ?? [];
-    const disk = await this.#loading;
-    return [...local, ...((await disk?.remove(doomed)) ?? [])];
+    // When the file comes late this is still the first that is done.
+    const stored = this.#loading?.then((disk) => disk?.remove(doomed));
+    return [...local, ...((await unlessLate(CHANGE_LIMIT, stored)) ?? [])];
   }
 
   /** Others have removed it where all can read it, but for what is yet to be written there. */
@@ -93,8 +98,11 @@ export class Depths {
   async purge(partition: string): Promise<void> {
     const inUse = this.#config.tiers.includes('localStorage') || this.#local !== undefined;
     (this.#local ?? this.#newLocal()).purge(partition, inUse);
-    const disk = this.#loading ?? ((await this.#hasDatabase()) ? this.#indexedDB() : undefined);
-    await (await disk)?.purge(partition);
+    const disk = this.#loading ?? ((await this.#mayHaveDatabase()) ? this.#indexedDB() : undefined);
+    await unlessLate(
+      CHANGE_LIMIT,
+      disk?.then((disk) => disk?.purge(partition)),
+    );
   }
 
   async close(): Promise<void> {
@@ -124,11 +132,12 @@ export class Depths {
     if (tiers.includes('indexedDB')) this.#indexedDB();
   }
 
-  async #hasDatabase(): Promise<boolean> {
+  async #mayHaveDatabase(): Promise<boolean> {
     const { tiers, database } = this.#config;
     if (tiers.includes('indexedDB')) return true;
     try {
-      return (await globalThis.indexedDB.databases()).some(({ name }) => name === database);
+      const all = await unlessLate(READ_LIMIT, globalThis.indexedDB.databases());
+      return all?.some(({ name }) => name === database) ?? true;
     } catch {
       return false;
     }
@@ -162,6 +171,16 @@ export class Depths {
       this.#diskHealth.failed(new DOMException('', 'NotSupportedError'), 0);
       return undefined;
     }
+  }
+}
+
+/** Undefined when it takes longer than that. */
+async function unlessLate<T>(limit: number, promise: Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await (promise && within(limit, promise));
+  } catch (error) {
+    if (nameOf(error) === 'TimeoutError') return undefined;
+    throw error;
   }
 }
 

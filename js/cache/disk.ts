@@ -3,16 +3,19 @@
  *
  * It is a file of its own in the package, loaded on demand. What it imports, it brings along: nothing that has a state.
  */
+import { within } from '../sleep.js';
 import type { Health } from './health.js';
 import { type OpenStorage, openStorage, type Storage } from './storage.js';
 import {
   AFTER_MAKING_ROOM,
+  CHANGE_LIMIT,
   type Doomed,
   GIVE_UP,
   isDoomed,
   isStored,
   nameOf,
   prefixOf,
+  READ_LIMIT,
   type StoredEntry,
 } from './tier.js';
 
@@ -46,12 +49,6 @@ interface Wanted {
   readonly found: Promise<Found | undefined>;
   resolve(found: Found | undefined): void;
 }
-
-/** An answer that comes later than this is of no use: the network is asked meanwhile. In some browsers it never comes. */
-const READ_LIMIT = 1000;
-
-/** Writes hold up nobody, and may be many. */
-const CHANGE_LIMIT = 10_000;
 
 /** Entries in one transaction: reads wait for it to end. */
 const MOST_WRITTEN = 256;
@@ -134,9 +131,13 @@ export class Disk {
 
   /** Behind whatever asked for it. */
   write(entry: StoredEntry): void {
-    if (!this.#health.usable || entry.bytes > this.#most) return;
     this.#drop(entry.key);
-    if (this.#waitingBytes + entry.bytes > MOST_WAITING) return;
+    if (!this.#health.usable) return;
+    if (entry.bytes > this.#most || this.#waitingBytes + entry.bytes > MOST_WAITING) {
+      // Of what it replaces nothing is left in any case.
+      this.remove({ keys: [entry.key] });
+      return;
+    }
     this.#waiting.set(entry.key, entry);
     this.#waitingBytes += entry.bytes;
     this.#writeSoon();
@@ -420,14 +421,6 @@ export class Disk {
     const { length } = this.#prefix;
     return { ...entry, key: key.slice(length), tags: tags.map((tag) => tag.slice(length)) };
   }
-}
-
-/** Rejects with a "TimeoutError" when the promise takes longer than that. */
-function within<T>(limit: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), limit);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 Object.defineProperty(globalThis, SYMBOL, { value: { Disk, openStorage }, configurable: true });

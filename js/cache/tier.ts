@@ -24,6 +24,12 @@ export interface Doomed {
 export const GIVE_UP = 0;
 export const AFTER_MAKING_ROOM = 2;
 
+/** An answer that comes later than this is of no use: the network is asked meanwhile. In some browsers it never comes. */
+export const READ_LIMIT = 1000;
+
+/** Writes hold up nobody, and may be many. */
+export const CHANGE_LIMIT = 10_000;
+
 /** Whatever lies in storage may have been changed there. */
 export function isStored(entry: Partial<StoredEntry> | null | undefined): boolean {
   const { key, bytes, tags, policy } = entry ?? {};

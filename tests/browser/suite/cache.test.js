@@ -439,6 +439,9 @@ describe('the cache', () => {
       fetch.events.addEventListener('started', ({ detail }) => started.push(detail.priority));
       await fetch.preload(run.path('/api/data/2', FRESH));
       expect(started).to.deep.equal(['background']);
+      fetch = make({ routes: [{ match: /data/, cache: { key: 'own' } }] });
+      await fetch.preload(run.path('/api/data/3', { cache: 60, size: 100_000, slow: 50 }));
+      expect(fetch.cache.stats().memory.entries).to.equal(1);
     });
 
     it('counts what the browser’s own cache answers', async function () {

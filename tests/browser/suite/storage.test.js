@@ -319,6 +319,16 @@ describe('storage', () => {
       await cache.close();
     });
 
+    it('keeps nothing of what a value replaces that is too large', async () => {
+      const options = { tiers: ['indexedDB'], indexedDB: { database, maxBytes: 10_000 } };
+      const cache = createCache(options);
+      await cache.set('k', 'small');
+      expect(await cache.get('k')).to.equal('small');
+      await cache.set('k', 'x'.repeat(20_000));
+      expect(await cache.get('k')).to.equal(undefined);
+      await cache.close();
+    });
+
     it('gives up what was used longest ago', async () => {
       const options = { tiers: ['indexedDB'], indexedDB: { database, maxBytes: 40_000 } };
       let cache = createCache(options);
