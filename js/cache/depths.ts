@@ -67,6 +67,8 @@ export class Depths {
 
   keep(entry: StoredEntry, tiers: Tiers): void {
     if (tiers.includes('localStorage')) this.#localStorage().write(entry);
+    // What lies there would hide it.
+    else if (this.#config.tiers.includes('localStorage')) this.#localStorage().drop(entry.key);
     if (!tiers.includes('indexedDB')) return;
     if (this.#disk) {
       this.#disk.write(entry);

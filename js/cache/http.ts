@@ -164,7 +164,8 @@ export class HttpCache {
     // What it depends on is known to storage alone, perhaps; then there is something to tell it where that should be.
     for (let step = 0; step < 2; step++) {
       const stored = await this.storedKey(key);
-      const found = stored === undefined ? undefined : await this.#store.find(stored, tiers);
+      const where = stored === `${base}\n` ? tiers : tiers.filter((tier) => DISK.includes(tier));
+      const found = stored === undefined ? undefined : await this.#store.find(stored, where);
       if (!found || !this.isCurrent(asked)) return asked;
       const { entry, pack, tier } = found;
       const own = keyOf(base, entry.names ?? NONE, headers);

@@ -97,6 +97,14 @@ export class Local {
     }, undefined);
   }
 
+  /** Of that key nothing is left. */
+  drop(key: string): void {
+    this.#do((storage) => {
+      this.#load(storage);
+      this.#removeItem(this.#prefix + key);
+    }, undefined);
+  }
+
   /** Returns the keys of what was there. */
   remove(doomed: Doomed): string[] {
     const gone: string[] = [];

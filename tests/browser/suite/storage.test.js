@@ -152,6 +152,39 @@ describe('storage', () => {
       expect(next.cache.stats().hits.indexedDB).to.equal(2);
     });
 
+    it('gives the latest of what depends on headers, whichever tiers there are', async () => {
+      let made = 0;
+      const answer = async () => {
+        made += 1;
+        // At first it depends on nothing.
+        const headers = { 'cache-control': 'max-age=60', ...(made > 1 && { vary: 'x-a' }) };
+        return new Response(`${made}`, { headers });
+      };
+      /** Undefined for what only says on which headers it depends. */
+      const bodies = async () => {
+        const entries = [...(await contents(database)).packs.values()].flatMap(({ entries }) => entries);
+        return entries.map(({ content }) => content && new TextDecoder().decode(content.body));
+      };
+      const isWritten = async () => {
+        const all = await bodies();
+        return all.includes(`${made}`) && (made === 1 || all.includes(undefined));
+      };
+      const visit = async (init) => {
+        const fetch = make({ tiers: ALL }, { fetch: answer });
+        const text = await (await fetch('/x', { headers: { 'x-a': '1' }, ...init })).text();
+        if (init) {
+          await until(() => fetch.cache.stats().indexedDB.entries > 0);
+          while (!(await isWritten())) await turn();
+        }
+        await fetch.close();
+        return text;
+      };
+      const reload = { cache: 'reload' };
+      const texts = [];
+      for (const init of [reload, undefined, reload, undefined, reload, undefined]) texts.push(await visit(init));
+      expect(texts).to.deep.equal(['1', '1', '2', '2', '3', '3']);
+    });
+
     it('renews what it has by a 304, and stands in with it for an origin in trouble', async () => {
       const url = path(1, { cacheControl: 'max-age=0, stale-if-error=60', etag: 1 });
       const fetch = make();
