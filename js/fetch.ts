@@ -553,7 +553,8 @@ class Instance {
     if (hint) init.priority = hint;
     this.events.emit('started', () => describe(flight));
     // A body can be read once: what is sent again is a clone that was made before.
-    this.#attempt(typeof flight.resend === 'function' ? flight.resend() : request, init).then(
+    const { resend } = flight;
+    this.#attempt(typeof resend === 'function' ? resend : () => request, init).then(
       (response) => this.#answered(flight, attempt, response),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
@@ -562,8 +563,8 @@ class Instance {
   }
 
   /** Never throws, whatever somebody put in the place of fetch. */
-  async #attempt(request: Request, init: RequestInit): Promise<Response> {
-    return this.native(request, init);
+  async #attempt(make: () => Request, init: RequestInit): Promise<Response> {
+    return this.native(make(), init);
   }
 
   #answered(flight: Flight, attempt: number, response: Response | undefined): void {

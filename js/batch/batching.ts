@@ -42,20 +42,22 @@ export class Batching {
     const { request } = asking;
     for (const [index, rule] of this.#rules.entries()) {
       let found: ReturnType<Rule['find']>;
+      let endPoint: EndPoint | undefined;
       try {
         found = rule.find(request);
+        endPoint = found?.key === undefined ? undefined : this.#endPoint(rule, index, request.url);
       } catch (error) {
-        // A function of the page's own. It finds no key, and the call does without.
+        // A function of the page's own, or the module is gone. It finds no key, and the call does without.
         globalThis.reportError?.(error);
         return undefined;
       }
       if (!found) continue;
       const { key, rest } = found;
-      const endPoint = key === undefined ? undefined : this.#endPoint(rule, index, request.url);
       if (key === undefined || !endPoint || endPoint.aside) return undefined;
       return {
         send: (asking, request, joint) => {
           const member = new Member(asking, request, joint, this.#tell);
+          member.rest = rest;
           endPoint.add(member, groupOf(asking, rest), key);
           return { wire: member, response: member.response };
         },

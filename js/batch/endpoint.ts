@@ -8,6 +8,7 @@ import { discard } from '../retry.js';
 import type { BatchRule, LaneInit } from '../types.js';
 import { copyOf, decode, itemOf, linesOf, noStoreOf, notFound, respond } from './items.js';
 import type { Holder, Item, Member } from './member.js';
+import { queryOf } from './rules.js';
 import { type Batch, Windows } from './windows.js';
 
 /** What to do with an answer: see `answered` in the shell. */
@@ -112,16 +113,16 @@ export class EndPoint {
   }
 
   /** Undefined when it is larger than it may be. */
-  #requestOf({ items, first }: Sending): (() => Request) | undefined {
+  #requestOf({ items, first, rest }: Sending): (() => Request) | undefined {
     const { encode, decode: own, key } = this.#rule;
-    const { url, headers: common, credentials, mode, referrer, referrerPolicy } = first.request;
+    const { headers: common, credentials, mode, referrer, referrerPolicy } = first.request;
     const keys = [...items.keys()] as string[];
     const {
       headers: said,
       body,
       method = 'POST',
       signal: _,
-      ...rest
+      ...others
     } = encode?.(keys) ?? {
       body: JSON.stringify({ keys }),
     };
@@ -134,12 +135,17 @@ export class EndPoint {
       headers.set('accept', own ? 'application/json' : 'application/x-ndjson, application/json');
     const address = new URL(this.#url);
     // With a key of its own making, a query is in it or of no matter.
-    if (!key)
-      address.search = [address.search, new URL(url).search]
-        .map((part) => part.slice(1))
-        .filter(Boolean)
-        .join('&');
-    const init = { credentials, mode, referrer, referrerPolicy, cache: 'no-store', ...rest, method, headers } as const;
+    if (!key) address.search = [address.search.slice(1), queryOf(rest)].filter(Boolean).join('&');
+    const init = {
+      credentials,
+      mode,
+      referrer,
+      referrerPolicy,
+      cache: 'no-store',
+      ...others,
+      method,
+      headers,
+    } as const;
     const whole = body === undefined ? init : { ...init, body };
     // To clone a request takes longer than to make another one.
     return () => new Request(address, whole);
@@ -187,13 +193,21 @@ export class EndPoint {
       : await this.#divideWhole(items, answer);
     if (readable) this.#core.use((core) => core.read(true), undefined);
     // Whoever has not got an answer by now asks for it alone, unless it broke off because nobody asks any more.
-    else if (!sending.aborted) this.#unreadable(items);
+    else if (!sending.aborted && readable === false) this.#unreadable(items);
+    else if (!sending.aborted) this.#singly(items);
   }
 
-  async #divideWhole(items: Items, answer: Response): Promise<boolean> {
+  /** Undefined when it broke off: that says nothing of the end point. */
+  async #divideWhole(items: Items, answer: Response): Promise<boolean | undefined> {
+    let text: string;
+    try {
+      text = await answer.text();
+    } catch {
+      return undefined;
+    }
     let body: unknown;
     try {
-      body = await answer.json();
+      body = JSON.parse(text);
     } catch {
       return false;
     }
@@ -208,8 +222,10 @@ export class EndPoint {
     const noStore = noStoreOf(answer);
     let readable = true;
     for (const item of [...items.values()]) {
-      const part = found.get(item.key);
-      const made = this.#answer(item, (request) => (part ? respond(request, part, noStore) : notFound(request)));
+      const made = this.#answer(item, (request) => {
+        const part = found.get(item.key);
+        return part ? respond(request, part, noStore) : notFound(request, noStore);
+      });
       if (made) items.delete(item.key);
       else readable = false;
     }
@@ -217,23 +233,30 @@ export class EndPoint {
   }
 
   /** A slow item holds up nobody. */
-  async #divideLines(items: Items, answer: Response): Promise<boolean> {
+  async #divideLines(items: Items, answer: Response): Promise<boolean | undefined> {
     const noStore = noStoreOf(answer);
     let readable = true;
-    const take = (line: string): void => {
-      const { key, item: part } = itemOf(line);
+    /** Whether it is a line. */
+    const take = (line: string): boolean => {
+      let found: ReturnType<typeof itemOf>;
+      try {
+        found = itemOf(line);
+      } catch {
+        return false;
+      }
+      const { key, item: part } = found;
       const item = items.get(key);
-      if (!item) return;
-      if (this.#answer(item, (request) => respond(request, part, noStore))) items.delete(key);
-      else readable = false;
+      if (item && this.#answer(item, (request) => respond(request, part, noStore))) items.delete(key);
+      else if (item) readable = false;
+      return true;
     };
     try {
       if (!answer.body) return false;
-      for await (const lines of linesOf(answer.body)) for (const line of lines) take(line);
+      for await (const lines of linesOf(answer.body)) if (!lines.every(take)) return false;
     } catch {
-      return false;
+      return undefined;
     }
-    if (readable) for (const item of items.values()) this.#answer(item, notFound);
+    if (readable) for (const item of items.values()) this.#answer(item, (request) => notFound(request, noStore));
     return readable;
   }
 
@@ -260,6 +283,7 @@ class Sending implements Source, Holder {
   readonly size: number;
   /** In what matters to the request, its members are alike. */
   readonly first: Asking;
+  readonly rest: string;
   priority = Number.NEGATIVE_INFINITY;
   arrived = Number.POSITIVE_INFINITY;
   #wire: Sent | undefined;
@@ -273,7 +297,9 @@ class Sending implements Source, Holder {
       this.priority = Math.max(this.priority, member.priority);
       this.arrived = Math.min(this.arrived, member.asking.arrived);
     }
-    this.first = (this.#members().next().value as Member).asking;
+    const { asking, rest } = this.#members().next().value as Member;
+    this.first = asking;
+    this.rest = rest;
   }
 
   get aborted(): boolean {
@@ -288,7 +314,7 @@ class Sending implements Source, Holder {
     this.#wire = wire;
     // It may have been given up while it was handed over.
     if (this.#ended) wire.abort(this.#ended.reason);
-    for (const member of this.#members()) member.sent = performance.now();
+    for (const member of this.#members()) member.carrier = wire;
   }
 
   left(member: Member, reason: unknown): void {
@@ -341,7 +367,8 @@ function askingOf({ first, priority, arrived }: Sending, make: () => Request): A
     windowless: first.windowless,
     lane,
     words: undefined,
-    resend: retry === false ? undefined : make,
+    // Also where nothing is to be tried again: an emergency may take its slot.
+    resend: make,
     arrived,
     priority,
     signal: request.signal,

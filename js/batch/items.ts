@@ -41,8 +41,9 @@ function pairsOf(headers: HeadersInit | undefined): Iterable<[string, string]> {
 }
 
 /** To a key of which the end point says nothing. */
-export function notFound(request: Request): Response {
-  return dressed(request, new Response(null, { status: 404 }));
+export function notFound(request: Request, noStore: string | undefined): Response {
+  const headers: Record<string, string> = noStore === undefined ? {} : { 'cache-control': noStore };
+  return dressed(request, new Response(null, { status: 404, headers }));
 }
 
 /** What was said of the batch as a whole, for each of its requests. */

@@ -36,8 +36,10 @@ export class Member implements Sent {
   shares = false;
   /** Its answer is a part of one. */
   batched = false;
-  /** When its batch was sent. */
-  sent = Number.NaN;
+  /** The request of its batch, once that is handed over. */
+  carrier: Sent | undefined;
+  /** What its address says beside the key. */
+  rest = '';
   readonly #request: Request;
   readonly #joint: Source | undefined;
   readonly #tell: Tell;
@@ -74,7 +76,7 @@ export class Member implements Sent {
   }
 
   get at(): number {
-    return this.#wire?.at ?? this.sent;
+    return (this.#wire ?? this.carrier)?.at ?? Number.NaN;
   }
 
   abort(reason: unknown): void {

@@ -52,9 +52,27 @@ function byGroup(match: RegExp | string | URLPattern): Rule['find'] {
     const span = find(url);
     if (!span) return undefined;
     const [start, end] = span;
-    const text = url.slice(start, end);
+    const raw = url.slice(start, end);
+    const query = url.indexOf('?');
+    // In a query, and nowhere else, it stands for a space.
+    const text = query >= 0 && query < start ? raw.replaceAll('+', ' ') : raw;
     return { key: text === '' ? undefined : decoded(text), rest: `${url.slice(0, start)}\n${url.slice(end)}` };
   };
+}
+
+/** The query that calls have in common, by what their addresses say beside the key: without the parameter that is the key. */
+export function queryOf(rest: string): string {
+  const [before = '', after = ''] = rest.split('\n');
+  const [end = ''] = after.split('#');
+  const query = before.indexOf('?');
+  if (query < 0) return end.slice(end.indexOf('?') + 1 || end.length);
+  return [
+    ...before
+      .slice(query + 1)
+      .split('&')
+      .slice(0, -1),
+    ...end.split('&').slice(1),
+  ].join('&');
 }
 
 /** Where the key stands in an address: nowhere for one that matches without; undefined for one that does not match. */

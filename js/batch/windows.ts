@@ -1,4 +1,5 @@
 import type { Handle } from '../handle.js';
+import { trapped } from '../load.js';
 import type { Batches } from '../pkg/sixlane.js';
 import { LONGEST_TIMER } from '../sleep.js';
 
@@ -72,7 +73,8 @@ export class Windows<T> {
   flush(name?: string): void {
     const groups = name === undefined ? [...this.#groups.values()] : [this.#groups.get(name)];
     for (const group of groups) {
-      if (!group) continue;
+      // To send one may fill another, and its number may be somebody else's by now.
+      if (!group || this.#numbers[group.number] !== group) continue;
       this.#core.use((core) => core.close(group.number), undefined);
       this.#go(group);
     }
@@ -119,7 +121,9 @@ export class Windows<T> {
     this.#timer = undefined;
     const due = (): number | undefined => this.#core.use((core) => core.due(), undefined);
     for (let number = due(); number !== undefined; number = due()) this.#go(this.#numbers[number]);
+    // Without the core nobody says any more when one is due.
+    if (trapped()) this.flush();
     // In Firefox a timer may come before its time.
-    this.#setTimer();
+    else this.#setTimer();
   }
 }
