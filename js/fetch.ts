@@ -4,6 +4,7 @@ import { watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
+import { writeOf } from './cache/writes.js';
 import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
@@ -152,7 +153,7 @@ class Instance {
       return this.installed ? before(input, init ?? undefined) : Promise.reject(new SixlaneError('closed'));
     }
     // Without a scheduler in between, the arguments as they came are the best copy of themselves.
-    if (this.#mode === 'native') return this.native(input, init ?? undefined);
+    if (this.#mode === 'native') return this.#unscheduled(input, init ?? undefined);
     const plain = init ? undefined : this.#plain(input);
     if (plain) return Promise.resolve(plain);
     let request: Request;
@@ -310,14 +311,15 @@ class Instance {
   }
 
   clear(reason?: unknown): number {
-    if (this.#engine) {
-      this.#clearReason = reason;
-      const gathered = this.#batching?.clear(reason ?? new SixlaneError('queue-cleared')) ?? 0;
-      return gathered + this.#engine.clear();
-    }
-    const waiting = [...(this.#starting?.flights ?? [])].filter(({ stage }) => stage === 'waiting');
-    for (const flight of waiting) this.#over(flight, Outcome.cancelled, reason ?? new SixlaneError('queue-cleared'));
-    return waiting.length;
+    const why = reason ?? new SixlaneError('queue-cleared');
+    const flights = [...(this.#engine?.calls() ?? this.#starting?.flights ?? [])];
+    const waiting = flights.filter(({ stage }) => stage === 'waiting');
+    const callers = waiting.reduce((sum, { source }) => sum + (source?.callers ?? 1), 0);
+    const others = (this.#gets?.clear(why) ?? 0) + (this.#batching?.clear(why) ?? 0);
+    this.#clearReason = reason;
+    if (this.#engine) this.#engine.clear();
+    else for (const flight of waiting) this.#over(flight, Outcome.cancelled, why);
+    return callers + others;
   }
 
   pause(): void {
@@ -339,6 +341,7 @@ class Instance {
     const flights = [...(this.#engine?.calls() ?? []), ...(this.#starting?.flights ?? []), ...this.#bodies];
     // Waiting ones first: none is to start in a slot that another one leaves.
     this.pause();
+    this.#gets?.clear(reason);
     this.#batching?.clear(reason);
     for (const flight of flights) {
       this.#over(flight, Outcome.cancelled, reason);
@@ -419,19 +422,23 @@ class Instance {
     this.#engine = engine;
     const { batch } = this.#options;
     this.#batching = batch && new Batching(this, batch);
-    this.#gets = this.#beginCache(this.#batching);
+    this.#gets = new Gets(this, this.#options.dedupe, this.cache.cuts, this.#batching, this.#openCache());
     this.#mode = 'wasm';
     return engine;
   }
 
-  #beginCache(batching: Batching | undefined): Gets {
-    const { cache: options = {}, dedupe } = this.#options;
-    if (options === false) return new Gets(this, dedupe, batching);
-    const store = new Store('createFetch', 'cache', options);
-    const http = new HttpCache(store, options);
+  #openCache(): { store: Store; http: HttpCache } | undefined {
+    const { cache: options = {}, routes = [] } = this.#options;
+    if (options === false) {
+      this.cache.open();
+      return undefined;
+    }
+    const tiers = routes.flatMap(({ cache }) => (cache ? (cache.tiers ?? []) : []));
+    const store = new Store('createFetch', 'cache', options, tiers);
+    const http = new HttpCache(store, options, this.cache.cuts);
     store.onGone = (entry) => http.gone(entry);
     this.cache.open(store, http);
-    return new Gets(this, dedupe, batching, { store, http });
+    return { store, http };
   }
 
   #submit(engine: Engine<Flight>, flight: Flight): void {
@@ -692,7 +699,8 @@ class Instance {
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
-    if (real && !flight.reads) this.cache.written(flight.request, response);
+    const { method, url } = flight.request;
+    if (real && !flight.reads) this.cache.written(writeOf(method, url, response));
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
@@ -776,10 +784,14 @@ class Instance {
       timer = setTimeout(() => reject(new Error('the module was not there within 10 s')), START_LIMIT);
     });
     let bindings: Bindings;
+    const loading = load(this.#options.wasm);
     try {
-      bindings = await Promise.race([load(this.#options.wasm), late]);
+      bindings = await Promise.race([loading, late]);
     } catch (error) {
       this.#failOpen(error, [...starting.flights]);
+      // It may come yet, too late to schedule, but not for what is in storage.
+      const open = (): unknown => this.#closed || this.#openCache();
+      loading.then(open).catch(() => this.cache.abandon());
       return;
     } finally {
       clearTimeout(timer);
@@ -845,6 +857,20 @@ class Instance {
 
   #clearTimers({ timers }: Flight): void {
     for (const timer of timers.splice(0)) clearTimeout(timer);
+  }
+
+  /** Native fetch does it all; what was written is noted, for what is kept in storage. */
+  #unscheduled(input: RequestInfo | URL, init: RequestInit | undefined): Promise<Response> {
+    const answer = this.native(input, init);
+    const request = input instanceof Request ? input : undefined;
+    const method = (init?.method ?? request?.method ?? 'GET').toUpperCase();
+    if (method === 'GET' || method === 'HEAD') return answer;
+    const url = request?.url ?? resolved(`${input}`) ?? '';
+    const note = (response: unknown): void => {
+      if (response instanceof Response) this.cache.written(writeOf(method, url, response));
+    };
+    Promise.resolve(answer).then(note, () => {});
+    return answer;
   }
 
   /** From here on native fetch does it all: what waits is sent, and nothing that was sent is sent again. */

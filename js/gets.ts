@@ -1,14 +1,17 @@
 /** The way of a GET: what is kept, who asks for the same, who goes along, then the network. */
+
+import { withoutFragment } from './addresses.js';
 import type { Batching } from './batch/batching.js';
-import type { Asked, HttpCache } from './cache/http.js';
+import type { Cuts } from './cache/cuts.js';
+import { type Asked, beginningOf, type HttpCache } from './cache/http.js';
 import type { Store } from './cache/store.js';
 import { isSixlaneError } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
 import { discard } from './retry.js';
-import { unlessAborted } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
+import { Waits } from './waits.js';
 
 /** One call, before it is decided whether it goes to the network. */
 export interface Asking extends Caller {
@@ -74,23 +77,28 @@ export class Gets {
   readonly #store: Store | undefined;
   readonly #cache: HttpCache | undefined;
   readonly #dedupe: SixlaneOptions['dedupe'];
+  readonly #cuts: Cuts;
   readonly #batching: Batching | undefined;
   /** Those whose headers are awaited. */
   readonly #joints = new Map<string, Joint<Sent>>();
   readonly #lonely = new Set<string>();
   /** What is asked again behind an answer that was given. */
   readonly #refreshing = new Set<string>();
+  /** For storage, or for a body that is on its way there. */
+  readonly #waits = new Waits();
   /** Calls that got what another one had asked for. */
   deduplicated = 0;
 
   constructor(
     network: Network,
     dedupe: SixlaneOptions['dedupe'],
+    cuts: Cuts,
     batching: Batching | undefined,
-    cache?: { store: Store; http: HttpCache },
+    cache: { store: Store; http: HttpCache } | undefined,
   ) {
     this.#network = network;
     this.#dedupe = dedupe;
+    this.#cuts = cuts;
     this.#batching = batching;
     this.#store = cache?.store;
     this.#cache = cache?.http;
@@ -109,15 +117,15 @@ export class Gets {
   }
 
   fetch(asking: Asking, again = false): Promise<Response> {
-    const { request, lane, signal } = asking;
+    const { request, lane } = asking;
     const cache = lane?.cache === false ? undefined : this.#cache;
     const asked = cache?.ask(request, lane?.cache || undefined, asking.plain);
     if (!cache || !asked) return this.#join(asking, undefined);
     // An emergency does not wait for storage.
     if (lane?.emergency || !cache.mayLieBelow(asked)) return this.#decide(cache, asking, asked, again);
     const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
-    if (coming) return unlessAborted(coming, signal).then(() => this.fetch(asking, true));
-    return unlessAborted(cache.below(asked), signal).then((found) => {
+    if (coming) return this.#waits.until(coming, asking).then(() => this.fetch(asking, true));
+    return this.#waits.until(cache.below(asked), asking).then((found) => {
       if (found.answers !== 'none') return this.#decide(cache, asking, found, again);
       // It may have come there meanwhile, and something may have been purged.
       const now = cache.ask(request, lane?.cache || undefined, asking.plain);
@@ -126,7 +134,6 @@ export class Gets {
   }
 
   #decide(cache: HttpCache, asking: Asking, asked: Asked, again: boolean): Promise<Response> {
-    const { signal } = asking;
     if (asked.answers === 'fresh') return Promise.resolve(this.#give(asking, asked, asked.tier));
     if (asked.answers === 'stale') {
       this.#refresh(asking, asked);
@@ -138,9 +145,14 @@ export class Gets {
     }
     // Somebody has its headers already; the body is on its way to us.
     const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
-    if (coming) return unlessAborted(coming, signal).then(() => this.fetch(asking, true));
+    if (coming) return this.#waits.until(coming, asking).then(() => this.fetch(asking, true));
     if (this.#store) this.#store.counts.misses += 1;
     return this.#join(asking, asked);
+  }
+
+  /** Turns away whoever waits for what is kept. Returns how many. */
+  clear(reason: unknown): number {
+    return this.#waits.clear(reason);
   }
 
   /** Resolves when what came for a request is kept, or not to be. */
@@ -252,7 +264,8 @@ export class Gets {
   #keyOf({ request, plain, lane }: Asking, asked: Asked | undefined): string | undefined {
     if ((lane?.dedupe ?? this.#dedupe) === false) return undefined;
     // After a purge nobody gets what was asked for before it, nor after its address was written to.
-    const epoch = `${this.#store?.epoch ?? 0} ${(asked && this.#cache?.lastCut(asked)) ?? 0}`;
+    const cut = (asked && this.#cache?.lastCut(asked)) ?? this.#cuts.last([beginningOf(withoutFragment(request.url))]);
+    const epoch = `${this.#store?.epoch ?? 0} ${cut}`;
     // As below: to read all that of a request takes longer than the rest.
     if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;

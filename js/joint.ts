@@ -13,6 +13,8 @@ export interface Caller {
 export interface Source {
   readonly aborted: boolean;
   readonly reason: unknown;
+  /** How many calls end by it, where that may be more than one. */
+  readonly callers?: number;
 }
 
 interface Member {
@@ -45,6 +47,10 @@ export class Joint<W extends Wire> implements Source {
 
   get size(): number {
     return this.#members.length;
+  }
+
+  get callers(): number {
+    return this.size;
   }
 
   get aborted(): boolean {

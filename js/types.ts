@@ -586,7 +586,8 @@ export interface CacheOptions extends Keeping {
   /** As of memory, for all partitions of the database together. Default 268435456, 256 MiB, in "sixlane". */
   indexedDB?: { maxBytes?: number; database?: string };
   /**
-   * Whether answers to requests with `Authorization` or `credentials: 'include'` may be kept beyond memory.
+   * Whether answers to requests with `Authorization` or `credentials: 'include'` may be kept beyond memory. Of cookies
+   * that go to the page's own origin nothing can be seen here: who has sessions by cookie gives each user a `partition`.
    *
    * @defaultValue false
    */

@@ -70,8 +70,9 @@ export class EndPoint {
   /** Turns away whoever waits for others. Returns how many. */
   clear(reason: unknown): number {
     const members = this.#windows.clear().flatMap((item) => [...item.members]);
+    const callers = countOf(members);
     for (const member of members) member.reject(reason);
-    return members.length;
+    return callers;
   }
 
   async #ask(gathered: Items): Promise<void> {
@@ -310,6 +311,10 @@ class Sending implements Source, Holder {
     return this.#ended?.reason;
   }
 
+  get callers(): number {
+    return countOf(this.#members());
+  }
+
   sent(wire: Sent): void {
     this.#wire = wire;
     // It may have been given up while it was handed over.
@@ -339,6 +344,11 @@ class Sending implements Source, Holder {
   *#members(): Generator<Member> {
     for (const { members } of this.items.values()) yield* members;
   }
+}
+
+/** Of those who ask for it together, each is one. */
+function countOf(members: Iterable<Member>): number {
+  return [...members].reduce((sum, { callers }) => sum + callers, 0);
 }
 
 /** Without those whose signal has aborted, and whose listeners are yet to hear of it. */

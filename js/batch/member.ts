@@ -1,7 +1,7 @@
 import { refusalReason } from '../errors.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
-import { LONGEST_TIMER } from '../sleep.js';
+import { timeLeft } from '../waits.js';
 
 /** Who a call is with while it is part of something larger. */
 export interface Holder {
@@ -63,16 +63,17 @@ export class Member implements Sent {
       this.#onAbort = () => this.abort(asking.signal.reason);
       asking.signal.addEventListener('abort', this.#onAbort, { once: true });
     }
-    const limit = typeof asking.lane?.timeout === 'object' ? asking.lane.timeout.total : asking.lane?.timeout;
-    if (limit !== undefined && limit <= LONGEST_TIMER) {
-      const left = limit - (performance.now() - asking.arrived);
-      this.#timer = setTimeout(() => this.abort(refusalReason('timeout')), left);
-    }
+    const left = timeLeft(asking);
+    if (left !== undefined) this.#timer = setTimeout(() => this.abort(refusalReason('timeout')), left);
   }
 
   /** What its caller aborts by: it knows before the listeners have heard. */
   get source(): Source | null | undefined {
     return this.#joint ?? this.asking.source;
+  }
+
+  get callers(): number {
+    return this.source?.callers ?? 1;
   }
 
   get at(): number {

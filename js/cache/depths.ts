@@ -7,7 +7,7 @@ import { Health } from './health.js';
 import { Local } from './local.js';
 import type { openStorage } from './storage.js';
 import type { CacheConfig } from './store.js';
-import { CHANGE_LIMIT, type Doomed, nameOf, READ_LIMIT, type StoredEntry } from './tier.js';
+import { CHANGE_LIMIT, type Doomed, nameOf, owe, READ_LIMIT, type StoredEntry } from './tier.js';
 
 /** Where something was found that memory did not have. */
 export interface Below extends Found {
@@ -18,6 +18,10 @@ type Tiers = readonly CacheTier[];
 
 export class Depths {
   readonly #config: CacheConfig;
+  /** Tiers that are looked into: those of the options and the routes, and what a call has named since. */
+  readonly #inUse: Set<CacheTier>;
+  /** What was to be forgotten before a tier was in use, where an earlier visit may have left it. */
+  readonly #missed: Record<Below['tier'], Doomed[]> = { localStorage: [], indexedDB: [] };
   readonly #partition: string;
   readonly #purged: () => void;
   readonly #localHealth = new Health();
@@ -31,18 +35,26 @@ export class Depths {
     this.#disk?.leave();
   };
 
-  /** @param purged is called when a purge is found out that nobody told of */
-  constructor(config: CacheConfig, partition: string, purged: () => void) {
+  /**
+   * @param others tiers that are used beside those of the options
+   * @param purged is called when a purge is found out that nobody told of
+   */
+  constructor(config: CacheConfig, others: Tiers, partition: string, purged: () => void) {
     this.#config = config;
+    this.#inUse = new Set([...config.tiers, ...others]);
     this.#partition = partition;
     this.#purged = purged;
   }
 
   /** The same for all that read and write the same. */
   get name(): string {
-    const { tiers, database } = this.#config;
     const below = ['localStorage', 'indexedDB'] as const;
-    return `${below.filter((tier) => tiers.includes(tier))} ${database}`;
+    return `${below.filter((tier) => this.#inUse.has(tier))} ${this.#config.database}`;
+  }
+
+  /** Whether anything may lie beyond memory. */
+  get inUse(): boolean {
+    return Depths.reaches([...this.#inUse]);
   }
 
   /** Whether anything is kept beyond memory, where that is allowed. */
@@ -65,31 +77,40 @@ export class Depths {
     return { ...found, tier: 'indexedDB' };
   }
 
+  /** In tiers where it is not to be, nothing is left of what it replaces. */
   keep(entry: StoredEntry, tiers: Tiers): void {
     if (tiers.includes('localStorage')) this.#localStorage().write(entry);
-    // What lies there would hide it.
-    else if (this.#config.tiers.includes('localStorage')) this.#localStorage().drop(entry.key);
-    if (!tiers.includes('indexedDB')) return;
-    if (this.#disk) {
-      this.#disk.write(entry);
-      return;
+    else if (this.#inUse.has('localStorage')) this.#localStorage().drop(entry.key);
+    if (tiers.includes('indexedDB')) {
+      const early = this.#early;
+      this.#onDisk((disk) => {
+        if (early === this.#early) disk.write(entry);
+      });
+    } else if (this.#inUse.has('indexedDB')) {
+      this.#onDisk((disk) => disk.remove({ keys: [entry.key] }));
     }
-    const early = this.#early;
-    this.#indexedDB().then((disk) => {
-      if (early === this.#early) disk?.write(entry);
-    });
   }
 
-  /** Resolves with the keys of what was there. */
-  async remove(doomed: Doomed): Promise<readonly string[]> {
-    this.#begin();
-    const local = this.#local?.remove(doomed) ?? [];
+  /**
+   * Resolves with the keys of what was there. With `everywhere`, tiers are looked into that are not in use: what lies there
+   * was put there by calls of an earlier visit.
+   */
+  async remove(doomed: Doomed, everywhere: boolean): Promise<readonly string[]> {
+    this.forgetWaiting(doomed);
+    if (!everywhere) this.#miss(doomed);
+    const local = everywhere || this.#inUse.has('localStorage') ? this.#anyLocal().remove(doomed) : [];
+    if (!this.#inUse.has('indexedDB') && !(everywhere && (await this.#mayHaveDatabase()))) return local;
     // When the file comes late this is still the first that is done.
-    const stored = this.#loading?.then((disk) => disk?.remove(doomed));
+    const stored = this.#disk ? this.#disk.remove(doomed) : this.#indexedDB().then((disk) => disk?.remove(doomed));
     return [...local, ...((await unlessLate(CHANGE_LIMIT, stored)) ?? [])];
   }
 
   /** Others have removed it where all can read it, but for what is yet to be written there. */
+  forget(doomed: Doomed): void {
+    this.forgetWaiting(doomed);
+    this.#miss(doomed);
+  }
+
   forgetWaiting(doomed: Doomed): void {
     // Of what waits for the tier itself nobody knows what it is.
     this.#early += 1;
@@ -98,8 +119,7 @@ export class Depths {
 
   /** Also of what only calls before this page's time put there. */
   async purge(partition: string): Promise<void> {
-    const inUse = this.#config.tiers.includes('localStorage') || this.#local !== undefined;
-    (this.#local ?? this.#newLocal()).purge(partition, inUse);
+    this.#anyLocal().purge(partition, this.#inUse.has('localStorage'));
     const disk = this.#loading ?? ((await this.#mayHaveDatabase()) ? this.#indexedDB() : undefined);
     await unlessLate(
       CHANGE_LIMIT,
@@ -119,7 +139,7 @@ export class Depths {
 
   stats(): Pick<CacheStats, 'localStorage' | 'indexedDB' | 'disabled'> {
     const disabled: { localStorage?: string; indexedDB?: string } = {};
-    if (this.#config.tiers.includes('localStorage')) this.#localStorage();
+    if (this.#inUse.has('localStorage')) this.#localStorage();
     const localStorage = this.#local?.totals ?? { entries: 0, bytes: 0 };
     const [local, disk] = [this.#local && this.#localHealth.off, this.#loading && this.#diskHealth.off];
     if (local) disabled.localStorage = local;
@@ -128,26 +148,33 @@ export class Depths {
     return { localStorage, indexedDB: { entries, bytes }, disabled };
   }
 
-  #begin(): void {
-    const { tiers } = this.#config;
-    if (tiers.includes('localStorage')) this.#localStorage();
-    if (tiers.includes('indexedDB')) this.#indexedDB();
+  #miss(doomed: Doomed): void {
+    for (const tier of ['localStorage', 'indexedDB'] as const) {
+      if (!this.#inUse.has(tier)) owe(this.#missed[tier], [doomed]);
+    }
   }
 
   async #mayHaveDatabase(): Promise<boolean> {
-    const { tiers, database } = this.#config;
-    if (tiers.includes('indexedDB')) return true;
+    if (this.#inUse.has('indexedDB')) return true;
     try {
       const all = await unlessLate(READ_LIMIT, globalThis.indexedDB.databases());
-      return all?.some(({ name }) => name === database) ?? true;
+      return all?.some(({ name }) => name === this.#config.database) ?? true;
     } catch {
       return false;
     }
   }
 
   #localStorage(): Local {
-    this.#local ??= this.#newLocal();
+    if (this.#local) return this.#local;
+    this.#local = this.#newLocal();
+    this.#inUse.add('localStorage');
+    for (const doomed of this.#missed.localStorage.splice(0)) this.#local.remove(doomed);
     return this.#local;
+  }
+
+  /** What is only looked for to be forgotten does not make it a tier in use. */
+  #anyLocal(): Local {
+    return this.#local ?? this.#newLocal();
   }
 
   #newLocal(): Local {
@@ -157,8 +184,15 @@ export class Depths {
   }
 
   #indexedDB(): Promise<Disk | undefined> {
+    this.#inUse.add('indexedDB');
     this.#loading ??= this.#load();
     return this.#loading;
+  }
+
+  /** At once where that can be. */
+  #onDisk(use: (disk: Disk) => void): void {
+    if (this.#disk) use(this.#disk);
+    else this.#indexedDB().then((disk) => disk && use(disk));
   }
 
   async #load(): Promise<Disk | undefined> {
@@ -168,6 +202,7 @@ export class Depths {
       const { indexedDB: most, database } = this.#config;
       const options = { database, most, partition: this.#partition, health: this.#diskHealth, purged: this.#purged };
       this.#disk = new Disk((name) => openStorage(compile, name), options);
+      this.#disk.owe(this.#missed.indexedDB.splice(0));
       return this.#disk;
     } catch {
       this.#diskHealth.failed(new DOMException('', 'NotSupportedError'), 0);

@@ -10,10 +10,13 @@ import {
   AFTER_MAKING_ROOM,
   CHANGE_LIMIT,
   type Doomed,
+  EVERYTHING,
   GIVE_UP,
   isDoomed,
+  isEverything,
   isStored,
   nameOf,
+  owe,
   prefixOf,
   READ_LIMIT,
   type StoredEntry,
@@ -59,13 +62,8 @@ const MOST_WAITING = 32 * 2 ** 20;
 /** Keys and packs that are remembered; what is forgotten costs a second attempt, or another write, at most. */
 const MOST_KNOWN = 10_000;
 
-/** Removals that are remembered for when the tier works again; with more of them everything goes. */
-const MOST_OWED = 1000;
-
 /** A pack that was used within this time is not written again for that. */
 const USE_PRECISION = 3_600_000;
-
-const EVERYTHING: Doomed = { beginnings: [''] };
 
 /** When the next writes begin: when all of this turn has come. */
 const inThisTurn = queueMicrotask;
@@ -129,12 +127,14 @@ export class Disk {
     return found;
   }
 
-  /** Behind whatever asked for it. */
+  /** Behind whatever asked for it. Of what it replaces nothing is left in any case. */
   write(entry: StoredEntry): void {
     this.#drop(entry.key);
-    if (!this.#health.usable) return;
+    if (!this.#health.usable) {
+      this.owe([{ keys: [entry.key] }]);
+      return;
+    }
     if (entry.bytes > this.#most || this.#waitingBytes + entry.bytes > MOST_WAITING) {
-      // Of what it replaces nothing is left in any case.
       this.remove({ keys: [entry.key] });
       return;
     }
@@ -152,6 +152,14 @@ export class Disk {
     });
     for (const { key, tags } of stored) if (isDoomed(doomed, key, tags)) gone.push(key);
     return [...new Set(gone)];
+  }
+
+  /** Before anything else is done, this goes. */
+  owe(doomed: readonly Doomed[]): void {
+    owe(this.#owed, doomed);
+    if (!this.#owed.some(isEverything)) return;
+    this.#owed.length = 0;
+    this.#unpurged.add(this.#prefix);
   }
 
   /** Somebody else has seen to what is stored already. Returns the keys of what was to be. */
@@ -244,7 +252,7 @@ export class Disk {
           all.map(({ doomed }) => doomed),
         ),
       );
-      if (!outcome) this.#owe(all.map(({ doomed }) => doomed));
+      if (!outcome) this.owe(all.map(({ doomed }) => doomed));
       const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry));
       for (const each of all) {
         this.#doomed.delete(each);
@@ -257,14 +265,6 @@ export class Disk {
     const of = (kind: keyof Doomed): string[] =>
       doomed.flatMap((each) => (each[kind] ?? []).map((text) => this.#prefix + text));
     return storage.remove(of('keys'), of('beginnings'), of('tags'));
-  }
-
-  /** What could not be removed, or else all of the partition. */
-  #owe(doomed: readonly Doomed[]): void {
-    this.#owed.push(...doomed);
-    if (this.#owed.length <= MOST_OWED) return;
-    this.#owed.length = 0;
-    this.#unpurged.add(this.#prefix);
   }
 
   #writeSoon(): void {
@@ -305,11 +305,14 @@ export class Disk {
     };
     try {
       const outcome = await this.#do(CHANGE_LIMIT, write);
+      if (!outcome) this.owe([{ keys: entries.map(({ key }) => key) }]);
+      else if (entries.length > 0) this.#health.worked(true);
       this.evictions += outcome?.evicted ?? 0;
     } catch {
       // One of them is nothing that can be stored. The others can.
       const left = entries.filter((entry) => this.#leaving.has(entry));
       if (entries.length > 1) for (const entry of left) await this.#write([entry], []);
+      else this.remove({ keys: entries.map(({ key }) => key) });
     } finally {
       for (const entry of entries) this.#leaving.delete(entry);
     }
@@ -339,7 +342,7 @@ export class Disk {
     for (let attempt = 0; this.#health.usable; attempt++) {
       try {
         const outcome = (await within(limit, this.#ready().then(operation))) as Outcome | undefined;
-        this.#health.worked();
+        this.#health.worked(false);
         if (outcome) this.#note(outcome);
         return outcome;
       } catch (error) {

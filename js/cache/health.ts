@@ -15,8 +15,9 @@ export class Health {
     return this.#health.use((health) => health.off, undefined);
   }
 
-  worked(): void {
-    this.#health.use((health) => health.worked(), undefined);
+  /** It did what it should; `kept`: it has kept something new. */
+  worked(kept: boolean): void {
+    this.#health.use((health) => health.worked(kept), undefined);
   }
 
   /** What to do about an error at that attempt, counted from 0. */

@@ -1,9 +1,9 @@
-import { isSameOrigin, originOf, withoutFragment } from '../addresses.js';
+import { isSameOrigin, withoutFragment } from '../addresses.js';
 import { consult } from '../load.js';
 import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
 import { type Answer, freeze, isFrozen, looksOf, readAll, respond, thaw, toPairs } from './answer.js';
-import { tagName } from './cuts.js';
+import { type Cuts, tagName } from './cuts.js';
 import { Depths } from './depths.js';
 import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
 import type { StoredEntry } from './tier.js';
@@ -73,6 +73,7 @@ const OVERHEAD = 256;
 export class HttpCache {
   readonly #store: Store;
   readonly #options: CacheOptions;
+  readonly #cuts: Cuts;
   readonly #families = new Map<string, Family>();
   /** What the network has answered since the last purge, if there was one: the browser's own cache was not emptied. */
   #since: { epoch: number; bases: Set<string> } = { epoch: 0, bases: new Set() };
@@ -83,9 +84,10 @@ export class HttpCache {
   readonly #sent = new Map<string, number>();
   readonly #stopWatching: () => void;
 
-  constructor(store: Store, options: CacheOptions) {
+  constructor(store: Store, options: CacheOptions, cuts: Cuts) {
     this.#store = store;
     this.#options = options;
+    this.#cuts = cuts;
     this.#stopWatching = onResource((entry) => this.#seen(entry));
   }
 
@@ -122,7 +124,7 @@ export class HttpCache {
   }
 
   #judged(request: Request, rule: CacheRule, base: string, wanted: string): Asked {
-    const { epoch, cuts } = this.#store;
+    const { epoch } = this.#store;
     const family = this.#families.get(base);
     // Where nothing is kept of that address, only the count of who asks for it is of use.
     const key = family ? keyOf(base, family.names, request.headers) : `${base}\n`;
@@ -132,7 +134,7 @@ export class HttpCache {
       rule,
       base,
       epoch,
-      cuts: cuts.now,
+      cuts: this.#cuts.now,
       entry,
       tier: 'memory',
       answers: 'none',
@@ -265,9 +267,11 @@ export class HttpCache {
 
   /** Tells who asks after something was forgotten from who asked before. */
   lastCut({ base, rule, entry }: Asked): number {
-    const { cuts } = this.#store;
-    if (cuts.now === 0) return 0;
-    return cuts.last([base.slice(0, -PLAIN.length), ...[...(rule.tags ?? []), ...(entry?.tags ?? [])].map(tagName)]);
+    if (this.#cuts.now === 0) return 0;
+    return this.#cuts.last([
+      base.slice(0, -PLAIN.length),
+      ...[...(rule.tags ?? []), ...(entry?.tags ?? [])].map(tagName),
+    ]);
   }
 
   /** Whether a response says that its origin is in trouble. */
@@ -357,20 +361,6 @@ export class HttpCache {
     return true;
   }
 
-  /** What was kept for an address is no longer true, since somebody wrote there: RFC 9111, section 4.4. */
-  written(request: Request, response: Response): readonly string[] {
-    const { method } = request;
-    if (!consult(({ invalidates }) => invalidates(method, response.status), false)) return [];
-    const origin = originOf(request.url);
-    const others = ['location', 'content-location'].flatMap((name) => {
-      const text = response.headers.get(name);
-      const url = text === null ? undefined : parse(text, response.url || request.url);
-      // Of another origin it has nothing to say.
-      return url?.origin === origin ? [url.href] : [];
-    });
-    return [request.url, ...others].map(withoutFragment);
-  }
-
   /** Forgets what is kept for an address, or under a key that a rule gave. Returns whether there was anything. */
   forget(address: string): boolean {
     let found = false;
@@ -408,27 +398,31 @@ export class HttpCache {
       this.#store.put(entry);
       if (this.#store.peek(entry.key)) this.#family(base, names).keys.add(entry.key);
     }
-    this.#keepBelow(asked, entry, names, this.#tiersBelow(request, base, rule));
+    const tiers = this.#tiersBelow(request, base, rule);
+    // What is private was not there before, either.
+    if (Depths.reaches(tiers) || (tiers !== MEMORY && this.#store.depths.inUse)) {
+      this.#keepBelow(asked, entry, names, tiers);
+    }
   }
 
   async #keepBelow(asked: Asked, entry: NewEntry<Answer>, names: Names, tiers: readonly CacheTier[]): Promise<void> {
-    if (!Depths.reaches(tiers)) return;
     const { key, bytes, tags, policy, content } = entry;
     const { base, request } = asked;
     const { depths, forgotten } = this.#store;
     const stored = await this.storedKey(key);
     if (stored === undefined || forgotten !== this.#store.forgotten) return;
-    const plain = stored === `${base}\n`;
-    depths.keep({ key: stored, bytes, tags, policy, names, content: freeze(content) }, plain ? tiers : DISK);
+    const onDisk = tiers.filter((tier) => DISK.includes(tier));
+    const where = stored === `${base}\n` ? tiers : onDisk;
+    depths.keep({ key: stored, bytes, tags, policy, names, content: freeze(content) }, where);
     // Who looks for it after a reload begins there, and is told where to go on.
     const first = await this.storedKey(keyOf(base, NONE, request.headers));
     if (first === undefined || first === stored || forgotten !== this.#store.forgotten) return;
-    if (!this.#store.peek(first)) depths.keep({ key: first, bytes: OVERHEAD, tags: [], policy: [], names }, DISK);
+    if (!this.#store.peek(first)) depths.keep({ key: first, bytes: OVERHEAD, tags: [], policy: [], names }, onDisk);
   }
 
   #removeEverywhere({ key }: Pick<Kept, 'key'>): void {
     this.#store.removeKey(key);
-    if (!Depths.reaches(this.#store.config.tiers)) return;
+    if (!this.#store.depths.inUse) return;
     this.storedKey(key).then((stored) => {
       if (stored !== undefined) this.#store.removeBelow({ keys: [stored] }, false);
     });
@@ -507,12 +501,4 @@ function derive(request: Request, init: RequestInit): Request {
 /** A field as the shell wants it. */
 function line(value: string | null): string {
   return value === null ? '' : `:${value}`;
-}
-
-function parse(text: string, base: string): URL | undefined {
-  try {
-    return new URL(text, base);
-  } catch {
-    return undefined;
-  }
 }

@@ -80,16 +80,17 @@ export class Local {
     const name = this.#prefix + entry.key;
     const text = entry.bytes > this.#mostOfEntry ? undefined : encode(entry);
     const bytes = text === undefined ? Number.POSITIVE_INFINITY : sizeOf(name, text);
+    this.#removeItem(name);
     this.#do((storage) => {
       if (!this.#isCurrent(storage)) return;
       this.#load(storage);
-      this.#removeItem(name);
       if (text === undefined || bytes > this.#mostOfEntry) return;
       this.#count(name, text);
       // It may have been one of those for whom there was no room.
       if (!this.#items.has(name)) return;
       try {
         storage.setItem(name, text);
+        this.#health.worked(true);
       } catch (error) {
         this.#uncount(name);
         throw error;
@@ -99,16 +100,13 @@ export class Local {
 
   /** Of that key nothing is left. */
   drop(key: string): void {
-    this.#do((storage) => {
-      this.#load(storage);
-      this.#removeItem(this.#prefix + key);
-    }, undefined);
+    this.#removeItem(this.#prefix + key);
   }
 
   /** Returns the keys of what was there. */
   remove(doomed: Doomed): string[] {
     const gone: string[] = [];
-    this.#regardless((storage) => {
+    regardless((storage) => {
       for (const name of Object.keys(storage)) {
         if (!name.startsWith(this.#prefix)) continue;
         const key = name.slice(this.#prefix.length);
@@ -124,14 +122,9 @@ export class Local {
   /** With `inUse` also for those who are about to write there and have not heard of it. */
   purge(partition: string, inUse: boolean): void {
     const prefix = prefixOf(partition);
-    this.#regardless((storage) => {
-      const names = Object.keys(storage).filter((name) => name.startsWith(NAMESPACE + prefix));
-      for (const name of names) this.#removeItem(name);
-      if (!inUse && names.length === 0) return;
-      const epoch = `${Math.random()}`;
-      storage.setItem(EPOCHS + prefix, epoch);
-      if (prefix === this.#partition) this.#epoch = epoch;
-    });
+    for (const name of [...this.#items.keys()]) if (name.startsWith(NAMESPACE + prefix)) this.#uncount(name);
+    const epoch = purgeItems(prefix, inUse);
+    if (epoch !== undefined && prefix === this.#partition) this.#epoch = epoch;
   }
 
   get totals(): { entries: number; bytes: number } {
@@ -154,7 +147,7 @@ export class Local {
         const storage = globalThis.localStorage;
         if (!storage) throw new DOMException('there is none', 'NotSupportedError');
         const result = operation(storage);
-        this.#health.worked();
+        this.#health.worked(false);
         return result;
       } catch (error) {
         const next = this.#health.failed(error, attempt);
@@ -214,22 +207,35 @@ export class Local {
 
   #removeItem(name: string): void {
     this.#uncount(name);
-    this.#regardless((storage) => storage.removeItem(name));
-  }
-
-  /** What is to go has to go while the tier is off, too: it may be on again. */
-  #regardless(operation: (storage: Storage) => void): void {
-    try {
-      operation(globalThis.localStorage);
-    } catch {
-      // There is none, or it may not be touched.
-    }
+    regardless((storage) => storage.removeItem(name));
   }
 
   /** Half of it, the oldest first. */
   #makeRoom(): void {
     const half = [...this.#items.keys()].slice(0, Math.ceil(this.#items.size / 2));
     for (const name of half) this.#removeItem(name);
+  }
+}
+
+/** Empties a partition. Returns its new mark, where it has one: with `inUse` in any case, else if there was anything. */
+export function purgeItems(prefix: string, inUse: boolean): string | undefined {
+  return regardless((storage) => {
+    const names = Object.keys(storage).filter((name) => name.startsWith(NAMESPACE + prefix));
+    for (const name of names) storage.removeItem(name);
+    if (!inUse && names.length === 0) return undefined;
+    const epoch = `${Math.random()}`;
+    storage.setItem(EPOCHS + prefix, epoch);
+    return epoch;
+  });
+}
+
+/** What is to go has to go while the tier is off, too: it may be on again. */
+function regardless<R>(operation: (storage: Storage) => R): R | undefined {
+  try {
+    return operation(globalThis.localStorage);
+  } catch {
+    // There is none, or it may not be touched.
+    return undefined;
   }
 }
 

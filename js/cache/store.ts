@@ -2,7 +2,6 @@ import { Handle } from '../handle.js';
 import { consult, need } from '../load.js';
 import type { CacheIndex } from '../pkg/sixlane.js';
 import type { CacheOptions, CacheStats, CacheTier } from '../types.js';
-import { Cuts } from './cuts.js';
 import { type Below, Depths } from './depths.js';
 import { hash } from './hash.js';
 import type { Doomed } from './tier.js';
@@ -65,8 +64,6 @@ export class Store {
   epoch = 0;
   /** Rises whenever anything is to be forgotten: what was being read by then may be just that. */
   forgotten = 0;
-  /** What of it was to be, and when. */
-  readonly cuts = new Cuts();
   /** Is called when there is something that others may want forgotten. */
   onPut: () => void = () => {};
   /** Is called when a purge is found out that nobody told of. */
@@ -76,13 +73,14 @@ export class Store {
 
   /**
    * @param owner the function that needs it, for messages
+   * @param others tiers that are used beside those of the options
    * @throws Error when the module is not loaded
    * @throws RangeError or TypeError for wrong options
    */
-  constructor(owner: string, path: string, options: CacheOptions | undefined) {
+  constructor(owner: string, path: string, options: CacheOptions | undefined, others: readonly CacheTier[] = []) {
     this.config = need(owner).cacheConfig(path, options);
     this.#index = new Handle(owner, (bindings) => new bindings.CacheIndex(this.config.memory));
-    this.depths = new Depths(this.config, options?.partition ?? '', () => this.onPurged());
+    this.depths = new Depths(this.config, others, options?.partition ?? '', () => this.onPurged());
   }
 
   /** Bytes that it may keep. */
@@ -164,11 +162,16 @@ export class Store {
     return tagged.map(({ key }) => key);
   }
 
-  /** Forgets what lies deeper; with `elsewhere` somebody else has seen to that. Resolves with the keys of what was there. */
-  async removeBelow(doomed: Doomed, elsewhere: boolean): Promise<readonly string[]> {
+  /** Forgets what lies deeper, with `everywhere` also in tiers that are not in use. Resolves with the keys of what was there. */
+  async removeBelow(doomed: Doomed, everywhere: boolean): Promise<readonly string[]> {
     this.forgotten += 1;
-    this.depths.forgetWaiting(doomed);
-    return elsewhere ? [] : this.depths.remove(doomed);
+    return this.depths.remove(doomed, everywhere);
+  }
+
+  /** Somebody else has removed it from what lies deeper. */
+  forgetBelow(doomed: Doomed): void {
+    this.forgotten += 1;
+    this.depths.forget(doomed);
   }
 
   clear(): void {

@@ -12,6 +12,7 @@ export class Tabs {
   readonly #missed: () => void;
   #channel: BroadcastChannel | undefined;
   #wanted = false;
+  #closed = false;
   readonly #onPage = ({ type }: Event): void => {
     if (type === 'pagehide') this.#shut();
     else if (!this.#channel) {
@@ -38,12 +39,16 @@ export class Tabs {
     this.#open();
   }
 
+  /** Also when it is closed, but then it does not listen. */
   tell(word: Word): void {
-    this.listen();
+    if (this.#closed) this.#open();
+    else this.listen();
     this.#channel?.postMessage(word);
+    if (this.#closed) this.#shut();
   }
 
   close(): void {
+    this.#closed = true;
     this.#wanted = false;
     for (const type of ['pagehide', 'pageshow']) globalThis.removeEventListener?.(type, this.#onPage);
     this.#shut();

@@ -30,6 +30,21 @@ export const READ_LIMIT = 1000;
 /** Writes hold up nobody, and may be many. */
 export const CHANGE_LIMIT = 10_000;
 
+/** Removals that are remembered for when they can be done; of more of them, all that there is goes. */
+const MOST_OWED = 1000;
+
+export const EVERYTHING: Doomed = { beginnings: [''] };
+
+export function isEverything({ beginnings = [] }: Doomed): boolean {
+  return beginnings.includes('');
+}
+
+/** Remembers what is to be forgotten and cannot be, or need not be, by now. */
+export function owe(owed: Doomed[], more: readonly Doomed[]): void {
+  owed.push(...more);
+  if (owed.length > MOST_OWED || more.some(isEverything)) owed.splice(0, owed.length, EVERYTHING);
+}
+
 /** Whatever lies in storage may have been changed there. */
 export function isStored(entry: Partial<StoredEntry> | null | undefined): boolean {
   const { key, bytes, tags, policy } = entry ?? {};

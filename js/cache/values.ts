@@ -1,11 +1,13 @@
-import { consult } from '../load.js';
+import { consult, loaded } from '../load.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
-import { tagName } from './cuts.js';
+import { Cuts, tagName } from './cuts.js';
 import { Depths } from './depths.js';
 import { beginningOf, type HttpCache } from './http.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
 import { Tabs, type Word } from './tabs.js';
-import type { StoredEntry } from './tier.js';
+import { type Doomed, EVERYTHING, type StoredEntry } from './tier.js';
+import { wipe } from './wipe.js';
+import type { Write } from './writes.js';
 
 /** What a value costs beside itself. About; exact would be the engine's to say. */
 const OVERHEAD = 128;
@@ -37,14 +39,19 @@ interface Loading {
 
 /** Values under keys; beside them, in the same store, there may be responses. */
 export class Values implements Cache {
+  /** What was to be forgotten, and when. */
+  readonly cuts = new Cuts();
   readonly #options: CacheOptions;
   readonly #tabs: Tabs;
   readonly #loading = new Map<string, Loading>();
   /** What was to be set before one of them is not. */
   #purges = 0;
   #store: Store | undefined;
+  #closed = false;
   /** Settles when it is known whether there is a store. */
   #ready: Promise<unknown> = Promise.resolve();
+  /** Answered while the core was on its way, which says whether they count. */
+  #unjudged: Write[] | undefined;
   /** Responses beside the values. */
   #http: HttpCache | undefined;
 
@@ -61,28 +68,43 @@ export class Values implements Cache {
   /** Until then nobody knows whether there will be a store. */
   wait(ready: Promise<unknown>): void {
     this.#ready = ready.catch(() => {});
+    this.#unjudged = [];
   }
 
-  /** The store is there, and what keeps responses in it. */
-  open(store: Store, http: HttpCache): void {
+  /** The core is there, and, where anything is kept, the store and what keeps responses in it. */
+  open(store?: Store, http?: HttpCache): void {
     this.#store = store;
     this.#http = http;
-    this.#listenFor(store);
+    if (store) this.#listenFor(store);
+    const unjudged = this.#unjudged;
+    this.#unjudged = undefined;
+    for (const write of unjudged ?? []) this.written(write);
+  }
+
+  /** The core will not come. */
+  abandon(): void {
+    this.#unjudged = undefined;
   }
 
   /** A request was answered that may have changed what is kept for its address. */
-  written(request: Request, response: Response): void {
-    for (const address of this.#http?.written(request, response) ?? []) this.forget(address);
+  written(write: Write): void {
+    if (this.#unjudged) {
+      this.#unjudged.push(write);
+      return;
+    }
+    const { method, status, addresses } = write;
+    if (!consult(({ invalidates }) => invalidates(method, status), false)) return;
+    for (const address of addresses) this.forget(address, false);
   }
 
   async close(): Promise<void> {
-    const store = this.#store;
+    if (this.#closed) return;
+    this.#closed = true;
     // What waits to be written is.
     this.#clear();
-    this.#store = undefined;
     this.#http?.close();
     this.#tabs.close();
-    await store?.depths.close();
+    await this.#store?.depths.close();
   }
 
   async get<T>(key: string): Promise<T | undefined> {
@@ -128,14 +150,14 @@ export class Values implements Cache {
 
   async delete(key: string): Promise<boolean> {
     await this.#opened(key);
-    return this.forget(key);
+    return this.forget(key, true);
   }
 
   async invalidateTag(tag: string): Promise<number> {
     const store = await this.#opened(tag, undefined, 'tag');
-    store?.cuts.cut(tagName(tag));
+    this.cuts.cut(tagName(tag));
     const here = store?.removeTag(tag) ?? [];
-    const below = store?.removeBelow({ tags: [tag] }, false);
+    const below = store?.removeBelow({ tags: [tag] }, true);
     this.#tell({ tag });
     const stored = await Promise.all(here.map((key) => this.#http?.storedKey(key) ?? key));
     return new Set([...stored, ...((await below) ?? [])]).size;
@@ -147,43 +169,57 @@ export class Values implements Cache {
     if (partition === this.#partition) this.#empty();
     this.#tell({ purge: true }, partition);
     if (!this.#store) await this.#ready;
-    await this.#store?.depths.purge(partition);
+    await this.#purgeBelow(partition);
     // Who has looked meanwhile may have found what was still there.
     this.#tell({ purge: true }, partition);
   }
 
   stats(): CacheStats {
-    return this.#store?.stats() ?? NOTHING;
+    return (!this.#closed && this.#store?.stats()) || NOTHING;
   }
 
-  /** Forgets a value, and responses of an address with that name, here and in other tabs. Whether there was one here. */
-  async forget(key: string): Promise<boolean> {
-    const gone = this.#forget(key, false);
+  /**
+   * Forgets a value, and responses of an address with that name, here and in other tabs. With `everywhere` it is also looked
+   * for in tiers that are not in use. Whether there was one here.
+   */
+  async forget(key: string, everywhere: boolean): Promise<boolean> {
+    const { here, doomed } = this.#forgetHere(key);
+    const below = this.#store?.removeBelow(doomed, everywhere);
     this.#tell({ forget: key });
-    return gone;
+    return ((await below)?.length ?? 0) > 0 || here;
   }
 
-  /** With `elsewhere` somebody else has seen to what lies deeper. */
-  async #forget(key: string, elsewhere: boolean): Promise<boolean> {
-    for (const cut of [name(key), beginningOf(key)]) this.#store?.cuts.cut(cut);
+  #forgetHere(key: string): { here: boolean; doomed: Doomed } {
+    for (const cut of [name(key), beginningOf(key)]) this.cuts.cut(cut);
     const value = this.#store?.removeKey(name(key)) ?? false;
     const here = this.#http?.forget(key) || value;
-    const doomed = { keys: [name(key)], beginnings: this.#http ? [beginningOf(key)] : [] };
-    const below = await this.#store?.removeBelow(doomed, elsewhere);
-    return (below?.length ?? 0) > 0 || here;
+    return { here, doomed: { keys: [name(key)], beginnings: this.#http ? [beginningOf(key)] : [] } };
+  }
+
+  async #purgeBelow(partition: string): Promise<void> {
+    const { depths } = this.#store ?? {};
+    if (!loaded()) await wipe(this.#options, partition);
+    else await depths?.purge(partition);
+    if (this.#closed) await depths?.close();
   }
 
   #heard(word: Word): void {
     if (word.partition !== this.#partition) return;
-    const elsewhere = word.storage === this.#store?.depths.name;
-    if ('forget' in word) this.#forget(word.forget, elsewhere);
+    const store = this.#store;
+    // Who says it has seen to that.
+    const elsewhere = word.storage === store?.depths.name;
+    const forget = (doomed: Doomed): void => {
+      if (elsewhere) store?.forgetBelow(doomed);
+      else store?.removeBelow(doomed, false);
+    };
+    if ('forget' in word) forget(this.#forgetHere(word.forget).doomed);
     else if ('tag' in word) {
-      this.#store?.cuts.cut(tagName(word.tag));
-      this.#store?.removeTag(word.tag);
-      this.#store?.removeBelow({ tags: [word.tag] }, elsewhere);
+      this.cuts.cut(tagName(word.tag));
+      store?.removeTag(word.tag);
+      forget({ tags: [word.tag] });
     } else {
       this.#empty();
-      if (!elsewhere) this.#store?.depths.purge(word.partition);
+      if (!elsewhere) store?.depths.purge(word.partition);
     }
   }
 
@@ -195,7 +231,7 @@ export class Values implements Cache {
     // From the first entry on there is something that other tabs may want forgotten.
     store.onPut = () => this.#tabs.listen();
     store.onPurged = () => this.#empty();
-    if (Depths.reaches(store.config.tiers)) this.#tabs.listen();
+    if (store.depths.inUse) this.#tabs.listen();
   }
 
   get #partition(): string {
@@ -207,12 +243,12 @@ export class Values implements Cache {
     if (typeof key !== 'string') throw new TypeError(`\`${option}\` must be a string, got ${typeof key}`);
     if (!this.#store) await this.#ready;
     if (rule !== undefined) consult(({ checkCacheRule }) => checkCacheRule(rule), undefined);
-    return this.#store;
+    return this.#closed ? undefined : this.#store;
   }
 
   #empty(): void {
     this.#purges += 1;
-    this.#store?.depths.forgetWaiting({ beginnings: [''] });
+    this.#store?.depths.forgetWaiting(EVERYTHING);
     this.#clear();
   }
 
@@ -265,7 +301,8 @@ export class Values implements Cache {
     const under = this.#loading.get(key);
     // Each has a copy of its own.
     if (under?.isCurrent()) return under.value.then(copy);
-    const { epoch, cuts } = store;
+    const { cuts } = this;
+    const { epoch } = store;
     const names = [name(key), ...(rule.tags ?? []).map(tagName)];
     const begun = cuts.now;
     const isCurrent = (): boolean => store.epoch === epoch && cuts.last(names) <= begun;

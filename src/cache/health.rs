@@ -37,6 +37,17 @@ pub struct Health {
     off: Option<Off>,
     /// How often running it was left alone.
     rests: u32,
+    /// The last of these times there was no room.
+    full: bool,
+}
+
+/// What it did as it should.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Done {
+    /// It kept something, so there is room.
+    Kept,
+    /// It found, or forgot, something, which works where there is no room, too.
+    Other,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +69,8 @@ impl Health {
     }
 
     /// It did what it should. While it is off, what was begun before says nothing of now.
-    pub fn worked(&mut self, now: Time) {
-        if self.usable(now) {
+    pub fn worked(&mut self, done: Done, now: Time) {
+        if self.usable(now) && (done == Done::Kept || !self.full) {
             *self = Self::default();
         }
     }
@@ -79,6 +90,7 @@ impl Health {
         }
         let rest = FIRST_REST.saturating_mul(1 << self.rests.min(16)).min(LONGEST_REST);
         self.rests += 1;
+        self.full = fault == Fault::Full;
         self.off = Some(Off { fault, until: Some(now.after(rest)) });
         Next::GiveUp
     }
@@ -106,15 +118,32 @@ mod tests {
             assert_eq!((health.usable(now), health.off(now)), (true, None));
         }
         // One of before comes back while it is off.
-        let mut before =
-            Health { off: Some(Off { fault: Fault::Full, until: Some(now.after(FIRST_REST)) }), rests: 1 };
-        before.worked(now);
-        assert_eq!(before.off(now), Some(Fault::Full));
-        health.worked(now);
+        health.worked(Done::Other, now);
         assert_eq!(health.failed(Fault::Full, 0, now), Next::AfterMakingRoom);
         assert_eq!(health.failed(Fault::Full, 1, now), Next::GiveUp);
+        // One of before comes back while it is off.
+        health.worked(Done::Kept, now);
         assert_eq!(health.off(now), Some(Fault::Full));
         assert!(health.usable(now.after(FIRST_REST)));
+    }
+
+    #[test]
+    fn that_something_can_be_read_does_not_say_that_there_is_room() {
+        let mut health = Health::default();
+        let mut now = START;
+        let mut fill = |health: &mut Health, rest: u64| {
+            assert_eq!(health.failed(Fault::Full, 0, now), Next::AfterMakingRoom);
+            assert_eq!(health.failed(Fault::Full, 1, now), Next::GiveUp);
+            assert!(!health.usable(now.after(Duration::from_secs(rest - 1))));
+            now = now.after(Duration::from_secs(rest));
+            assert!(health.usable(now));
+            health.worked(Done::Other, now);
+            now
+        };
+        fill(&mut health, 30);
+        let now = fill(&mut health, 60);
+        health.worked(Done::Kept, now);
+        fill(&mut health, 30);
     }
 
     #[test]

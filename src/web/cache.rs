@@ -5,7 +5,7 @@
 use super::{clock, convert, options};
 use crate::cache::config::CacheConfig;
 use crate::cache::date::Wall;
-use crate::cache::health::{Fault, Health, Next};
+use crate::cache::health::{Done, Fault, Health, Next};
 use crate::cache::index::{EntryId, Index};
 use crate::cache::policy::{self, Answer, Ask, Policy, Rule, Verdict};
 use std::time::Duration;
@@ -171,9 +171,9 @@ impl TierHealth {
         Some(reason.to_owned())
     }
 
-    /// It did what it should.
-    pub fn worked(&mut self) {
-        self.health.worked(clock::now());
+    /// It did what it should; `kept`: it has kept something new.
+    pub fn worked(&mut self, kept: bool) {
+        self.health.worked(if kept { Done::Kept } else { Done::Other }, clock::now());
     }
 
     /// An attempt, counted from 0, failed with an error of that name. Returns 0 for giving up, 1 for trying again, 2 for

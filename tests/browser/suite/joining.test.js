@@ -76,6 +76,22 @@ describe('equal calls under way', () => {
     expect(fetch.status().deduplicated).to.equal(3);
   });
 
+  it('get nothing that was asked for before its address was written to, kept or not', async () => {
+    const orders = { delay: 100, cacheControl: 'max-age=60' };
+    for (const options of [{}, { cache: false }]) {
+      fetch = make(options);
+      const lane = { cache: false };
+      const url = run.path('/api/echo', { ...orders, n: JSON.stringify(options) });
+      const before = await run.stats();
+      const early = [fetch(url, { lane }), fetch(url, { lane })];
+      await run.until(({ seen }) => seen > before.seen);
+      await fetch(url, { method: 'POST', body: 'x' });
+      const late = [fetch(url, { lane }), fetch(url, { lane })];
+      await texts(await Promise.all([...early, ...late]));
+      expect((await run.stats()).seen).to.equal(before.seen + 3);
+    }
+  });
+
   it('fail together', async () => {
     fetch = make({ retry: false });
     let sent = 0;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { asked, destroy, freshName } from './support/database.js';
 import { Run, rejection, turn } from './support/server.js';
 
 let copies = 0;
@@ -80,6 +81,79 @@ describe('starting', () => {
     expect(fetch.status()).to.include({ batched: 24, running: 0, queued: 0 });
     const { order } = await run.stats();
     expect(order.filter((line) => line.startsWith('/api/batch'))).to.have.length(1);
+  });
+
+  describe('with something in storage', () => {
+    const database = freshName();
+    const cache = { tiers: ['memory', 'localStorage', 'indexedDB'], indexedDB: { database } };
+    const past = (input, init) => globalThis.fetch(input, { referrer: input.referrer, ...init, cache: 'no-store' });
+    const path = () => run.path('/api/echo', { cacheControl: 'max-age=60' });
+    const ask = async (fetch, init) => (await fetch(path(), init)).text();
+    /** An earlier visit. */
+    const visit = async () => {
+      const { createFetch } = await freshCopy();
+      const fetch = createFetch({ cache, fetch: past });
+      await fetch.ready;
+      await ask(fetch);
+      await fetch.close();
+      return run.stats();
+    };
+    after(() => destroy(database));
+
+    it('forgets what was written to before the module was there', async () => {
+      const { seen } = await visit();
+      const { createFetch } = await freshCopy();
+      const { wasm, give } = await slowModule();
+      const fetch = createFetch({ cache, fetch: past, wasm });
+      await ask(fetch, { method: 'POST', body: 'x' });
+      give();
+      await fetch.ready;
+      await ask(fetch);
+      expect((await run.stats()).seen).to.equal(seen + 2);
+    });
+
+    it('forgets it, too, when the module comes too late to schedule', async () => {
+      const { seen } = await visit();
+      const { createFetch } = await freshCopy();
+      const { wasm, give } = await slowModule();
+      const { setTimeout } = globalThis;
+      globalThis.setTimeout = (work, ms, ...more) => setTimeout(work, ms === 10_000 ? 0 : ms, ...more);
+      let fetch;
+      await warnings(async () => {
+        fetch = createFetch({ cache, fetch: past, wasm });
+        globalThis.setTimeout = setTimeout;
+        await fetch.ready;
+      });
+      expect(fetch.status().mode).to.equal('native');
+      await ask(fetch, { method: 'POST', body: 'x' });
+      give();
+      // Answered by native fetch; what is kept opens when the module is there.
+      while (fetch.cache.stats().indexedDB.entries + fetch.cache.stats().localStorage.entries === 0) {
+        await fetch.cache.set('there', 1);
+        await turn();
+      }
+      await fetch.close();
+      const next = (await freshCopy()).createFetch({ cache, fetch: past });
+      await next.ready;
+      await ask(next);
+      expect((await run.stats()).seen).to.equal(seen + 2);
+    });
+
+    it('empties it on a purge, also where the module cannot run', async () => {
+      await visit();
+      const { createFetch } = await freshCopy();
+      await warnings(async () => {
+        const fetch = createFetch({ cache, fetch: past, wasm: new Uint8Array(4) });
+        await fetch.ready;
+        expect(fetch.status().mode).to.equal('native');
+        expect(Object.keys(localStorage).some((name) => name.startsWith('sixlane:0:'))).to.equal(true);
+        await fetch.cache.purge();
+      });
+      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'))).to.deep.equal([]);
+      const raw = await asked(indexedDB.open(database));
+      expect([...raw.objectStoreNames]).to.deep.equal([]);
+      raw.close();
+    });
   });
 
   it('importing touches no global', async () => {

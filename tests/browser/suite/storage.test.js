@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createCache, createFetch, init } from '/dist/index.js';
 import { asked, contents, destroy, destroyUnblocked, freshName, recount } from './support/database.js';
-import { Run, turn } from './support/server.js';
+import { Run, rejection, turn } from './support/server.js';
 
 const open = [];
 const databases = [];
@@ -362,6 +362,63 @@ describe('storage', () => {
       await cache.close();
     });
 
+    it('forgets what only a route or a call has put there, at the latest when that is looked for', async () => {
+      const onRoute = { routes: [{ match: /kept/, cache: { tiers: DISK } }] };
+      const memory = { tiers: ['memory'] };
+      for (const [options, lane] of [
+        [onRoute, undefined],
+        [{}, { cache: { tiers: DISK } }],
+        [{}, { cache: { tiers: LOCAL } }],
+      ]) {
+        const url = run.path('/api/echo', { cacheControl: 'max-age=60', kept: JSON.stringify(lane ?? '') });
+        const bystander = run.path('/api/data/2', { ...FRESH, kept: JSON.stringify(lane ?? '') });
+        let fetch = await again(memory, options);
+        for (const one of [url, bystander]) await text(fetch, one, { lane });
+        if (lane?.cache.tiers !== LOCAL) await until(() => fetch.cache.stats().indexedDB.entries >= 2);
+        const before = await seen();
+        fetch = await again(memory, options);
+        // Nothing was looked for by now.
+        await text(fetch, url, { method: 'POST', body: 'x' });
+        await text(fetch, bystander, { lane });
+        expect(await seen()).to.equal(before + 1);
+        await text(fetch, url, { lane });
+        expect(await seen()).to.equal(before + 2);
+      }
+    });
+
+    it('finds what is to be deleted in tiers that only a call has named', async () => {
+      const cache = createCache({ indexedDB: { database } });
+      await cache.set('disk', 1, { tiers: DISK, tags: ['old'] });
+      await cache.set('local', 2, { tiers: LOCAL, tags: ['old'] });
+      await cache.close();
+      const next = createCache({ indexedDB: { database } });
+      expect([await next.delete('disk'), await next.delete('disk')]).to.deep.equal([true, false]);
+      expect(await next.invalidateTag('old')).to.equal(1);
+      await next.close();
+      expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
+    });
+
+    it('keeps nothing of what something replaces that is to be kept elsewhere', async () => {
+      const cache = createCache({ tiers: ALL, indexedDB: { database } });
+      for (const key of ['a', 'b', 'c']) await cache.set(key, 'old');
+      await cache.set('a', 'new', { tiers: ['memory'] });
+      await cache.set('b', 'new', { tiers: LOCAL });
+      await cache.close();
+      const next = createCache({ tiers: ALL, indexedDB: { database } });
+      const found = await Promise.all(['a', 'b', 'c'].map((key) => next.get(key)));
+      expect(found).to.deep.equal([undefined, 'new', 'old']);
+      await next.close();
+    });
+
+    it('uses no tier that is not to be used for what depends on headers', async () => {
+      const fetch = make({ tiers: LOCAL });
+      const url = path(1, { ...FRESH, vary: 'accept-language' });
+      const ask = (language) => text(fetch, url, { headers: { 'accept-language': language } });
+      for (const language of ['de', 'en', 'de']) await ask(language);
+      await again();
+      expect((await indexedDB.databases?.())?.some(({ name }) => name === database) ?? false).to.equal(false);
+    });
+
     it('gives up what was used longest ago', async () => {
       const options = { tiers: ['indexedDB'], indexedDB: { database, maxBytes: 40_000 } };
       let cache = createCache(options);
@@ -583,6 +640,19 @@ describe('storage', () => {
       expect(await cache.get('key')).to.equal(undefined);
       await cache.close();
       expect((await recount(database)).entries).to.equal(0);
+    });
+
+    it('is done when the cache is closed already, too, and leaves no connection', async () => {
+      const fetch = make({ tiers: ALL });
+      await text(fetch, path(1));
+      await stored(fetch, 1);
+      await fetch.close();
+      await fetch.cache.purge();
+      expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
+      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'))).to.deep.equal([]);
+      // Behind which nothing is left of the recount.
+      await fetch.cache.purge();
+      await destroyUnblocked(database);
     });
 
     it('writes nothing for who has not heard of it, and empties its memory', async () => {
@@ -936,11 +1006,65 @@ describe('storage', () => {
       expect(await recount(database)).to.deep.include({ entries: 1, problems: [] });
     });
 
+    it('does not give what was replaced while storage failed, when it works again', async () => {
+      const { put } = IDBObjectStore.prototype;
+      const { now } = performance;
+      let [full, later] = [0, 0];
+      const faulty = function (...call) {
+        if (this.name === 'packs' && full > 0) {
+          full -= 1;
+          throw new DOMException('on order', 'QuotaExceededError');
+        }
+        return put.apply(this, call);
+      };
+      await having(IDBObjectStore.prototype, 'put', { value: faulty, writable: true }, () =>
+        having(performance, 'now', { value: () => now.call(performance) + later, writable: true }, async () => {
+          const cache = createCache({ tiers: DISK, indexedDB: { database } });
+          // The first is the one that has to make room.
+          for (const key of ['first', 'a', 'b', 'c']) {
+            await cache.set(key, 'old');
+            await until(() => cache.stats().indexedDB.entries === ['first', 'a', 'b', 'c'].indexOf(key) + 1);
+          }
+          full = 2;
+          await cache.set('b', 'new');
+          await until(() => cache.stats().disabled.indexedDB !== undefined);
+          await cache.set('c', 'new');
+          expect((await recount(database)).entries).to.equal(2);
+          later = 31_000;
+          await cache.get('whatever');
+          expect(cache.stats().disabled).to.deep.equal({});
+          expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
+          await cache.close();
+        }),
+      );
+    });
+
     it('waits no longer than a second for an answer that never comes', () =>
       having(globalThis, 'indexedDB', { value: { open: () => new EventTarget() } }, async () => {
         const fetch = make();
         await answersAll(fetch);
         expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.silent });
+      }));
+
+    it('is turned away, aborted or out of time also while it waits for storage', () =>
+      having(globalThis, 'indexedDB', { value: { open: () => new EventTarget() } }, async () => {
+        const fetch = make();
+        const controller = new AbortController();
+        const calls = [{ signal: controller.signal }, { lane: { timeout: 20 } }, {}, {}].map((init, index) =>
+          rejection(fetch(path(index), init)),
+        );
+        const reason = new Error('not wanted');
+        controller.abort(reason);
+        expect([await calls[0], (await calls[1]).name]).to.deep.equal([reason, 'TimeoutError']);
+        expect(fetch.clear()).to.equal(2);
+        expect((await Promise.all(calls.slice(2))).map(({ code }) => code)).to.deep.equal([
+          'queue-cleared',
+          'queue-cleared',
+        ]);
+        const last = rejection(fetch(path(9)));
+        await fetch.close();
+        expect((await last).code).to.equal('closed');
+        expect(await seen()).to.equal(0);
       }));
 
     it('leaves no half entry when a tab is killed while it writes', async () => {

@@ -1,0 +1,30 @@
+/** What becomes untrue when somebody writes: RFC 9111, section 4.4. */
+import { originOf, withoutFragment } from '../addresses.js';
+
+/** A request that may have changed something, and was answered. */
+export interface Write {
+  readonly method: string;
+  readonly status: number;
+  /** Of what may have changed. */
+  readonly addresses: readonly string[];
+}
+
+/** `url`: what was asked for. */
+export function writeOf(method: string, url: string, { status, headers, url: end }: Response): Write {
+  const origin = originOf(url);
+  const others = ['location', 'content-location'].flatMap((name) => {
+    const text = headers.get(name);
+    const other = text === null ? undefined : parse(text, end || url);
+    // Of another origin it has nothing to say.
+    return other?.origin === origin ? [other.href] : [];
+  });
+  return { method, status, addresses: [url, ...others].map(withoutFragment) };
+}
+
+function parse(text: string, base: string): URL | undefined {
+  try {
+    return new URL(text, base);
+  } catch {
+    return undefined;
+  }
+}
