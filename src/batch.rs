@@ -4,6 +4,7 @@
 
 use crate::config::{ConfigError, count};
 use crate::priority::{Level, Priority};
+use crate::rests::Rests;
 use crate::time::Time;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -226,18 +227,30 @@ pub enum Next {
 /// Whether an end point takes batches at all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EndPoint {
-    aside: bool,
+    aside: Option<Aside>,
     /// Answers in a row that nobody could read.
     unreadable: u32,
+    rests: Rests,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Aside {
+    /// It says so itself.
+    ForGood,
+    /// What is wrong may be put right.
+    Until(Time),
 }
 
 impl EndPoint {
     /// So many answers in a row that nobody can read are no accident.
     const UNREADABLE: u32 = 3;
 
-    /// Whether it takes none, for good: keys are asked for one by one.
-    pub const fn is_aside(self) -> bool {
-        self.aside
+    /// Whether it takes none now: keys are asked for one by one.
+    pub fn is_aside(self, now: Time) -> bool {
+        self.aside.is_some_and(|aside| match aside {
+            Aside::ForGood => true,
+            Aside::Until(over) => now < over,
+        })
     }
 
     /// A batch of so many keys was answered with this status.
@@ -247,7 +260,7 @@ impl EndPoint {
             413 if keys > 1 => Next::Halve,
             // It is not there, is for something else, takes not even one, or does not know the method.
             404 | 405 | 413 | 501 => {
-                self.aside = true;
+                self.aside = Some(Aside::ForGood);
                 Next::Singly
             }
             _ => Next::Give,
@@ -255,14 +268,19 @@ impl EndPoint {
     }
 
     /// An answer could be read.
-    pub const fn read(&mut self) {
+    pub fn read(&mut self) {
         self.unreadable = 0;
+        self.rests = Rests::default();
     }
 
-    /// An answer could not be read, or never be had: its keys are asked for one by one.
-    pub const fn unreadable(&mut self) {
-        self.unreadable += 1;
-        self.aside |= self.unreadable >= Self::UNREADABLE;
+    /// An answer could not be read, or none was ever had: its keys are asked for one by one, and after some of that those to
+    /// come for a while, too. After it, one more is enough.
+    pub fn unreadable(&mut self, now: Time) {
+        self.unreadable = self.unreadable.saturating_add(1);
+        // Others may still come back from before.
+        if self.unreadable >= Self::UNREADABLE && !self.is_aside(now) {
+            self.aside = Some(Aside::Until(self.rests.begin(now)));
+        }
     }
 }
 
@@ -346,27 +364,39 @@ mod tests {
         for status in [404, 405, 501] {
             let mut end = EndPoint::default();
             assert_eq!(end.answered(9, 200), Next::Divide);
-            assert_eq!((end.answered(9, status), end.is_aside()), (Next::Singly, true), "{status}");
+            assert_eq!(
+                (end.answered(9, status), end.is_aside(at(1 << 40))),
+                (Next::Singly, true),
+                "{status}"
+            );
         }
         let mut end = EndPoint::default();
         for status in [301, 400, 401, 429, 500, 503] {
             assert_eq!(end.answered(9, status), Next::Give, "{status}");
         }
-        assert_eq!((end.answered(2, 413), end.is_aside()), (Next::Halve, false));
-        assert_eq!((end.answered(1, 413), end.is_aside()), (Next::Singly, true));
+        assert_eq!((end.answered(2, 413), end.is_aside(at(1 << 40))), (Next::Halve, false));
+        assert_eq!((end.answered(1, 413), end.is_aside(at(1 << 40))), (Next::Singly, true));
     }
 
     #[test]
-    fn what_nobody_can_read_is_an_accident_twice() {
+    fn what_nobody_can_read_is_an_accident_twice_and_then_left_alone_for_a_while() {
         let mut end = EndPoint::default();
-        end.unreadable();
-        end.unreadable();
+        end.unreadable(at(0));
+        end.unreadable(at(0));
         end.read();
-        end.unreadable();
-        end.unreadable();
-        assert!(!end.is_aside());
-        end.unreadable();
-        assert!(end.is_aside());
+        end.unreadable(at(0));
+        end.unreadable(at(0));
+        assert!(!end.is_aside(at(0)));
+        for _ in 0..10 {
+            // Those that were under way.
+            end.unreadable(at(0));
+        }
+        assert_eq!([29_999, 30_000].map(|millis| end.is_aside(at(millis))), [true, false]);
+        end.unreadable(at(30_000));
+        assert_eq!([89_999, 90_000].map(|millis| end.is_aside(at(millis))), [true, false]);
+        end.read();
+        end.unreadable(at(90_000));
+        assert!(!end.is_aside(at(90_000)));
     }
 
     #[test]

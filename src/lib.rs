@@ -14,6 +14,7 @@ pub mod priority;
 pub mod queue;
 pub mod random;
 pub mod rate;
+pub mod rests;
 pub mod retry;
 pub mod scheduler;
 pub mod time;

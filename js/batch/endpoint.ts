@@ -5,8 +5,8 @@ import type { Source } from '../joint.js';
 import { LEVELS } from '../levels.js';
 import type { Batches } from '../pkg/sixlane.js';
 import { discard } from '../retry.js';
-import type { BatchRule, LaneInit } from '../types.js';
-import { copyOf, decode, itemOf, linesOf, noStoreOf, notFound, respond } from './items.js';
+import type { BatchItem, BatchRule, LaneInit } from '../types.js';
+import { copyOf, decode, itemOf, linesOf, noStoreOf, notFound, partsOf, respond } from './items.js';
 import type { Holder, Item, Member } from './member.js';
 import { queryOf } from './rules.js';
 import { type Batch, Windows } from './windows.js';
@@ -127,6 +127,8 @@ export class EndPoint {
     } = encode?.(keys) ?? {
       body: JSON.stringify({ keys }),
     };
+    if (body instanceof ReadableStream)
+      throw new TypeError('`encode` must not return a stream, which can be sent but once');
     if (encode && !this.#core.use((core) => core.fits(sizeOf(body)), true)) return undefined;
     const headers = new Headers(common);
     for (const [name, value] of new Headers(said)) headers.set(name, value);
@@ -223,8 +225,10 @@ export class EndPoint {
     const noStore = noStoreOf(answer);
     let readable = true;
     for (const item of [...items.values()]) {
-      const made = this.#answer(item, (request) => {
-        const part = found.get(item.key);
+      let parts: readonly (BatchItem | undefined)[] | undefined;
+      const made = this.#answer(item, (request, index) => {
+        parts ??= partsOf(found.get(item.key), item.members.size);
+        const part = parts[index];
         return part ? respond(request, part, noStore) : notFound(request, noStore);
       });
       if (made) items.delete(item.key);
@@ -253,20 +257,21 @@ export class EndPoint {
     };
     try {
       if (!answer.body) return false;
-      for await (const lines of linesOf(answer.body)) if (!lines.every(take)) return false;
+      const wanted = (): boolean => items.size > 0;
+      for await (const lines of linesOf(answer.body, wanted)) if (!lines.every(take)) return false;
     } catch {
-      return undefined;
+      return items.size === 0 ? readable : undefined;
     }
     if (readable) for (const item of items.values()) this.#answer(item, (request) => notFound(request, noStore));
     return readable;
   }
 
   /** Whether there is such an answer. */
-  #answer({ members }: Item, make: (request: Request) => Response): boolean {
-    for (const member of [...members]) {
+  #answer({ members }: Item, make: (request: Request, index: number) => Response): boolean {
+    for (const [index, member] of [...members].entries()) {
       let response: Response;
       try {
-        response = make(member.asking.request);
+        response = make(member.asking.request, index);
       } catch {
         return false;
       }

@@ -1,6 +1,7 @@
 /** What a batch was answered with, and the responses that are made of it. */
 import { isSameOrigin, withoutFragment } from '../addresses.js';
 import { looksOf } from '../cache/answer.js';
+import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';
 
 /** Statuses that have no body. */
@@ -32,6 +33,13 @@ export function respond(request: Request, item: BatchItem, noStore: string | und
   if (noStore !== undefined) headers['cache-control'] ??= noStore;
   const content = BODILESS.includes(status) ? null : bodyOf(body, headers);
   return dressed(request, new Response(content, { status, headers }));
+}
+
+/** As many parts with what is in this one: a stream can be read once. */
+export function partsOf(part: BatchItem | undefined, count: number): readonly (BatchItem | undefined)[] {
+  if (count < 2 || !(part?.body instanceof ReadableStream)) return Array(count).fill(part);
+  const [one, rest] = part.body.tee();
+  return [{ ...part, body: one }, ...partsOf({ ...part, body: rest }, count - 1)];
 }
 
 function pairsOf(headers: HeadersInit | undefined): Iterable<[string, string]> {
@@ -91,14 +99,24 @@ export function decode(body: unknown, keys: readonly string[]): ReadonlyMap<stri
   return found;
 }
 
-/** Lines of a body as they come, several at a time. To leave the loop ends the body. */
-export async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<readonly string[]> {
+/** How long a body may go on when all that was wanted of it is there: mostly its end is on the way. */
+const LINGER = 1000;
+
+/**
+ * Lines of a body as they come, several at a time. To leave the loop ends the body, and so does time when nothing more is
+ * `wanted`: what never ends would hold its slot.
+ */
+export async function* linesOf(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  wanted: () => boolean,
+): AsyncGenerator<readonly string[]> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = '';
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const read = reader.read();
+      const { done, value } = await (wanted() ? read : within(LINGER, read));
       rest += decoder.decode(value, { stream: !done });
       const lines = rest.split('\n');
       rest = done ? '' : (lines.pop() as string);

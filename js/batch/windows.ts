@@ -1,7 +1,7 @@
 import type { Handle } from '../handle.js';
 import { trapped } from '../load.js';
 import type { Batches } from '../pkg/sixlane.js';
-import { LONGEST_TIMER } from '../sleep.js';
+import { afterWindow } from './window.js';
 
 /** What the core says of a key: see `add` in the shell. */
 const GOES = 1;
@@ -24,7 +24,7 @@ export class Windows<T> {
   /** The groups as the core knows them; numbers of those that are gone are for others. */
   readonly #numbers: (Group<T> | undefined)[] = [];
   readonly #free: number[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #waiting = false;
 
   constructor(core: Handle<Batches>, send: (batch: Batch<T>) => void) {
     this.#core = core;
@@ -111,18 +111,19 @@ export class Windows<T> {
 
   /** All wait equally long: whoever waits when one is set is the first. */
   #setTimer(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#waiting) return;
     const wait = this.#core.use((core) => core.wait(), Number.NaN);
     if (Number.isNaN(wait)) return;
-    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.ceil(wait), LONGEST_TIMER));
+    this.#waiting = true;
+    afterWindow(wait, (early) => this.#wake(early));
   }
 
-  #wake(): void {
-    this.#timer = undefined;
+  #wake(early: boolean): void {
+    this.#waiting = false;
     const due = (): number | undefined => this.#core.use((core) => core.due(), undefined);
     for (let number = due(); number !== undefined; number = due()) this.#go(this.#numbers[number]);
     // Without the core nobody says any more when one is due.
-    if (trapped()) this.flush();
+    if (early || trapped()) this.flush();
     // In Firefox a timer may come before its time.
     else this.#setTimer();
   }

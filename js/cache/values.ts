@@ -1,7 +1,6 @@
 import { consult, loaded } from '../load.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { Cuts, tagName } from './cuts.js';
-import { Depths } from './depths.js';
 import { beginningOf, type HttpCache } from './http.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
 import { Tabs, type Word } from './tabs.js';

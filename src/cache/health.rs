@@ -1,7 +1,7 @@
 //! Storage that fails: when to try again, and when to go without it. Whoever calls never hears of it.
 
+use crate::rests::Rests;
 use crate::time::Time;
-use std::time::Duration;
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,16 +27,11 @@ pub enum Next {
     GiveUp,
 }
 
-/// For how long storage that failed twice running is left alone; twice as long each time.
-const FIRST_REST: Duration = Duration::from_secs(30);
-const LONGEST_REST: Duration = Duration::from_hours(1);
-
 /// Whether one tier of storage is in use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Health {
     off: Option<Off>,
-    /// How often running it was left alone.
-    rests: u32,
+    rests: Rests,
     /// The last of these times there was no room.
     full: bool,
 }
@@ -88,10 +83,8 @@ impl Health {
         if attempt == 0 && fault != Fault::Silent {
             return if fault == Fault::Full { Next::AfterMakingRoom } else { Next::Again };
         }
-        let rest = FIRST_REST.saturating_mul(1 << self.rests.min(16)).min(LONGEST_REST);
-        self.rests += 1;
         self.full = fault == Fault::Full;
-        self.off = Some(Off { fault, until: Some(now.after(rest)) });
+        self.off = Some(Off { fault, until: Some(self.rests.begin(now)) });
         Next::GiveUp
     }
 }
@@ -100,6 +93,7 @@ impl Health {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::time::Duration;
 
     const START: Time = Time::ZERO;
 
@@ -124,7 +118,7 @@ mod tests {
         // One of before comes back while it is off.
         health.worked(Done::Kept, now);
         assert_eq!(health.off(now), Some(Fault::Full));
-        assert!(health.usable(now.after(FIRST_REST)));
+        assert!(health.usable(now.after(Rests::FIRST)));
     }
 
     #[test]
@@ -151,7 +145,7 @@ mod tests {
         let mut health = Health::default();
         assert_eq!(health.failed(Fault::Silent, 0, START), Next::GiveUp);
         assert_eq!(health.off(START), Some(Fault::Silent));
-        assert!(health.usable(START.after(FIRST_REST)));
+        assert!(health.usable(START.after(Rests::FIRST)));
     }
 
     #[test]

@@ -93,14 +93,14 @@ impl Batches {
         if readable {
             self.end_point.read();
         } else {
-            self.end_point.unreadable();
+            self.end_point.unreadable(clock::now());
         }
     }
 
-    /// Whether the end point takes no batches.
+    /// Whether the end point takes no batches now.
     #[wasm_bindgen(getter)]
     pub fn aside(&self) -> bool {
-        self.end_point.is_aside()
+        self.end_point.is_aside(clock::now())
     }
 }
 

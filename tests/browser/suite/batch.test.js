@@ -376,6 +376,43 @@ describe('batches', () => {
       expect(sizes()).to.deep.equal([2, 1, 2]);
     });
 
+    it('count each caller who is turned away, sent or not', async () => {
+      fetch = make({ maxWait: NEVER, maxSize: 3 });
+      fetch.pause();
+      // Two for one key, whose request is one; then a batch that is being gathered.
+      const calls = [1, 1, 2, 3, 4, 4].map((id) => rejection(get(id)));
+      expect(fetch.status().queued).to.equal(1);
+      expect(fetch.clear()).to.equal(6);
+      for (const error of await Promise.all(calls)) expect(error.code).to.equal('queue-cleared');
+    });
+
+    it('wait for nobody beyond their turn while the page is hidden', async () => {
+      fetch = make({ maxWait: NEVER });
+      let hidden = false;
+      Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });
+      const turnTo = (value) => {
+        hidden = value;
+        document.dispatchEvent(new Event('visibilitychange'));
+      };
+      try {
+        const calls = [json(1), json(2)];
+        await turn();
+        expect(sent).to.deep.equal([]);
+        turnTo(true);
+        await Promise.all(calls);
+        await Promise.all([3, 4, 5].map((id) => json(id)));
+        expect(sizes()).to.deep.equal([2, 3]);
+        turnTo(false);
+        const last = json(6);
+        await turn();
+        expect(sizes()).to.deep.equal([2, 3]);
+        turnTo(true);
+        await last;
+      } finally {
+        delete document.hidden;
+      }
+    });
+
     it('halve by what was sent, and are not held up by thousands that leave', async () => {
       fetch = make({
         maxSize: Number.POSITIVE_INFINITY,
@@ -517,6 +554,58 @@ describe('batches', () => {
       });
     }
 
+    it('go one by one while an end point elsewhere cannot be had, which is asked again after a while', async () => {
+      const { now } = performance;
+      let [down, later] = [true, 0];
+      const network = async (request) => {
+        if (request.method === 'POST' && down) {
+          sent.push({ method: 'POST' });
+          throw new TypeError('no answer');
+        }
+        return answering((keys) => Response.json(keys))(request);
+      };
+      const ask = async () => {
+        sent = [];
+        await Promise.all([1, 2].map(async (id) => (await get(id)).text()));
+        return methods();
+      };
+      Object.defineProperty(performance, 'now', { value: () => now.call(performance) + later, configurable: true });
+      try {
+        fetch = make({ endpoint: `http://${otherHost}/api/batch` }, { fetch: network });
+        for (let time = 0; time < 3; time++) expect(await ask()).to.deep.equal(['POST', 'GET', 'GET']);
+        expect(await ask()).to.deep.equal(['GET', 'GET']);
+        later = 31_000;
+        expect(await ask()).to.deep.equal(['POST', 'GET', 'GET']);
+        down = false;
+        later += 31_000;
+        expect(await ask()).to.deep.equal(['GET', 'GET']);
+        later += 31_000;
+        expect(await ask()).to.deep.equal(['POST']);
+      } finally {
+        delete performance.now;
+      }
+    });
+
+    it('are done with an answer when the last line is there, whether it ends or not', async () => {
+      let ended = false;
+      const answer = (keys) => {
+        const body = new ReadableStream({
+          start(controller) {
+            for (const key of keys) controller.enqueue(new TextEncoder().encode(`{"key":"${key}","body":1}\n`));
+          },
+          cancel: () => {
+            ended = true;
+          },
+        });
+        return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
+      };
+      fetch = make({}, { fetch: answering(answer) });
+      expect(await Promise.all([1, 2].map((id) => json(id)))).to.deep.equal([1, 1]);
+      expect(fetch.status().running).to.equal(1);
+      while (fetch.status().running > 0) await turn();
+      expect(ended).to.equal(true);
+    });
+
     it('go one by one for what is left when it breaks off', async () => {
       const answer = () => {
         const body = new ReadableStream({
@@ -579,10 +668,21 @@ describe('batches', () => {
       expect(answers).to.deep.equal(['as it is', '"quoted"', '{"a":1}', 'blob']);
     });
 
+    it('have a stream each where several ask for one key', async () => {
+      const decode = (_, keys) => new Map(keys.map((key) => [key, { body: new Response('streamed').body }]));
+      const key = ({ url }) => new URL(url).searchParams.get('of');
+      fetch = make({ match: /\/api\/thing/, key, decode }, { fetch: answering(() => Response.json({})) });
+      const paths = ['a', 'b', 'c'].map((n) => run.path('/api/thing', { of: 1, n }));
+      const texts = await Promise.all(paths.map(async (path) => (await fetch(path)).text()));
+      expect(texts).to.deep.equal(['streamed', 'streamed', 'streamed']);
+      expect(sent.map(({ keys }) => keys)).to.deep.equal([['1']]);
+    });
+
     it('go one by one when the rule throws, which is reported', async () => {
       const fail = () => {
         throw new RangeError('not today');
       };
+      const streaming = () => ({ body: new Response('x').body });
       const reported = [];
       const listen = (event) => {
         event.preventDefault();
@@ -592,7 +692,7 @@ describe('batches', () => {
       window.onerror = null;
       window.addEventListener('error', listen);
       try {
-        for (const rule of [{ key: fail }, { encode: fail }, { decode: fail }]) {
+        for (const rule of [{ key: fail }, { encode: fail }, { decode: fail }, { encode: streaming }]) {
           fetch = make(rule);
           expect(await Promise.all([1, 2].map(async (id) => (await json(id)).id))).to.deep.equal([1, 2]);
         }
@@ -600,8 +700,9 @@ describe('batches', () => {
         window.removeEventListener('error', listen);
         window.onerror = onerror;
       }
-      expect(reported).to.deep.equal(ids(4).map(() => 'not today'));
-      expect(methods()).to.deep.equal(['GET', 'GET', 'GET', 'GET', 'POST', 'GET', 'GET']);
+      const stream = '`encode` must not return a stream, which can be sent but once';
+      expect(reported).to.deep.equal([...ids(4).map(() => 'not today'), stream]);
+      expect(methods()).to.deep.equal(['GET', 'GET', 'GET', 'GET', 'POST', 'GET', 'GET', 'GET', 'GET']);
     });
   });
 
