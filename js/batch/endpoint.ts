@@ -131,11 +131,14 @@ export class EndPoint {
       throw new TypeError('`encode` must not return a stream, which can be sent but once');
     if (encode && !this.#core.use((core) => core.fits(sizeOf(body)), true)) return undefined;
     const headers = new Headers(common);
-    for (const [name, value] of new Headers(said)) headers.set(name, value);
+    const special = new Headers(said);
+    for (const [name, value] of special) headers.set(name, value);
     if (typeof body === 'string' && !headers.has('content-type')) headers.set('content-type', 'application/json');
-    // Lines are read here; what somebody else reads is one value.
-    if (!headers.has('accept'))
-      headers.set('accept', own ? 'application/json' : 'application/x-ndjson, application/json');
+    // What the calls accept is for their items. Lines are read here; what somebody else reads is one value.
+    if (!special.has('accept')) {
+      const accept = common.get('accept') ?? 'application/json';
+      headers.set('accept', own ? accept : `application/x-ndjson, ${accept}`);
+    }
     const address = new URL(this.#url);
     // With a key of its own making, a query is in it or of no matter.
     if (!key) address.search = [address.search.slice(1), queryOf(rest)].filter(Boolean).join('&');

@@ -132,7 +132,7 @@ describe('batches', () => {
       const calls = [
         ...[1, 2].map((id) => get(id)),
         ...[3, 4].map((id) => get(id, { n: 1 })),
-        ...[5, 6].map((id) => get(id, {}, { headers: { 'x-test': 1 } })),
+        ...[5, 6].map((id) => get(id, {}, { headers: { 'x-test': 1, accept: 'application/hal+json' } })),
         ...[7, 8].map((id) => get(id, {}, { credentials })),
         ...[9, 10].map(other),
         ...[11, 12].map((id) => get(id, {}, { lane: { key: 'own' } })),
@@ -145,6 +145,8 @@ describe('batches', () => {
       expect(groups).to.deep.equal(['1,2,13,14', '11,12', '3,4', '5,6', '7,8', '9,10']);
       const { request, url } = sent.find(({ keys }) => keys[0] === '5');
       expect(request.headers.get('x-test')).to.equal('1');
+      expect(request.headers.get('accept')).to.equal('application/x-ndjson, application/hal+json');
+      expect(sent[0].request.headers.get('accept')).to.equal('application/x-ndjson, application/json');
       expect(request.headers.get('content-type')).to.equal('application/json');
       expect(url.pathname + url.search).to.equal(run.path('/api/batch'));
       expect(sent.find(({ keys }) => keys[0] === '7').request.credentials).to.equal(credentials);
