@@ -370,14 +370,17 @@ class Instance {
 
   /** To make a Request of an address takes longer than to answer it from memory. */
   #plain(input: RequestInfo | URL): Response | undefined {
-    if (!this.#gets || this.#gets.isEmpty || this.#routing || (typeof input !== 'string' && !(input instanceof URL)))
-      return undefined;
+    if (!this.#gets || this.#gets.isEmpty || (typeof input !== 'string' && !(input instanceof URL))) return undefined;
     const url = typeof input === 'string' ? resolved(input) : input.href;
-    return url === undefined ? undefined : this.#gets.plain(url);
+    if (url === undefined) return undefined;
+    const lane = this.#routing?.ofAddress(url);
+    // How it is kept matters no more, but under which name.
+    if (lane === null || lane?.cache === false || lane?.cache?.key !== undefined) return undefined;
+    return this.#gets.plain(url, lane);
   }
 
   #laneOf(request: Request, init: RequestInit | undefined, emergency: boolean): LaneInit | undefined {
-    const route = this.#routing?.(request);
+    const route = this.#routing?.of(request);
     const { timeout, retry } = this.#options;
     const said = init?.lane;
     const hint = init?.priority;

@@ -110,9 +110,9 @@ export class Gets {
   }
 
   /** The answer to a call that says no more than an address, where it is here and fresh. */
-  plain(url: string): Response | undefined {
+  plain(url: string, lane: LaneInit | undefined): Response | undefined {
     const response = this.#cache?.plain(url);
-    if (response) this.#gave({ url, method: 'GET', arrived: performance.now() }, response, 'memory', 'memory');
+    if (response) this.#gave({ url, method: 'GET', lane, arrived: performance.now() }, response, 'memory', 'memory');
     return response;
   }
 

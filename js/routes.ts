@@ -1,23 +1,43 @@
 import type { LaneInit, Route } from './types.js';
 
-/** Finds what the first matching route says of a request. */
-export type Routing = (request: Request) => LaneInit | undefined;
+/** Finds what the first matching route says. */
+export interface Routing {
+  of(request: Request): LaneInit | undefined;
+  /** The same of a GET that says no more than an address; null where it takes a request to tell. */
+  ofAddress(url: string): LaneInit | null | undefined;
+}
 
 /** @throws TypeError when a pattern is no pattern, or this browser has no URLPattern */
 export function compileRoutes(routes: readonly Route[] | undefined): Routing | undefined {
   if (!routes?.length) return undefined;
   const compiled = routes.map(({ match, method, ...lane }) => {
     const methods = method === undefined ? undefined : [method].flat().map((name) => name.toUpperCase());
-    return { matches: compileMatch(match), methods, lane };
+    const test = typeof match === 'function' ? match : compileTest(match);
+    return { test, byAddress: test !== match, methods, lane };
   });
-  return (request) =>
-    compiled.find(
-      ({ matches, methods }) => (!methods || methods.includes(request.method.toUpperCase())) && matches(request),
-    )?.lane;
+  return {
+    of: (request) =>
+      compiled.find(
+        ({ test, methods }) => (!methods || methods.includes(request.method.toUpperCase())) && test(request),
+      )?.lane,
+    ofAddress(url) {
+      for (const { test, byAddress, methods, lane } of compiled) {
+        if (methods && !methods.includes('GET')) continue;
+        if (!byAddress) return null;
+        if ((test as Test)({ url })) return lane;
+      }
+      return undefined;
+    },
+  };
 }
 
 export function compileMatch(match: Route['match']): (request: Request) => boolean {
-  if (typeof match === 'function') return match;
+  return typeof match === 'function' ? match : compileTest(match);
+}
+
+type Test = (request: { readonly url: string }) => boolean;
+
+function compileTest(match: Exclude<Route['match'], (request: Request) => boolean>): Test {
   // `search` does not look at `lastIndex`, which a RegExp with the flag g carries from one call to the next.
   if (match instanceof RegExp) return ({ url }) => url.search(match) >= 0;
   const pattern = patternOf(match);

@@ -12,7 +12,7 @@ export async function run({ launch, server }) {
     const samples = await browser.evaluate(measure, CALLS, SAMPLES);
     const cost = (name) => ((median(samples.map((sample) => sample[name])) * 1000) / CALLS).toFixed(1);
     console.log(`Chromium ${browser.version}: microseconds a call, median of ${SAMPLES} times ${CALLS} calls`);
-    for (const name of ['floor', 'plain', 'lane', 'value', 'cacheApi']) {
+    for (const name of ['floor', 'plain', 'route', 'lane', 'value', 'cacheApi']) {
       const ratios = samples.map((sample) => sample[name] / sample.floor);
       const [low, high] = interval(ratios);
       const ratio = `${median(ratios).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
@@ -38,6 +38,11 @@ async function measure(calls, samples) {
   };
   const make = () => new Response(bytes, { headers });
   const fetch = createFetch({ fetch: async () => make() });
+  const match = [/\/other\//, /\/bench$/];
+  const routed = createFetch({
+    fetch: async () => make(),
+    routes: match.map((match) => ({ match, priority: 'high' })),
+  });
   const values = createCache();
   await values.set('key', new TextDecoder().decode(bytes));
   const native = await caches.open('bench');
@@ -46,13 +51,16 @@ async function measure(calls, samples) {
   const variants = {
     floor: () => new Response(bytes).text(),
     plain: async () => (await fetch('/bench')).text(),
+    route: async () => (await routed('/bench')).text(),
     lane: async () => (await fetch('/bench', { lane })).text(),
     value: () => values.get('key'),
     cacheApi: async () => (await native.match('/bench')).text(),
   };
   const names = Object.keys(variants);
-  await (await fetch('/bench')).text();
-  while (fetch.cache.stats().memory.entries === 0) await new Promise((resolve) => setTimeout(resolve));
+  for (const one of [fetch, routed]) {
+    await (await one('/bench')).text();
+    while (one.cache.stats().memory.entries === 0) await new Promise((resolve) => setTimeout(resolve));
+  }
   const time = async (name) => {
     const start = performance.now();
     for (let i = 0; i < calls; i++) await variants[name]();

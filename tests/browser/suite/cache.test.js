@@ -464,6 +464,35 @@ describe('the cache', () => {
       expect(fetch.cache.stats()).to.deep.include({ misses: 1, hitRate: 1 });
     });
 
+    it('answers a call that says nothing but an address as the route of that address says', async () => {
+      const routes = [
+        { match: /route=high/, method: 'get', priority: 'high' },
+        { match: /route=past/, method: 'POST', priority: 'low' },
+        { match: /route=past/, cache: false },
+        { match: /route=own/, cache: { key: 'own' } },
+        { match: ({ url }) => url.includes('route=asked'), cache: false },
+        { match: /./, priority: 'low' },
+      ];
+      fetch = make({ routes });
+      const told = [];
+      fetch.events.addEventListener('settled', ({ detail: { cache, priority } }) => told.push([cache, priority]));
+      const expected = {
+        high: [undefined, 'memory'].map((cache) => [cache, 'high']),
+        past: [undefined, undefined].map((cache) => [cache, 'normal']),
+        own: [undefined, 'memory'].map((cache) => [cache, 'normal']),
+        asked: [undefined, undefined].map((cache) => [cache, 'normal']),
+        other: [undefined, 'memory'].map((cache) => [cache, 'low']),
+      };
+      let entries = 0;
+      for (const [route, answers] of Object.entries(expected)) {
+        await text({ ...FRESH, route });
+        entries += answers[1][0] === 'memory' ? 1 : 0;
+        await kept(entries);
+        await text({ ...FRESH, route });
+        expect(told.splice(0), route).to.deep.equal(answers);
+      }
+    });
+
     it('tells of an answer that it gave', async () => {
       await text(FRESH);
       await kept(1);
