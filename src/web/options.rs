@@ -346,7 +346,7 @@ pub(super) fn concurrency(value: &JsValue) -> Checked<Option<u32>> {
     let object = Object::new();
     Reflect::set(&object, &"concurrency".into(), value)?;
     let mut config = Config::default();
-    let fields = Fields { path: String::new(), object };
+    let fields = Fields { path: String::new(), object: Some(object) };
     fields.number("concurrency", &mut |value| config.set_concurrency(value))?;
     if value.is_undefined() {
         return Err(fields.wrong_type("concurrency", "a whole number from 1 up, or Infinity", value));
@@ -487,7 +487,8 @@ fn timeout(fields: &Fields) -> Checked<(Option<f64>, Option<f64>)> {
 /// The properties of one object of options, under the path by which its owner knows it.
 struct Fields {
     path: String,
-    object: Object,
+    /// None where there is none: to ask for each of its properties takes longer than all else that a call says.
+    object: Option<Object>,
 }
 
 impl Fields {
@@ -499,9 +500,11 @@ impl Fields {
             let expected = if expected == "options" { "an object" } else { expected };
             return Err(type_error(name, expected, value));
         }
-        for name in Object::keys(&fields.object).iter().filter_map(|name| name.as_string()) {
-            if !known.contains(&name.as_str()) {
-                return Err(unknown(&fields.path(&name), known, &name));
+        if let Some(object) = &fields.object {
+            for name in Object::keys(object).iter().filter_map(|name| name.as_string()) {
+                if !known.contains(&name.as_str()) {
+                    return Err(unknown(&fields.path(&name), known, &name));
+                }
             }
         }
         Ok(fields)
@@ -512,7 +515,7 @@ impl Fields {
     }
 
     fn get(&self, name: &str) -> Checked<JsValue> {
-        Reflect::get(&self.object, &name.into())
+        self.object.as_ref().map_or(Ok(JsValue::UNDEFINED), |object| Reflect::get(object, &name.into()))
     }
 
     fn nested(&self, name: &str, known: &[&str]) -> Checked<Self> {
@@ -631,8 +634,8 @@ impl Fields {
 }
 
 /// Not by `instanceof`: an object may have no prototype, or be of another frame.
-fn object(value: &JsValue) -> Object {
-    if value.is_object() { value.clone().unchecked_into() } else { Object::new() }
+fn object(value: &JsValue) -> Option<Object> {
+    value.is_object().then(|| value.clone().unchecked_into())
 }
 
 fn unknown(path: &str, known: &[&str], name: &str) -> JsValue {
