@@ -130,7 +130,7 @@ describe('storage', () => {
       const next = await again();
       await text(next, path(1));
       expect(next.cache.stats().memory.entries).to.equal(
-        [...packs.values()].find(({ keys }) => keys[0].includes('/1?')).keys.length,
+        [...packs.values()].find(({ keys }) => keys.some((key) => key.includes('/1?'))).keys.length,
       );
       expect(await seen()).to.equal(3);
     });
