@@ -156,6 +156,7 @@ export function createComparison({ say }) {
       for (const name of root.querySelectorAll('.legend [data-kind]')) {
         name.hidden = !shown.some(({ side }) => side === name.dataset.kind);
       }
+      for (const text of root.querySelectorAll('[data-use]')) text.hidden = text.dataset.use !== (scene.use ?? 'lanes');
       chart.clear();
     },
 

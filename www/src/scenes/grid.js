@@ -13,6 +13,7 @@ export default {
   sides: ['native', 'sixlane', 'batched'],
   options: { batched: { batch: [{ match: /\/api\/data\/(?<id>\d+)/, endpoint: '/api/batch' }] } },
   cells: true,
+  use: 'batches',
   question: ({ count }) => `${number(count)} cells, and each fetches its own value. How soon is the grid full?`,
   how: 'One after the other, with the same calls at the call sites. The last has a rule that sends up to 50 of them as one request.',
   lookAt:

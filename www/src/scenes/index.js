@@ -8,7 +8,8 @@
  *
  * - `sides`: who makes its calls (see ../sides.js), if not native fetch and sixlane; `together`: at the same time, not one
  *   after the other; `options`: by side, of a sixlane of its own; `how`: how they run, in words
- * - `cells`: a column shows a cell for each call, and no lanes and levels
+ * - `cells`: a column shows a cell for each call, and no lanes and levels; `use`: which of the page's texts on how to use it
+ *   is shown, if not "lanes"
  * - `total(values)`: how many requests a run makes
  * - `begin({ values, fetch, records })`: once for all sides, when they begin; returns how to end it
  * - `run({ values, record, inTurns, send, pause, observe })`: makes the requests of one side (see ../run.js), and resolves
