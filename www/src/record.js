@@ -177,7 +177,8 @@ export function createRecord({ side, planned, value }) {
       record.cancelled += planned - record.made;
       record.totalMs = now - record.startedAt;
       record.over = true;
-      record.sample(now);
+      // With one more for the end, which is between two of them.
+      record.sample(now + step);
       record.medians = LEVELS.map((_, at) => median(at));
     },
   };
