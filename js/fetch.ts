@@ -866,11 +866,13 @@ class Instance {
   #unscheduled(input: RequestInfo | URL, init: RequestInit | undefined): Promise<Response> {
     const answer = this.native(input, init);
     const request = input instanceof Request ? input : undefined;
-    const method = (init?.method ?? request?.method ?? 'GET').toUpperCase();
+    const method = String(init?.method ?? request?.method ?? 'GET').toUpperCase();
     if (method === 'GET' || method === 'HEAD') return answer;
-    const url = request?.url ?? resolved(`${input}`) ?? '';
     const note = (response: unknown): void => {
-      if (response instanceof Response) this.cache.written(writeOf(method, url, response));
+      if (!(response instanceof Response)) return;
+      // It was made of something that is an address, or there would be no response.
+      const url = request?.url ?? resolved(String(input));
+      if (url !== undefined) this.cache.written(writeOf(method, url, response));
     };
     Promise.resolve(answer).then(note, () => {});
     return answer;

@@ -6,7 +6,7 @@ import { LONGEST_TIMER } from '../sleep.js';
  */
 export function afterWindow(wait: number, callback: (early: boolean) => void): void {
   const { document } = globalThis;
-  if (document?.hidden) {
+  if (document?.hidden && globalThis.MessageChannel) {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
