@@ -1,6 +1,6 @@
-/** Addresses of requests, which are whole ones of HTTP: to look at their text is quicker than to take them apart. */
+/** Addresses: to look at their text is quicker than to take them apart, and to remember them than to resolve them. */
 
-/** As `new URL(url).origin`. */
+/** As `new URL(url).origin`, of a whole address of HTTP. */
 export function originOf(url: string): string {
   return url.slice(0, url.indexOf('/', url.indexOf('//') + 2));
 }
@@ -16,4 +16,29 @@ export function isSameOrigin(url: string): boolean {
 export function withoutFragment(url: string): string {
   const end = url.indexOf('#');
   return end < 0 ? url : url.slice(0, end);
+}
+
+/** Addresses that were looked at already, for one base: to resolve one takes longer than to look it up. */
+const addresses = { base: '', known: new Map<string, string>() };
+
+const MOST_ADDRESSES = 1000;
+
+/** The whole address, or undefined for what is none: native fetch says why. */
+export function resolved(input: string): string | undefined {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href ?? '';
+  const { known } = addresses;
+  if (addresses.base !== base || known.size >= MOST_ADDRESSES) {
+    addresses.base = base;
+    known.clear();
+  }
+  let url = known.get(input);
+  if (url === undefined) {
+    try {
+      url = new URL(input, base || undefined).href;
+    } catch {
+      return undefined;
+    }
+    known.set(input, url);
+  }
+  return url;
 }

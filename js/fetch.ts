@@ -1,4 +1,4 @@
-import { originOf } from './addresses.js';
+import { originOf, resolved } from './addresses.js';
 import { Batching } from './batch/batching.js';
 import { watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
@@ -12,6 +12,7 @@ import { bodyLength, describe, type Flight, isResendable, times } from './flight
 import { type Asking, Gets, type How, type Sent, type Told } from './gets.js';
 import { pauseAsked } from './hints.js';
 import type { Source } from './joint.js';
+import { laneOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, consult, load, loaded } from './load.js';
 import { nativeFetch, page } from './page.js';
@@ -166,7 +167,7 @@ class Instance {
     let lane: LaneInit | undefined;
     try {
       if (!/^https?:/.test(request.url) || request.mode === 'navigate') return this.native(request);
-      lane = this.#laneOf(request, init ?? undefined, emergency);
+      lane = laneOf(this.#options, this.#routing?.of(request), init ?? undefined, emergency);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -281,7 +282,7 @@ class Instance {
       const lane = said === undefined || typeof said === 'object' ? { priority: 'background' as const, ...said } : said;
       const response = await this.fetch(input, { ...init, lane }, false);
       const request = new Request(input, init ?? undefined);
-      const rule = this.#laneOf(request, { ...init, lane }, false)?.cache;
+      const rule = laneOf(this.#options, this.#routing?.of(request), { ...init, lane }, false)?.cache;
       await this.#gets?.settled(request, rule, response);
       if (!this.#gets) discard(response);
     } catch {
@@ -377,29 +378,6 @@ class Instance {
     // How it is kept matters no more, but under which name.
     if (lane === null || lane?.cache === false || lane?.cache?.key !== undefined) return undefined;
     return this.#gets.plain(url, lane);
-  }
-
-  #laneOf(request: Request, init: RequestInit | undefined, emergency: boolean): LaneInit | undefined {
-    const route = this.#routing?.of(request);
-    const { timeout, retry } = this.#options;
-    const said = init?.lane;
-    const hint = init?.priority;
-    const natural = hint === 'high' || hint === 'low' ? { priority: hint } : undefined;
-    const silent = timeout === undefined && retry === undefined && !natural && !emergency;
-    if (silent && !route && said === undefined) return undefined;
-    // What is no object cannot be spread without losing what it is: the module says what is wrong with it.
-    if (said !== undefined && (typeof said !== 'object' || said === null)) return said;
-    const lane: LaneInit = {
-      ...(timeout === undefined ? {} : { timeout }),
-      ...natural,
-      ...defined(route ?? {}),
-      ...defined(said ?? {}),
-    };
-    const merged = [route?.retry, said?.retry].reduce(refine, retry);
-    if (merged !== undefined) lane.retry = merged;
-    const rule = said?.cache;
-    if (route?.cache && typeof rule === 'object' && rule !== null) lane.cache = { ...route.cache, ...defined(rule) };
-    return emergency ? { ...lane, emergency } : lane;
   }
 
   // ── with the module
@@ -897,31 +875,6 @@ class Instance {
   }
 }
 
-/** Addresses that were looked at already, for one base: to resolve one takes longer than to look it up. */
-const addresses = { base: '', known: new Map<string, string>() };
-
-const MOST_ADDRESSES = 1000;
-
-/** The whole address, or undefined for what is none: native fetch says why. */
-function resolved(input: string): string | undefined {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href ?? '';
-  const { known } = addresses;
-  if (addresses.base !== base || known.size >= MOST_ADDRESSES) {
-    addresses.base = base;
-    known.clear();
-  }
-  let url = known.get(input);
-  if (url === undefined) {
-    try {
-      url = new URL(input, base || undefined).href;
-    } catch {
-      return undefined;
-    }
-    known.set(input, url);
-  }
-  return url;
-}
-
 /** A flight, for who waits for it. */
 class Sending implements Sent {
   readonly #instance: Instance;
@@ -962,18 +915,4 @@ let warned = false;
 function warnOnce(message: string): void {
   if (!warned) console.warn(message);
   warned = true;
-}
-
-/** What is said closer to a call goes before what is said for many, each option by itself. */
-function refine(base: LaneInit['retry'], own: LaneInit['retry']): LaneInit['retry'] {
-  if (own === undefined || base === undefined || base === false) return own ?? base;
-  if (own === false || typeof own === 'string') return own;
-  const all = [base, own].map((options) => (typeof options === 'number' ? { limit: options } : options));
-  // What is no object is kept as it is: the module says what is wrong with it.
-  if (all.some((options) => typeof options !== 'object' || options === null)) return own;
-  return Object.assign({}, ...all.map((options) => defined(options as object)));
-}
-
-function defined<T extends object>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
