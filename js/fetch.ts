@@ -226,6 +226,7 @@ class Instance {
       settle,
       onAbort: undefined,
       onRead: undefined,
+      turnedAway: false,
       length: -2,
       status: 0,
       reading: false,
@@ -510,6 +511,7 @@ class Instance {
     const reason = refusalReason(why, this.#clearReason, retryAfter);
     // The core knows already.
     flight.id = -1;
+    flight.turnedAway = true;
     this.#over(flight, Outcome.failed, reason);
     flight.controller?.abort(reason);
   }
@@ -887,6 +889,10 @@ class Sending implements Sent {
 
   get at(): number {
     return this.#flight.sent;
+  }
+
+  get turnedAway(): boolean {
+    return this.#flight.turnedAway;
   }
 
   abort(reason: unknown): void {

@@ -44,6 +44,8 @@ export interface Flight extends Call {
   onAbort: (() => void) | undefined;
   /** Who wants to hear of the end of its body. */
   onRead: (() => void) | undefined;
+  /** The core turned it away. */
+  turnedAway: boolean;
   /** What the headers said, and whether anybody reads it, for the core when it starts after them. */
   length: number;
   status: number;

@@ -35,6 +35,10 @@ export interface Sent extends Wire {
   readonly at: number;
   /** What came is a part of an answer to several. */
   readonly batched?: boolean;
+  /** False: what came says nothing of its own address. */
+  readonly storable?: boolean;
+  /** It came to nothing because it was turned away, not because the network failed. */
+  readonly turnedAway?: boolean;
   /** Somebody more urgent waits for it, too. */
   raise(priority: number): void;
 }
@@ -70,6 +74,12 @@ const MOST_LONELY = 1000;
 /** Who has no time limit can wait for a body of which nobody knows when it ends. */
 function isPatient({ request, lane }: Asking): boolean {
   return (request.cache === 'default' || request.cache === 'force-cache') && !lane?.timeout && !lane?.emergency;
+}
+
+/** The network brought nothing, or its circuit breaker is open. What somebody turns away may look the same. */
+function isOutage(error: unknown, { turnedAway }: Sent): boolean {
+  if (isSixlaneError(error)) return error.code === 'circuit-open';
+  return !turnedAway && (error as Error | undefined)?.name === 'TypeError';
 }
 
 export class Gets {
@@ -296,9 +306,8 @@ export class Gets {
     try {
       response = await coming;
     } catch (error) {
-      const open = isSixlaneError(error) && error.code === 'circuit-open';
-      const lost = open || (error as Error | undefined)?.name === 'TypeError';
-      if (lost && asked?.standsIn && cache?.isCurrent(asked)) return this.#standIn(asked);
+      const gone = joint ? joint.aborted : asking.signal.aborted;
+      if (!gone && asked?.standsIn && isOutage(error, wire) && cache?.isCurrent(asked)) return this.#standIn(asked);
       throw error;
     }
     if (!cache || !asked || !(response instanceof Response)) return { response };
@@ -313,7 +322,7 @@ export class Gets {
       discard(response);
       return this.#standIn(asked);
     }
-    cache.put(asked, response, sent);
+    if (wire.storable !== false) cache.put(asked, response, sent);
     return { response };
   }
 

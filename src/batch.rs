@@ -180,9 +180,9 @@ impl Windows {
         self.config.max_bytes.is_none_or(|most| bytes <= f64::from(most))
     }
 
-    /// The end point took no batch of so many keys: those to come are at most half as large.
+    /// The end point took no batch of so many keys: those to come are at most half as large, rounded up.
     pub fn shrink(&mut self, keys: u32) {
-        let half = (keys / 2).max(1);
+        let half = keys.div_ceil(2).max(1);
         self.most = Some(self.most.map_or(half, |most| most.min(half)));
     }
 
@@ -200,7 +200,8 @@ impl Windows {
         None
     }
 
-    fn most(&self) -> Option<u32> {
+    /// Keys that a batch may have. `None`: no bound.
+    pub fn most(&self) -> Option<u32> {
         let known = self.most.unwrap_or(u32::MAX).min(self.config.max_size.unwrap_or(u32::MAX));
         (known < u32::MAX).then_some(known)
     }
@@ -218,8 +219,8 @@ pub enum Next {
     Divide,
     /// Each caller gets it as it is, as its own request would have.
     Give,
-    /// Each half is asked for by itself.
-    Halve,
+    /// It is asked for in smaller parts.
+    Smaller,
     /// Each key is asked for by itself.
     Singly,
 }
@@ -257,7 +258,7 @@ impl EndPoint {
     pub const fn answered(&mut self, keys: u32, status: u16) -> Next {
         match status {
             200..=299 => Next::Divide,
-            413 if keys > 1 => Next::Halve,
+            413 if keys > 1 => Next::Smaller,
             // It is not there, is for something else, takes not even one, or does not know the method.
             404 | 405 | 413 | 501 => {
                 self.aside = Some(Aside::ForGood);
@@ -374,7 +375,7 @@ mod tests {
         for status in [301, 400, 401, 429, 500, 503] {
             assert_eq!(end.answered(9, status), Next::Give, "{status}");
         }
-        assert_eq!((end.answered(2, 413), end.is_aside(at(1 << 40))), (Next::Halve, false));
+        assert_eq!((end.answered(2, 413), end.is_aside(at(1 << 40))), (Next::Smaller, false));
         assert_eq!((end.answered(1, 413), end.is_aside(at(1 << 40))), (Next::Singly, true));
     }
 

@@ -76,9 +76,9 @@ export class Batching {
     return [...this.#endPoints.values()].reduce((sum, endPoint) => sum + endPoint.clear(reason), 0);
   }
 
-  readonly #tell: Tell = ({ asking, shares }, outcome) => {
+  readonly #tell: Tell = ({ asking, callers, shares }, outcome) => {
     if (outcome instanceof Response) {
-      this.batched += 1;
+      this.batched += callers;
       if (shares) this.deduplicated += 1;
     }
     const { request, lane, arrived } = asking;

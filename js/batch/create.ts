@@ -42,12 +42,13 @@ class Loader<K, V> implements Batcher<K, V> {
     this.#windows = new Windows(core, (batch) => this.#run(batch));
   }
 
-  load(key: K, { group = '', signal }: LoadOptions = {}): Promise<V> {
+  load(key: K, options?: LoadOptions): Promise<V> {
     return new Promise((resolve, reject) => {
+      const { group = '', signal } = options ?? {};
       if (key === undefined || key === null) throw new TypeError(`\`key\` must be a value, got ${key}`);
       if (typeof group !== 'string') throw new TypeError(`\`group\` must be a string, got ${typeof group}`);
       if (signal?.aborted) throw signal.reason;
-      const id = this.#keyOf ? this.#keyOf(key) : key;
+      const id = this.#keyOf ? this.#nameOf(key) : key;
       const known = this.#windows.find(group, id);
       const left = (): void => this.#windows.remove(group, id, 0);
       const wanted = known ?? { key, group, callers: new Set(), left };
@@ -56,13 +57,12 @@ class Loader<K, V> implements Batcher<K, V> {
     });
   }
 
-  async loadMany(keys: readonly K[], options: LoadOptions = {}): Promise<(V | Error)[]> {
+  async loadMany(keys: readonly K[], options?: LoadOptions): Promise<(V | Error)[]> {
     if (!Array.isArray(keys)) throw new TypeError(`\`keys\` must be an array, got ${typeof keys}`);
-    const { signal } = options;
     const results = keys.map((key: K) => this.load(key, options).catch((error: unknown) => asError(error)));
     const all = await Promise.all(results);
     // Who wants none of it gets no list of reasons.
-    signal?.throwIfAborted();
+    options?.signal?.throwIfAborted();
     return all;
   }
 
@@ -86,11 +86,17 @@ class Loader<K, V> implements Batcher<K, V> {
       const find = this.#found(await this.#load(keys, { group, signal: controller.signal }), all.length);
       all.forEach(({ key, callers }, index) => {
         const value = find(key, index);
-        for (const caller of callers) value instanceof Error ? caller.reject(value) : caller.resolve(value);
+        for (const caller of callers) isError(value) ? caller.reject(value) : caller.resolve(value as V);
       });
     } catch (error) {
       for (const { callers } of all) for (const caller of callers) caller.reject(error);
     }
+  }
+
+  #nameOf(key: K): string {
+    const name: unknown = this.#keyOf?.(key);
+    if (typeof name !== 'string') throw new TypeError(`\`keyOf\` must return a string, got ${typeof name}`);
+    return name;
   }
 
   /** How to find the result for a key, and its place among them. */
@@ -104,7 +110,7 @@ class Loader<K, V> implements Batcher<K, V> {
         `\`load\` must bring an array, a Map or an object, got ${results === null ? null : typeof results}`,
       );
     }
-    const idOf = (key: K): string => (this.#keyOf ? this.#keyOf(key) : String(key));
+    const idOf = (key: K): string => (this.#keyOf ? this.#nameOf(key) : String(key));
     const missing = (key: K): Error => new Error(`\`load\` brought no result for key ${JSON.stringify(idOf(key))}`);
     if (isMap<K, V | Error>(results)) {
       return (key) => {
@@ -117,9 +123,17 @@ class Loader<K, V> implements Batcher<K, V> {
   }
 }
 
-/** Not by `instanceof`: it may be of another frame. */
+/** Not by `instanceof` alone: it may be of another frame. */
+function isError(value: unknown): boolean {
+  return value instanceof Error || ['[object Error]', '[object DOMException]'].includes(tagOf(value));
+}
+
 function isMap<K, V>(results: object): results is ReadonlyMap<K, V> {
-  return Object.prototype.toString.call(results) === '[object Map]';
+  return tagOf(results) === '[object Map]';
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value);
 }
 
 function callerOf<K, V>(

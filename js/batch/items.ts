@@ -23,7 +23,8 @@ export function noStoreOf({ headers }: Response): string | undefined {
  * @throws RangeError or TypeError when there is no such response
  */
 export function respond(request: Request, item: BatchItem, noStore: string | undefined): Response {
-  const { status = 200, body } = item;
+  const { body } = item;
+  const status = item.status ?? 200;
   // Of all that a Response can be made with here, an object is the quickest.
   const headers: Record<string, string> = {};
   for (const [name, value] of pairsOf(item.headers)) {
@@ -33,13 +34,6 @@ export function respond(request: Request, item: BatchItem, noStore: string | und
   if (noStore !== undefined) headers['cache-control'] ??= noStore;
   const content = BODILESS.includes(status) ? null : bodyOf(body, headers);
   return dressed(request, new Response(content, { status, headers }));
-}
-
-/** As many parts with what is in this one: a stream can be read once. */
-export function partsOf(part: BatchItem | undefined, count: number): readonly (BatchItem | undefined)[] {
-  if (count < 2 || !(part?.body instanceof ReadableStream)) return Array(count).fill(part);
-  const [one, rest] = part.body.tee();
-  return [{ ...part, body: one }, ...partsOf({ ...part, body: rest }, count - 1)];
 }
 
 function pairsOf(headers: HeadersInit | undefined): Iterable<[string, string]> {
@@ -71,11 +65,12 @@ function bodyOf(body: unknown, headers: Record<string, string>): BodyInit | null
   const type = headers['content-type'];
   if (typeof body === 'string' && type !== undefined && !/\bjson\b/i.test(type)) return body;
   if (isBody(body)) return body;
+  if (body instanceof ReadableStream) throw new TypeError('the `body` of an item must not be a stream');
   headers['content-type'] ??= 'application/json';
   return body === undefined ? null : JSON.stringify(body);
 }
 
-const BODIES = ['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams', 'ReadableStream'];
+const BODIES = ['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams'];
 
 function isBody(body: unknown): body is BodyInit {
   return ArrayBuffer.isView(body) || BODIES.includes(Object.prototype.toString.call(body).slice(8, -1));
@@ -112,16 +107,29 @@ export async function* linesOf(
 ): AsyncGenerator<readonly string[]> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  let rest = '';
+  /** The beginning of a line whose end has not come. */
+  let beginning: string[] = [];
+  let deadline: number | undefined;
   try {
     for (;;) {
+      let limit = Number.POSITIVE_INFINITY;
+      if (!wanted()) {
+        deadline ??= performance.now() + LINGER;
+        limit = deadline - performance.now();
+        if (limit <= 0) return;
+      }
       const read = reader.read();
-      const { done, value } = await (wanted() ? read : within(LINGER, read));
-      rest += decoder.decode(value, { stream: !done });
-      const lines = rest.split('\n');
-      rest = done ? '' : (lines.pop() as string);
-      yield lines.filter((line) => line.trim() !== '');
+      const { done, value } = await (limit <= LINGER ? within(limit, read) : read);
+      const lines = decoder.decode(value, { stream: !done }).split('\n');
+      const last = lines.pop() as string;
+      if (lines.length > 0 || done) {
+        // Only what has come just now is looked through.
+        const whole = [...beginning, lines.shift() ?? ''].join('');
+        yield [whole, ...lines, ...(done ? [last] : [])].filter((line) => line.trim() !== '');
+        beginning = [];
+      }
       if (done) return;
+      beginning.push(last);
     }
   } finally {
     // Nothing, where it has ended.

@@ -36,6 +36,8 @@ export class Member implements Sent {
   shares = false;
   /** Its answer is a part of one. */
   batched = false;
+  /** False: its answer is one to many, and says nothing of its own address. */
+  storable = true;
   /** The request of its batch, once that is handed over. */
   carrier: Sent | undefined;
   /** What its address says beside the key. */
@@ -44,6 +46,7 @@ export class Member implements Sent {
   readonly #joint: Source | undefined;
   readonly #tell: Tell;
   #settle: Settle | undefined;
+  #turnedAway = false;
   #onAbort: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Its own request, where it goes by itself. */
@@ -70,6 +73,10 @@ export class Member implements Sent {
   /** What its caller aborts by: it knows before the listeners have heard. */
   get source(): Source | null | undefined {
     return this.#joint ?? this.asking.source;
+  }
+
+  get turnedAway(): boolean {
+    return this.#turnedAway || (this.#wire ?? this.carrier)?.turnedAway === true;
   }
 
   get callers(): number {
@@ -103,6 +110,12 @@ export class Member implements Sent {
     this.batched = true;
     settle.resolve(response);
     this.#tell(this, response);
+  }
+
+  /** Nothing was sent for it. */
+  turnAway(reason: unknown): void {
+    this.#turnedAway = true;
+    this.reject(reason);
   }
 
   /** Whether it was not settled before. */

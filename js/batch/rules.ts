@@ -1,3 +1,4 @@
+import { withoutFragment } from '../addresses.js';
 import { compileMatch, patternOf } from '../routes.js';
 import type { BatchRule } from '../types.js';
 
@@ -41,14 +42,18 @@ function byFunction(matches: Predicate, key: (request: Request) => unknown): Rul
   return (request) => {
     if (!matches(request)) return undefined;
     const own = key(request);
-    return { key: typeof own === 'string' ? own : undefined, rest: '' };
+    // To name none is its right.
+    if (own === undefined || own === null) return { key: undefined, rest: '' };
+    if (typeof own !== 'string') throw new TypeError(`\`key\` must return a string or undefined, got ${typeof own}`);
+    return { key: own, rest: '' };
   };
 }
 
 /** Two that may be asked for together differ in their keys alone. */
 function byGroup(match: RegExp | string | URLPattern): Rule['find'] {
   const find = match instanceof RegExp ? spanByRegExp(match) : spanByPattern(patternOf(match));
-  return ({ url }) => {
+  return (request) => {
+    const url = withoutFragment(request.url);
     const span = find(url);
     if (!span) return undefined;
     const [start, end] = span;
@@ -62,8 +67,7 @@ function byGroup(match: RegExp | string | URLPattern): Rule['find'] {
 
 /** The query that calls have in common, by what their addresses say beside the key: without the parameter that is the key. */
 export function queryOf(rest: string): string {
-  const [before = '', after = ''] = rest.split('\n');
-  const [end = ''] = after.split('#');
+  const [before = '', end = ''] = rest.split('\n');
   const query = before.indexOf('?');
   if (query < 0) return end.slice(end.indexOf('?') + 1 || end.length);
   return [

@@ -2,9 +2,9 @@ import { LONGEST_TIMER } from '../sleep.js';
 
 /**
  * Calls back once, when so many milliseconds have gone by. In a page that nobody sees timers come a second late, or a minute:
- * there it is at the end of the turn, or when the page is hidden, and `early` is true.
+ * there it is at the end of the turn, or when the page is hidden, and `early` is true. Returns how to stop it.
  */
-export function afterWindow(wait: number, callback: (early: boolean) => void): void {
+export function afterWindow(wait: number, callback: (early: boolean) => void): () => void {
   const { document } = globalThis;
   if (document?.hidden && globalThis.MessageChannel) {
     const { port1, port2 } = new MessageChannel();
@@ -13,16 +13,20 @@ export function afterWindow(wait: number, callback: (early: boolean) => void): v
       callback(true);
     };
     port2.postMessage(null);
-    return;
+    return () => port1.close();
   }
+  const stop = (): void => {
+    clearTimeout(timer);
+    document?.removeEventListener('visibilitychange', onHidden);
+  };
   const onHidden = (): void => {
     if (document.hidden) end(true);
   };
   const end = (early: boolean): void => {
-    clearTimeout(timer);
-    document?.removeEventListener('visibilitychange', onHidden);
+    stop();
     callback(early);
   };
   const timer = setTimeout(() => end(false), Math.min(Math.ceil(wait), LONGEST_TIMER));
   document?.addEventListener('visibilitychange', onHidden);
+  return stop;
 }

@@ -24,7 +24,8 @@ export class Windows<T> {
   /** The groups as the core knows them; numbers of those that are gone are for others. */
   readonly #numbers: (Group<T> | undefined)[] = [];
   readonly #free: number[] = [];
-  #waiting = false;
+  /** Stops the wait that is under way. */
+  #stop: (() => void) | undefined;
 
   constructor(core: Handle<Batches>, send: (batch: Batch<T>) => void) {
     this.#core = core;
@@ -82,6 +83,8 @@ export class Windows<T> {
 
   /** Takes all that is gathered, which is not sent. */
   clear(): readonly T[] {
+    this.#stop?.();
+    this.#stop = undefined;
     const all: T[] = [];
     for (const group of [...this.#groups.values()]) {
       this.#core.use((core) => core.close(group.number), undefined);
@@ -111,15 +114,14 @@ export class Windows<T> {
 
   /** All wait equally long: whoever waits when one is set is the first. */
   #setTimer(): void {
-    if (this.#waiting) return;
+    if (this.#stop) return;
     const wait = this.#core.use((core) => core.wait(), Number.NaN);
     if (Number.isNaN(wait)) return;
-    this.#waiting = true;
-    afterWindow(wait, (early) => this.#wake(early));
+    this.#stop = afterWindow(wait, (early) => this.#wake(early));
   }
 
   #wake(early: boolean): void {
-    this.#waiting = false;
+    this.#stop = undefined;
     const due = (): number | undefined => this.#core.use((core) => core.due(), undefined);
     for (let number = due(); number !== undefined; number = due()) this.#go(this.#numbers[number]);
     // Without the core nobody says any more when one is due.

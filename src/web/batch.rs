@@ -69,18 +69,24 @@ impl Batches {
         self.windows.poll_timeout().map_or(f64::NAN, |due| convert::millis(due.since(clock::now())))
     }
 
+    /// Keys that a batch may have.
+    #[wasm_bindgen(getter)]
+    pub fn most(&self) -> f64 {
+        self.windows.most().map_or(f64::INFINITY, f64::from)
+    }
+
     /// Whether a batch may have so many bytes.
     pub fn fits(&self, bytes: f64) -> bool {
         self.windows.fits(bytes)
     }
 
-    /// What to do with the answer to a batch of so many keys: 0 to divide it, 1 to give it to each, 2 to ask for each half,
-    /// 3 to ask for each key.
+    /// What to do with the answer to a batch of so many keys: 0 to divide it, 1 to give it to each, 2 to ask for it in
+    /// smaller parts, 3 to ask for each key.
     pub fn answered(&mut self, keys: u32, status: u16) -> u32 {
         match self.end_point.answered(keys, status) {
             Next::Divide => 0,
             Next::Give => 1,
-            Next::Halve => {
+            Next::Smaller => {
                 self.windows.shrink(keys);
                 2
             }

@@ -16,6 +16,25 @@ const NEVER = 600_000;
 const ids = (count, first = 1) => Array.from({ length: count }, (_, index) => first + index);
 const MATCH = /\/api\/data\/(?<id>[^/?]+)/;
 
+/** What is reported while `work` runs. */
+const reported = async (work) => {
+  const messages = [];
+  const listen = (event) => {
+    event.preventDefault();
+    messages.push(event.error.message);
+  };
+  const { onerror } = window;
+  window.onerror = null;
+  window.addEventListener('error', listen);
+  try {
+    await work();
+  } finally {
+    window.removeEventListener('error', listen);
+    window.onerror = onerror;
+  }
+  return messages;
+};
+
 describe('batches', () => {
   let run;
   let fetch;
@@ -189,6 +208,7 @@ describe('batches', () => {
       const bodies = await Promise.all(responses.map((response) => response.json()));
       expect(bodies.map(({ id }) => id)).to.deep.equal([1, 1, 2, 2, 1, 1, 1, 1]);
       expect(sent.map(({ keys }) => keys)).to.deep.equal([['1', '2']]);
+      expect(fetch.status()).to.include({ batched: 8, deduplicated: 6 });
     });
 
     it('ask again for who comes after they are sent, unless the answer may be shared', async () => {
@@ -214,6 +234,31 @@ describe('batches', () => {
         ['POST', 'no-store'],
         ['GET', 'reload'],
       ]);
+    });
+
+    it('leave fragments out of it', async () => {
+      fetch = make({ match: /\/api\/data\/(?<id>.+)\?/ });
+      const [one, other] = await Promise.all(['#top', '#end'].map((end) => fetch(path(7) + end)));
+      expect([(await one.json()).id, (await other.json()).id]).to.deep.equal([7, 7]);
+      fetch = make({ match: /\/api\/data\/(?<id>[^/?]+)/ });
+      expect((await (await fetch('/api/data/8#top')).json()).id).to.equal(8);
+      expect(sent.map(({ keys }) => keys)).to.deep.equal([['7'], ['8']]);
+    });
+
+    it('give those a limit for an attempt whose line is late, as a call by itself has', async () => {
+      const late = { late: '1:60000', run: 'x' };
+      for (const retry of [false, 1]) {
+        sent = [];
+        const lane = { timeout: { attempt: 100 }, retry };
+        const [slow, quick] = [1, 2].map((id) => get(id, late, { lane }));
+        expect((await (await quick).json()).id).to.equal(2);
+        const outcome = await slow.then(
+          ({ status }) => status,
+          ({ name }) => name,
+        );
+        expect(outcome).to.equal(retry === false ? 'TimeoutError' : 200);
+        expect(methods()).to.deep.equal(retry === false ? ['POST'] : ['POST', 'GET']);
+      }
     });
 
     it('take keys as they were before they became a part of an address', async () => {
@@ -366,6 +411,30 @@ describe('batches', () => {
       expect(sent).to.deep.equal([]);
     });
 
+    it('leave no listener behind when they are cleared', async () => {
+      const { addEventListener, removeEventListener } = document;
+      let listeners = 0;
+      document.addEventListener = (...call) => {
+        listeners += 1;
+        return addEventListener.apply(document, call);
+      };
+      document.removeEventListener = (...call) => {
+        listeners -= 1;
+        return removeEventListener.apply(document, call);
+      };
+      try {
+        fetch = make({ maxWait: NEVER });
+        const call = rejection(get(1));
+        expect(listeners).to.equal(1);
+        await fetch.close();
+        await call;
+        expect(listeners).to.equal(0);
+      } finally {
+        delete document.addEventListener;
+        delete document.removeEventListener;
+      }
+    });
+
     it('wait for nobody when the page is left', async () => {
       fetch = make({ maxWait: NEVER });
       const calls = [json(1), json(2)];
@@ -487,6 +556,16 @@ describe('batches', () => {
       }
     });
 
+    it('keep nothing of what was said of a batch as a whole', async () => {
+      let answer = () => new Response('no', { status: 410, headers: { 'cache-control': 'max-age=60' } });
+      const routes = [{ match: /data\/2/, cache: { ttl: 60_000 } }];
+      fetch = make({}, { routes, fetch: answering((keys) => answer(keys)) });
+      const statuses = async () => (await Promise.all([1, 2].map((id) => get(id)))).map(({ status }) => status);
+      expect(await statuses()).to.deep.equal([410, 410]);
+      answer = (keys) => Response.json(keys);
+      expect(await statuses()).to.deep.equal([200, 200]);
+    });
+
     it('ask again for what is stale, without a condition', async () => {
       const orders = { cacheControl: 'no-cache', etag: 1 };
       await json(1, orders);
@@ -588,24 +667,90 @@ describe('batches', () => {
       }
     });
 
-    it('are done with an answer when the last line is there, whether it ends or not', async () => {
-      let ended = false;
+    it('are done with an answer soon after the last line is there, whatever follows', async () => {
+      for (const goesOn of [false, true]) {
+        let ended = false;
+        const answer = (keys) => {
+          const body = new ReadableStream({
+            start(controller) {
+              for (const key of keys) controller.enqueue(new TextEncoder().encode(`{"key":"${key}","body":1}\n`));
+            },
+            async pull(controller) {
+              if (!goesOn) return new Promise(() => {});
+              await turn();
+              controller.enqueue(new TextEncoder().encode('\n'));
+            },
+            cancel: () => {
+              ended = true;
+            },
+          });
+          return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
+        };
+        fetch = make({}, { fetch: answering(answer) });
+        expect(await Promise.all([1, 2].map((id) => json(id)))).to.deep.equal([1, 1]);
+        expect(fetch.status().running).to.equal(1);
+        while (fetch.status().running > 0) await turn();
+        expect(ended).to.equal(true);
+      }
+    });
+
+    it('are read from lines that come in any pieces', async () => {
+      const bodies = ['plain', 'zwölf', '\u2028 🎉', 'x'.repeat(5_000)];
       const answer = (keys) => {
+        const text = keys.map(
+          (key, index) => `${JSON.stringify({ key, body: bodies[index] })}${index % 2 ? '\r' : ''}\n`,
+        );
+        // The last line may have no end of its own.
+        const bytes = new TextEncoder().encode(text.join('').trimEnd());
         const body = new ReadableStream({
           start(controller) {
-            for (const key of keys) controller.enqueue(new TextEncoder().encode(`{"key":"${key}","body":1}\n`));
-          },
-          cancel: () => {
-            ended = true;
+            for (let start = 0; start < bytes.length; start += 3) controller.enqueue(bytes.slice(start, start + 3));
+            controller.close();
           },
         });
         return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
       };
       fetch = make({}, { fetch: answering(answer) });
-      expect(await Promise.all([1, 2].map((id) => json(id)))).to.deep.equal([1, 1]);
-      expect(fetch.status().running).to.equal(1);
-      while (fetch.status().running > 0) await turn();
-      expect(ended).to.equal(true);
+      expect(await Promise.all(ids(4).map((id) => json(id)))).to.deep.equal(bodies);
+      expect(methods()).to.deep.equal(['POST']);
+    });
+
+    it('are not sent any more when they wait for a slot and the end point is known to take none', async () => {
+      fetch = make({ endpoint: '/api/status/404', maxSize: 10 });
+      const calls = ids(200).map(async (id) => (await json(id)).id);
+      expect(await Promise.all(calls)).to.deep.equal(ids(200));
+      const posts = methods().filter((method) => method === 'POST').length;
+      // Those that were on their way with the first that was refused.
+      expect(posts).to.be.at.most(11);
+      expect(fetch.status()).to.include({ running: 0, queued: 0, batched: 0 });
+    });
+
+    it('are made smaller while they wait for a slot, or are gathered, by what is known', async () => {
+      fetch = make({ endpoint: '/api/batch?maxKeys=10', maxSize: 40 });
+      const calls = ids(400).map(async (id) => (await json(id)).id);
+      expect(await Promise.all(calls)).to.deep.equal(ids(400));
+      expect(methods()).to.not.include('GET');
+      const refused = sizes().filter((size) => size > 10);
+      // The first six, and what was sent for them before the next size was known.
+      expect(refused.length).to.be.at.most(6 + 12);
+      expect(sizes().filter((size) => size <= 10).length).to.be.at.least(40);
+    });
+
+    it('turn away as they are told, also when the end point has never answered and the reason looks like a network’s', async () => {
+      fetch = make({ endpoint: `http://${otherHost}/api/batch` });
+      for (let time = 0; time < 3; time++) {
+        fetch.pause();
+        const calls = [1, 2].map((id) => rejection(get(id)));
+        fetch.flush?.();
+        while (fetch.status().queued === 0) await turn();
+        const reason = new TypeError('route changed');
+        expect(fetch.clear(reason)).to.equal(2);
+        expect(await Promise.all(calls)).to.deep.equal([reason, reason]);
+        fetch.resume();
+      }
+      expect(sent).to.deep.equal([]);
+      expect((await json(1)).id).to.equal(1);
+      expect(methods()).to.deep.equal(['POST']);
     });
 
     it('go one by one for what is left when it breaks off', async () => {
@@ -670,14 +815,100 @@ describe('batches', () => {
       expect(answers).to.deep.equal(['as it is', '"quoted"', '{"a":1}', 'blob']);
     });
 
-    it('have a stream each where several ask for one key', async () => {
-      const decode = (_, keys) => new Map(keys.map((key) => [key, { body: new Response('streamed').body }]));
-      const key = ({ url }) => new URL(url).searchParams.get('of');
-      fetch = make({ match: /\/api\/thing/, key, decode }, { fetch: answering(() => Response.json({})) });
-      const paths = ['a', 'b', 'c'].map((n) => run.path('/api/thing', { of: 1, n }));
-      const texts = await Promise.all(paths.map(async (path) => (await fetch(path)).text()));
-      expect(texts).to.deep.equal(['streamed', 'streamed', 'streamed']);
-      expect(sent.map(({ keys }) => keys)).to.deep.equal([['1']]);
+    it('are decoded by what was asked for, whoever has left since', async () => {
+      const decode = (body, keys) => new Map(keys.map((key, index) => [key, { body: body[index] }]));
+      for (const rule of [{}, { decode }]) {
+        sent = [];
+        const controller = new AbortController();
+        const answer = (keys) => {
+          controller.abort();
+          return Response.json(keys);
+        };
+        fetch = make(rule, { fetch: answering(answer) });
+        const left = rejection(get(1, {}, { signal: controller.signal }));
+        expect(await Promise.all([json(2), json(3)])).to.deep.equal(['2', '3']);
+        await left;
+        expect(methods()).to.deep.equal(['POST']);
+      }
+    });
+
+    it('go on together when one item of them is wrong, which goes by itself', async () => {
+      const item = (key) => ({ key, status: key === '2' ? 42 : null, headers: null, body: key });
+      const lines = (keys) =>
+        new Response(keys.map((key) => `${JSON.stringify(item(key))}\n`).join(''), {
+          headers: { 'content-type': 'application/x-ndjson' },
+        });
+      const decode = (body) => new Map(body.map((key) => [key, item(key)]));
+      for (const [rule, answer] of [
+        [{}, lines],
+        [{ decode: (body) => decode(body) }, (keys) => Response.json(keys)],
+      ]) {
+        fetch = make(rule, { fetch: answering(answer) });
+        await reported(async () => {
+          for (let time = 0; time < 4; time++) {
+            sent = [];
+            const texts = await Promise.all([1, 2, 3].map(async (id) => (await get(id)).text()));
+            expect(texts).to.deep.equal(['"1"', '/api/data/2', '"3"']);
+            expect(methods()).to.deep.equal(['POST', 'GET']);
+          }
+        });
+      }
+    });
+
+    it('count what is in a form, and take the content type of their bodies', async () => {
+      const types = [];
+      const network = async (request) => {
+        types.push(request.headers.get('content-type')?.split(';')[0]);
+        return request.method === 'POST' ? Response.json({}) : new Response('');
+      };
+      const form = (keys) => {
+        const body = new FormData();
+        for (const key of keys) body.append('key', key);
+        return { body };
+      };
+      const ask = (...keys) =>
+        Promise.all(keys.map((key) => get(key, {}, { headers: { 'content-type': 'application/x-own' } })));
+      // "key" and a key: 4 bytes each.
+      fetch = make({ maxBytes: 40, encode: form }, { fetch: network });
+      await ask(...ids(9), 0, 'a');
+      fetch = make({ encode: (keys) => ({ body: new URLSearchParams({ keys }) }) }, { fetch: network });
+      await ask(1);
+      fetch = make({}, { fetch: network });
+      await ask(1);
+      expect(types).to.deep.equal([
+        ...['multipart/form-data', 'multipart/form-data'],
+        ...['application/x-www-form-urlencoded', 'application/json'],
+      ]);
+    });
+
+    it('go one by one when the rule does what it must not, which is reported', async () => {
+      const rules = [
+        [{ key: () => 7 }, '`key` must return a string or undefined, got number', 'GET,GET'],
+        [
+          { encode: async () => ({}) },
+          '`encode` must return what `fetch` takes as `init`, and no promise of it',
+          'GET,GET',
+        ],
+        [
+          { decode: () => new Map([[1, { body: 1 }]]) },
+          '`decode` must return a Map by the keys that it was given, which are strings',
+          'POST,GET,GET',
+        ],
+        [
+          { decode: (_, keys) => new Map(keys.map((key) => [key, { body: new Response('x').body }])) },
+          'the `body` of an item must not be a stream',
+          'POST,GET,GET',
+        ],
+      ];
+      for (const [rule, message, expected] of rules) {
+        sent = [];
+        fetch = make(rule);
+        const messages = await reported(async () => {
+          expect(await Promise.all([1, 2].map(async (id) => (await json(id)).id))).to.deep.equal([1, 2]);
+        });
+        expect(new Set(messages)).to.deep.equal(new Set([message]));
+        expect(methods().join()).to.equal(expected);
+      }
     });
 
     it('go one by one when the rule throws, which is reported', async () => {
@@ -685,25 +916,14 @@ describe('batches', () => {
         throw new RangeError('not today');
       };
       const streaming = () => ({ body: new Response('x').body });
-      const reported = [];
-      const listen = (event) => {
-        event.preventDefault();
-        reported.push(event.error.message);
-      };
-      const { onerror } = window;
-      window.onerror = null;
-      window.addEventListener('error', listen);
-      try {
+      const messages = await reported(async () => {
         for (const rule of [{ key: fail }, { encode: fail }, { decode: fail }, { encode: streaming }]) {
           fetch = make(rule);
           expect(await Promise.all([1, 2].map(async (id) => (await json(id)).id))).to.deep.equal([1, 2]);
         }
-      } finally {
-        window.removeEventListener('error', listen);
-        window.onerror = onerror;
-      }
+      });
       const stream = '`encode` must not return a stream, which can be sent but once';
-      expect(reported).to.deep.equal([...ids(4).map(() => 'not today'), stream]);
+      expect(messages).to.deep.equal([...ids(4).map(() => 'not today'), stream]);
       expect(methods()).to.deep.equal(['GET', 'GET', 'GET', 'GET', 'POST', 'GET', 'GET', 'GET', 'GET']);
     });
   });
@@ -923,6 +1143,15 @@ describe('createBatcher', () => {
     expect(signals).to.have.length(1);
   });
 
+  it('takes null for no options, and errors of another frame for errors', async () => {
+    expect(await doubling().load(1, null)).to.equal(2);
+    const frame = document.createElement('iframe');
+    document.body.append(frame);
+    const foreign = new frame.contentWindow.Error('elsewhere');
+    frame.remove();
+    expect(await rejection(createBatcher(() => Promise.resolve([foreign])).load(1))).to.equal(foreign);
+  });
+
   it('says what is wrong', async () => {
     const batcher = doubling();
     const wrong = [
@@ -935,6 +1164,7 @@ describe('createBatcher', () => {
       [batcher.load(null), '`key` must be a value, got null'],
       [batcher.load(1, { group: 7 }), '`group` must be a string, got number'],
       [batcher.loadMany(1), '`keys` must be an array, got number'],
+      [createBatcher(() => [], { keyOf: ({ id }) => id }).load({}), '`keyOf` must return a string, got undefined'],
     ]) {
       const error = await rejection(promise);
       expect(error).to.be.instanceOf(TypeError);
