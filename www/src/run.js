@@ -111,7 +111,7 @@ export function startRun({ side, scene, values, fetch, ask, during }) {
       if (cancelled) break;
       const slice = new AbortController();
       slices.push(slice);
-      during(`Making ${side}’s calls`, () => {
+      during(`Making the ${side} calls`, () => {
         const last = Math.min(count, answers.length + SLICE);
         const limit = performance.now() + SLICE_MS;
         do answers.push(call(answers.length, slice.signal));
@@ -170,7 +170,7 @@ export function startRun({ side, scene, values, fetch, ask, during }) {
       stop();
       while (slices.length > 0) {
         await turn();
-        during(`Cancelling ${side}’s calls`, () => slices.pop().abort());
+        during(`Cancelling the ${side} calls`, () => slices.pop().abort());
       }
     },
   };

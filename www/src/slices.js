@@ -1,4 +1,4 @@
-/** Calls made at one go, and the time after which a slice ends before that. Both sides are sliced by the same rule. */
+/** Calls made at one go, and the time after which a slice ends before that. All sides are sliced by the same rule. */
 export const SLICE = 100;
 export const SLICE_MS = 8;
 

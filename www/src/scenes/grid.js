@@ -5,6 +5,7 @@ const NORMAL = 2;
 /** When the first and the last of its cells were filled, in ms from the start. */
 const firstOf = (record) => (record.answered > 0 ? record.endedAt[record.ends[0]] - record.startedAt : undefined);
 const lastOf = (record) => record.endedAt[record.ends[record.ended - 1]] - record.startedAt;
+const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 const isWhole = (record) => record.answered === record.planned;
 
 export default {
@@ -58,18 +59,20 @@ export default {
   marks: (record) => (record.over && isWhole(record) ? [{ at: lastOf(record), text: 'last cell' }] : []),
 
   verdict({ native, sixlane, batched }) {
-    const all = [native, sixlane, batched];
-    if (!all.every(isWhole)) {
-      const missing = all.map(({ planned, answered }) => number(planned - answered)).join(', ');
-      return { headline: 'Not every grid is full.', detail: `Cells that were not filled: ${missing}.` };
-    }
+    const missing = { 'native fetch': native, sixlane, 'sixlane with a rule': batched };
+    const lost = Object.entries(missing)
+      .filter(([, record]) => !isWhole(record))
+      .map(([who, { planned, answered }]) => `${who} left ${number(planned - answered)} of ${number(planned)} empty`);
+    const told = lost.length > 0 ? `${lost.join(', ')}.` : '';
+    if (!isWhole(sixlane) || !isWhole(batched)) return { headline: 'Not every grid is full.', detail: capital(told) };
     const [one, other] = [lastOf(sixlane), lastOf(batched)];
     const asked = [sixlane, batched].map(({ seen }) => (seen ? number(seen.seen) : '?'));
     const read = [sixlane, batched].map(({ received }) => bytes(received));
     const less = batched.received > 0 ? `, and ${read[1]} received in place of ${read[0]}` : '';
     return {
       headline: `The last cell: ${seconds(other)} with the rule, ${seconds(one)} without.`,
-      detail: `${one / other >= 1.1 ? `${times(one / other)} sooner: ` : ''}${asked[1]} requests in place of ${asked[0]}${less}.`,
+      detail:
+        `${one / other >= 1.1 ? `${times(one / other)} sooner: ` : ''}${asked[1]} requests in place of ${asked[0]}${less}. ${capital(told)}`.trim(),
     };
   },
 };
