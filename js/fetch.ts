@@ -5,6 +5,7 @@ import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
 import { writeOf } from './cache/writes.js';
+import { derive } from './derive.js';
 import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
@@ -226,7 +227,8 @@ class Instance {
       settle,
       onAbort: undefined,
       onRead: undefined,
-      turnedAway: false,
+      refusal: undefined,
+      barrier: 0,
       length: -2,
       status: 0,
       reading: false,
@@ -404,7 +406,7 @@ class Instance {
     this.#engine = engine;
     const { batch } = this.#options;
     this.#batching = batch && new Batching(this, batch);
-    this.#gets = new Gets(this, this.#options.dedupe, this.cache.cuts, this.#batching, this.#openCache());
+    this.#gets = new Gets(this, this.#options.dedupe, this.cache, this.#batching, this.#openCache());
     this.#mode = 'wasm';
     return engine;
   }
@@ -415,9 +417,11 @@ class Instance {
       this.cache.open();
       return undefined;
     }
-    const tiers = routes.flatMap(({ cache }) => (cache ? (cache.tiers ?? []) : []));
+    const rules = routes.flatMap(({ cache }) => cache || []);
+    const tiers = rules.flatMap(({ tiers }) => tiers ?? []);
     const store = new Store('createFetch', 'cache', options, tiers);
-    const http = new HttpCache(store, options, this.cache.cuts);
+    const namesOwn = rules.some(({ key }) => key !== undefined);
+    const http = new HttpCache(store, options, this.cache.cuts, namesOwn);
     store.onGone = (entry) => http.gone(entry);
     this.cache.open(store, http);
     return { store, http };
@@ -477,9 +481,9 @@ class Instance {
     init: RequestInit | undefined,
     retry: LaneInit['retry'],
   ): Flight['resend'] {
-    const { method, redirect, integrity, headers } = request;
-    // These two fail for good, and a page cannot tell it from bad luck.
-    if (redirect === 'error' || integrity || retry === false) return undefined;
+    const { method, redirect, integrity, headers, cache } = request;
+    // These fail for good, and a page cannot tell it from bad luck.
+    if (redirect === 'error' || integrity || cache === 'only-if-cached' || retry === false) return undefined;
     if (method === 'GET' || method === 'HEAD') return 'as it is';
     if (!isResendable(input, init)) return undefined;
     try {
@@ -511,7 +515,7 @@ class Instance {
     const reason = refusalReason(why, this.#clearReason, retryAfter);
     // The core knows already.
     flight.id = -1;
-    flight.turnedAway = true;
+    flight.refusal = why;
     this.#over(flight, Outcome.failed, reason);
     flight.controller?.abort(reason);
   }
@@ -523,6 +527,11 @@ class Instance {
     // One signal may abort many calls, one after the other: the slot of the first is not for the next of them.
     if (source?.aborted) {
       this.#over(flight, Outcome.unsent, source.reason);
+      return;
+    }
+    flight.barrier = this.cache.past.barrier(request);
+    if (flight.barrier > 0 && request.cache === 'only-if-cached') {
+      this.#over(flight, Outcome.unsent, notCached());
       return;
     }
     const attempt = ++flight.attempt;
@@ -543,8 +552,9 @@ class Instance {
     if (hint) init.priority = hint;
     this.events.emit('started', () => describe(flight));
     // A body can be read once: what is sent again is a clone that was made before.
-    const { resend } = flight;
-    this.#attempt(typeof resend === 'function' ? resend : () => request, init).then(
+    const { resend, barrier } = flight;
+    const reload = (): Request => derive(request, { cache: 'reload' });
+    this.#attempt(typeof resend === 'function' ? resend : barrier > 0 ? reload : () => request, init).then(
       (response) => this.#answered(flight, attempt, response),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
@@ -682,6 +692,7 @@ class Instance {
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
+    if (real) this.cache.past.passed(flight.request, flight.barrier);
     const { method, url } = flight.request;
     if (real && !flight.reads) this.cache.written(writeOf(method, url, response));
     this.#release(flight);
@@ -844,10 +855,12 @@ class Instance {
 
   /** Native fetch does it all; what was written is noted, for what is kept in storage. */
   #unscheduled(input: RequestInfo | URL, init: RequestInit | undefined): Promise<Response> {
-    const answer = this.native(input, init);
     const request = input instanceof Request ? input : undefined;
     const method = String(init?.method ?? request?.method ?? 'GET').toUpperCase();
-    if (method === 'GET' || method === 'HEAD') return answer;
+    const reads = method === 'GET' || method === 'HEAD';
+    if (reads && this.cache.past.epoch > 0) return this.#unscheduledPast(input, init);
+    const answer = this.native(input, init);
+    if (reads) return answer;
     const note = (response: unknown): void => {
       if (!(response instanceof Response)) return;
       // It was made of something that is an address, or there would be no response.
@@ -855,6 +868,26 @@ class Instance {
       if (url !== undefined) this.cache.written(writeOf(method, url, response));
     };
     Promise.resolve(answer).then(note, () => {});
+    return answer;
+  }
+
+  /** After a purge the browser's own cache is not to answer with what is from before. */
+  #unscheduledPast(input: RequestInfo | URL, init: RequestInit | undefined): Promise<Response> {
+    const { past } = this.cache;
+    let request: Request;
+    try {
+      request = new Request(input, init);
+    } catch {
+      return this.native(input, init);
+    }
+    const barrier = past.barrier(request);
+    if (barrier === 0) return this.native(request);
+    if (request.cache === 'only-if-cached') return Promise.reject(notCached());
+    const answer = this.native(derive(request, { cache: 'reload' }));
+    Promise.resolve(answer).then(
+      () => past.passed(request, barrier),
+      () => {},
+    );
     return answer;
   }
 
@@ -891,8 +924,8 @@ class Sending implements Sent {
     return this.#flight.sent;
   }
 
-  get turnedAway(): boolean {
-    return this.#flight.turnedAway;
+  get refusal(): Refusal | undefined {
+    return this.#flight.refusal;
   }
 
   abort(reason: unknown): void {
@@ -914,6 +947,11 @@ function either(signal: AbortSignal, controller: AbortController): AbortSignal {
   // Before Safari 17.4. Our request's own signal: the listener goes with it.
   signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
   return controller.signal;
+}
+
+/** As native fetch rejects where the browser's own cache has nothing. */
+function notCached(): TypeError {
+  return new TypeError('Failed to fetch: it is not cached');
 }
 
 let warned = false;

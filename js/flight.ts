@@ -1,4 +1,5 @@
 import type { Call } from './engine.js';
+import type { Refusal } from './errors.js';
 import type { Source } from './joint.js';
 import { levelOf } from './levels.js';
 import type { Timing } from './timing.js';
@@ -44,8 +45,10 @@ export interface Flight extends Call {
   onAbort: (() => void) | undefined;
   /** Who wants to hear of the end of its body. */
   onRead: (() => void) | undefined;
-  /** The core turned it away. */
-  turnedAway: boolean;
+  /** Why the core turned it away. */
+  refusal: Refusal | undefined;
+  /** The purge that its latest attempt went past; see `cache/past.ts`. */
+  barrier: number;
   /** What the headers said, and whether anybody reads it, for the core when it starts after them. */
   length: number;
   status: number;

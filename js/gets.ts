@@ -4,12 +4,14 @@ import { withoutFragment } from './addresses.js';
 import type { Batching } from './batch/batching.js';
 import type { Cuts } from './cache/cuts.js';
 import { type Asked, beginningOf, type HttpCache } from './cache/http.js';
+import type { Past } from './cache/past.js';
 import type { Store } from './cache/store.js';
-import { isSixlaneError } from './errors.js';
+import type { Refusal } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
 import { discard } from './retry.js';
+import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
 import { Waits } from './waits.js';
 
@@ -37,8 +39,8 @@ export interface Sent extends Wire {
   readonly batched?: boolean;
   /** False: what came says nothing of its own address. */
   readonly storable?: boolean;
-  /** It came to nothing because it was turned away, not because the network failed. */
-  readonly turnedAway?: boolean;
+  /** Why it came to nothing, where it was turned away, and not because the network failed. */
+  readonly refusal?: Refusal | undefined;
   /** Somebody more urgent waits for it, too. */
   raise(priority: number): void;
 }
@@ -66,20 +68,23 @@ export interface Told {
 }
 
 /** What the network brought: a response, or that what is kept may be given. */
-type Brought = { readonly response: Response } | { readonly kept: Asked };
+type Brought = { readonly response: Response } | { readonly kept: Asked; readonly stale?: true };
 
 /** Addresses whose answers may not be shared, so that nobody waits for the first. */
 const MOST_LONELY = 1000;
+
+/** For so long a body is waited for that is on its way into the cache: most have come by then. */
+const PATIENCE = 100;
 
 /** Who has no time limit can wait for a body of which nobody knows when it ends. */
 function isPatient({ request, lane }: Asking): boolean {
   return (request.cache === 'default' || request.cache === 'force-cache') && !lane?.timeout && !lane?.emergency;
 }
 
-/** The network brought nothing, or its circuit breaker is open. What somebody turns away may look the same. */
-function isOutage(error: unknown, { turnedAway }: Sent): boolean {
-  if (isSixlaneError(error)) return error.code === 'circuit-open';
-  return !turnedAway && (error as Error | undefined)?.name === 'TypeError';
+/** The network brought nothing, not in time, or its circuit breaker is open. What somebody turns away may look the same. */
+function isOutage(error: unknown, { refusal }: Sent): boolean {
+  if (refusal !== undefined) return refusal === 'circuit-open' || refusal === 'timeout';
+  return ['TypeError', 'TimeoutError'].includes((error as Error | undefined)?.name ?? '');
 }
 
 export class Gets {
@@ -88,6 +93,7 @@ export class Gets {
   readonly #cache: HttpCache | undefined;
   readonly #dedupe: SixlaneOptions['dedupe'];
   readonly #cuts: Cuts;
+  readonly #past: Past;
   readonly #batching: Batching | undefined;
   /** Those whose headers are awaited. */
   readonly #joints = new Map<string, Joint<Sent>>();
@@ -102,13 +108,14 @@ export class Gets {
   constructor(
     network: Network,
     dedupe: SixlaneOptions['dedupe'],
-    cuts: Cuts,
+    { cuts, past }: { readonly cuts: Cuts; readonly past: Past },
     batching: Batching | undefined,
     cache: { store: Store; http: HttpCache } | undefined,
   ) {
     this.#network = network;
     this.#dedupe = dedupe;
     this.#cuts = cuts;
+    this.#past = past;
     this.#batching = batching;
     this.#store = cache?.store;
     this.#cache = cache?.http;
@@ -131,10 +138,15 @@ export class Gets {
     const cache = lane?.cache === false ? undefined : this.#cache;
     const asked = cache?.ask(request, lane?.cache || undefined, asking.plain);
     if (!cache || !asked) return this.#join(asking, undefined);
-    // An emergency does not wait for storage.
-    if (lane?.emergency || !cache.mayLieBelow(asked)) return this.#decide(cache, asking, asked, again);
-    const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
-    if (coming) return this.#waits.until(coming, asking).then(() => this.fetch(asking, true));
+    if (request.cache === 'reload') cache.heed(asked);
+    if (!cache.mayLieBelow(asked)) return this.#decide(cache, asking, asked, again);
+    if (lane?.emergency) {
+      // It does not wait for storage.
+      cache.heed(asked);
+      return this.#decide(cache, asking, { ...asked, unseen: true }, again);
+    }
+    const coming = this.#coming(cache, asking, asked, again);
+    if (coming) return coming;
     return this.#waits.until(cache.below(asked), asking).then((found) => {
       if (found.answers !== 'none') return this.#decide(cache, asking, found, again);
       // It may have come there meanwhile, and something may have been purged.
@@ -154,10 +166,18 @@ export class Gets {
       return Promise.resolve(this.#give(asking, asked, 'stale'));
     }
     // Somebody has its headers already; the body is on its way to us.
-    const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
-    if (coming) return this.#waits.until(coming, asking).then(() => this.fetch(asking, true));
+    const coming = this.#coming(cache, asking, asked, again);
+    if (coming) return coming;
     if (this.#store) this.#store.counts.misses += 1;
     return this.#join(asking, asked);
+  }
+
+  /** By an answer whose body is on its way into the cache, or else once more, when that takes too long. */
+  #coming(cache: HttpCache, asking: Asking, asked: Asked, again: boolean): Promise<Response> | undefined {
+    const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
+    if (!coming) return undefined;
+    const known = within(PATIENCE, coming).catch(() => {});
+    return this.#waits.until(known, asking).then(() => this.fetch(asking, true));
   }
 
   /** Turns away whoever waits for what is kept. Returns how many. */
@@ -168,7 +188,7 @@ export class Gets {
   /** Resolves when what came for a request is kept, or not to be. */
   async settled(request: Request, rule: LaneInit['cache'], response: Response): Promise<void> {
     const asked = this.#cache?.ask(request, rule || undefined);
-    const coming = asked && this.#cache?.coming(asked);
+    const coming = asked && this.#cache?.arriving(asked);
     // What is read into the cache is a clone.
     discard(response);
     await coming;
@@ -225,17 +245,18 @@ export class Gets {
     if (this.#joints.get(key) === joint) this.#joints.delete(key);
   }
 
-  /** One whose time is not up when the first one's is goes on by itself. */
+  /** One whose time is not up when that of the first is goes on by itself. How its attempts end is the same for all. */
   #follow(joint: Joint<Sent>, asking: Asking): Promise<Response> {
     return joint.add(asking).catch((error: unknown) => {
-      const own = asking.signal.aborted || (error as Error | undefined)?.name !== 'TimeoutError';
-      if (own) throw error;
-      return this.fetch(asking);
+      const first = joint.wire?.refusal === 'timeout' && !asking.signal.aborted;
+      if (first && (error as Error | undefined)?.name === 'TimeoutError') return this.fetch(asking);
+      throw error;
     });
   }
 
   #deal(key: string, asking: Asking, joint: Joint<Sent>, brought: Brought): void {
     if ('kept' in brought) {
+      this.#noteStale(brought, joint.size);
       this.deduplicated += Math.max(0, joint.size - 1);
       joint.resolve(() => this.#cache?.give(brought.kept) as Response);
       return;
@@ -262,7 +283,13 @@ export class Gets {
   /** Its answer is nobody else's. */
   async #alone(asking: Asking, asked: Asked | undefined): Promise<Response> {
     const brought = await this.#bring(asking, asked);
-    return 'kept' in brought ? (this.#cache?.give(brought.kept) as Response) : brought.response;
+    if ('response' in brought) return brought.response;
+    this.#noteStale(brought, 1);
+    return this.#cache?.give(brought.kept) as Response;
+  }
+
+  #noteStale({ stale }: { readonly stale?: true }, callers: number): void {
+    if (stale && this.#store) this.#store.counts.stale += callers;
   }
 
   #mayShare({ lane }: Asking, response: Response): boolean {
@@ -275,7 +302,7 @@ export class Gets {
     if ((lane?.dedupe ?? this.#dedupe) === false) return undefined;
     // After a purge nobody gets what was asked for before it, nor after its address was written to.
     const cut = (asked && this.#cache?.lastCut(asked)) ?? this.#cuts.last([beginningOf(withoutFragment(request.url))]);
-    const epoch = `${this.#store?.epoch ?? 0} ${cut}`;
+    const epoch = `${this.#past.epoch} ${cut}`;
     // As below: to read all that of a request takes longer than the rest.
     if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
@@ -297,7 +324,7 @@ export class Gets {
     const place = this.#batching?.place(asking);
     // Of one among many nobody can say that it has not changed.
     const conditional = asked?.answers === 'validate' && !place ? cache?.conditional(asked) : undefined;
-    const request = conditional ?? (asked && cache ? cache.outgoing(asked) : asking.request);
+    const request = conditional ?? asking.request;
     const { wire, response: coming } = place
       ? place.send(asking, request, joint)
       : this.#network.send(asking, request, joint);
@@ -307,28 +334,23 @@ export class Gets {
       response = await coming;
     } catch (error) {
       const gone = joint ? joint.aborted : asking.signal.aborted;
-      if (!gone && asked?.standsIn && isOutage(error, wire) && cache?.isCurrent(asked)) return this.#standIn(asked);
+      const may = !gone && asked?.standsIn && cache?.isCurrent(asked);
+      if (may && isOutage(error, wire)) return { kept: asked, stale: true };
       throw error;
     }
     if (!cache || !asked || !(response instanceof Response)) return { response };
-    if (!wire.batched) cache.went(asked, request, wire.at);
-    const sent = Date.now() - (performance.now() - wire.at);
+    if (!wire.batched) cache.went(request, wire.at);
     if (conditional && response.status === 304) {
-      if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, sent) };
+      if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, wire.at) };
       // What it would have been is forgotten since.
       return this.#bring(asking, cache.ask(asking.request, asking.lane?.cache || undefined, asking.plain), joint);
     }
     if (asked.standsIn && cache.isTrouble(response) && cache.isCurrent(asked)) {
       discard(response);
-      return this.#standIn(asked);
+      return { kept: asked, stale: true };
     }
-    if (wire.storable !== false) cache.put(asked, response, sent);
+    if (wire.storable !== false) cache.put(asked, response, wire.at);
     return { response };
-  }
-
-  #standIn(asked: Asked): Brought {
-    if (this.#store) this.#store.counts.stale += 1;
-    return { kept: asked };
   }
 
   /** Asks again behind an answer that was given, once for all who get it. */

@@ -101,7 +101,7 @@ export class EndPoint {
       answer = await response;
     } catch (error) {
       // It may be that a page may not send this there: a page is not told.
-      const lost = (error as Error | undefined)?.name === 'TypeError' && !wire.turnedAway && !sending.aborted;
+      const lost = (error as Error | undefined)?.name === 'TypeError' && !wire.refusal && !sending.aborted;
       if (lost && !this.#answered && !isSameOrigin(this.#url.href)) this.#unreadable(items);
       else sending.reject(error);
       return;

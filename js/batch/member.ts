@@ -1,4 +1,4 @@
-import { refusalReason } from '../errors.js';
+import { type Refusal, refusalReason } from '../errors.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
 import { timeLeft } from '../waits.js';
@@ -46,7 +46,7 @@ export class Member implements Sent {
   readonly #joint: Source | undefined;
   readonly #tell: Tell;
   #settle: Settle | undefined;
-  #turnedAway = false;
+  #refusal: Refusal | undefined;
   #onAbort: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Its own request, where it goes by itself. */
@@ -67,7 +67,7 @@ export class Member implements Sent {
       asking.signal.addEventListener('abort', this.#onAbort, { once: true });
     }
     const left = timeLeft(asking);
-    if (left !== undefined) this.#timer = setTimeout(() => this.abort(refusalReason('timeout')), left);
+    if (left !== undefined) this.#timer = setTimeout(() => this.#expire(), left);
   }
 
   /** What its caller aborts by: it knows before the listeners have heard. */
@@ -75,8 +75,8 @@ export class Member implements Sent {
     return this.#joint ?? this.asking.source;
   }
 
-  get turnedAway(): boolean {
-    return this.#turnedAway || (this.#wire ?? this.carrier)?.turnedAway === true;
+  get refusal(): Refusal | undefined {
+    return this.#refusal ?? (this.#wire ?? this.carrier)?.refusal;
   }
 
   get callers(): number {
@@ -114,8 +114,13 @@ export class Member implements Sent {
 
   /** Nothing was sent for it. */
   turnAway(reason: unknown): void {
-    this.#turnedAway = true;
+    this.#refusal = 'queue-cleared';
     this.reject(reason);
+  }
+
+  #expire(): void {
+    this.#refusal = 'timeout';
+    this.abort(refusalReason('timeout'));
   }
 
   /** Whether it was not settled before. */

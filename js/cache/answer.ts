@@ -84,11 +84,11 @@ export function withBody(response: Response, body: ReadableStream<Uint8Array<Arr
   return Object.defineProperties(new Response(body, { status, statusText, headers }), looksOf(response));
 }
 
-/** All of a body, or undefined when it is longer than `most` bytes or does not come to its end. */
+/** All of a body; null when it is longer than `most` bytes, undefined when it does not come to its end. */
 export async function readAll(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   most: number,
-): Promise<ArrayBuffer | undefined> {
+): Promise<ArrayBuffer | null | undefined> {
   const reader = body.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
@@ -97,7 +97,7 @@ export async function readAll(
       length += step.value.byteLength;
       if (length > most) {
         reader.cancel().catch(() => {});
-        return undefined;
+        return null;
       }
       chunks.push(step.value);
     }

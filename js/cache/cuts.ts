@@ -27,6 +27,11 @@ export class Cuts {
   }
 }
 
+/** What an entry that a rule names itself has beside its own tags, so that it goes with its address. */
+export function addressTag(address: string): string {
+  return `\n${address}`;
+}
+
 /** As a name: it is no key of a value, and begins none of a response. */
 export function tagName(tag: string): string {
   return `#${tag}`;

@@ -77,6 +77,12 @@ export class Depths {
     return { ...found, tier: 'indexedDB' };
   }
 
+  /** Learns by which purges it comes, for who does not look. */
+  heed(tiers: Tiers): void {
+    if (tiers.includes('localStorage')) this.#localStorage().heed();
+    if (tiers.includes('indexedDB')) this.#onDisk((disk) => disk.heed());
+  }
+
   /** In tiers where it is not to be, nothing is left of what it replaces. */
   keep(entry: StoredEntry, tiers: Tiers): void {
     if (tiers.includes('localStorage')) this.#localStorage().write(entry);

@@ -32,8 +32,8 @@ const SYMBOL = Symbol.for('sixlane.disk.0');
 interface Outcome {
   /** Of the whole database. */
   readonly totals: { readonly entries: number; readonly bytes: number };
-  /** Changes with each purge of the partition. Undefined for a partition that nobody ever wrote to. */
-  readonly epoch?: number | undefined;
+  /** Changes with each purge of the partition; 0 for one that nobody ever wrote to, below that as long as it was not purged. */
+  readonly epoch?: number;
   /** The packs in which something that was wanted lies, with all that they have. */
   readonly packs?: readonly (readonly StoredEntry[])[];
   readonly names?: readonly string[];
@@ -79,6 +79,7 @@ export class Disk {
   /** What has to be done before anything else is, since it could not be done in its time. */
   readonly #unpurged = new Set<string>();
   readonly #owed: Doomed[] = [];
+  /** That of the partition, once it was seen; 0 before anybody wrote there or purged it. */
   #epoch: number | undefined;
   readonly #wanted = new Map<string, Wanted>();
   readonly #waiting = new Map<string, StoredEntry>();
@@ -125,6 +126,11 @@ export class Disk {
     });
     this.#wanted.set(key, { found, resolve });
     return found;
+  }
+
+  /** Learns when the partition was purged last, if it does not know. */
+  heed(): void {
+    if (this.#epoch === undefined) this.read('');
   }
 
   /** Behind whatever asked for it. Of what it replaces nothing is left in any case. */
@@ -394,8 +400,9 @@ export class Disk {
   #note(outcome: Outcome): void {
     this.totals = outcome.totals;
     if (!('epoch' in outcome)) return;
-    const { epoch } = outcome;
-    const unheard = this.#epoch !== undefined && epoch !== this.#epoch;
+    const { epoch = 0 } = outcome;
+    const begun = this.#epoch === 0 && epoch < 0;
+    const unheard = this.#epoch !== undefined && epoch !== this.#epoch && !begun;
     this.#epoch = epoch;
     if (!unheard) return;
     this.forgetWaiting(EVERYTHING);

@@ -1,12 +1,13 @@
 import { isSameOrigin, withoutFragment } from '../addresses.js';
+import { derive } from '../derive.js';
 import { consult } from '../load.js';
 import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
 import { type Answer, freeze, isFrozen, looksOf, readAll, respond, thaw, toPairs } from './answer.js';
-import { type Cuts, tagName } from './cuts.js';
+import { addressTag, type Cuts, tagName } from './cuts.js';
 import { Depths } from './depths.js';
 import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
-import type { StoredEntry } from './tier.js';
+import type { Doomed, StoredEntry } from './tier.js';
 
 /** A request that the cache has to do with, and what it says to it. */
 export interface Asked {
@@ -21,6 +22,8 @@ export interface Asked {
   /** 'none': nothing that is kept is of use. */
   readonly answers: 'fresh' | 'stale' | 'validate' | 'none';
   readonly standsIn: boolean;
+  /** Nobody has looked, or not everywhere, whether anything is kept. */
+  readonly unseen: boolean;
   readonly epoch: number;
   /** Of the cuts, how many there were when it was asked. */
   readonly cuts: number;
@@ -57,7 +60,7 @@ const CALLERS_OWN = ['range', 'if-match', 'if-modified-since', 'if-none-match', 
 /** An origin that is in trouble: RFC 5861, section 4. */
 const TROUBLE = [500, 502, 503, 504];
 
-/** Addresses that are remembered; to forget them costs a request that the browser could have answered. */
+/** Keys that are remembered; what is forgotten may be replaced by an older answer that is still on its way. */
 const MOST_REMEMBERED = 10_000;
 
 /** Addresses whose timing is awaited; where there are more, some of what the browser answers is not counted. */
@@ -75,19 +78,26 @@ export class HttpCache {
   readonly #options: CacheOptions;
   readonly #cuts: Cuts;
   readonly #families = new Map<string, Family>();
-  /** What the network has answered since the last purge, if there was one: the browser's own cache was not emptied. */
-  #since: { epoch: number; bases: Set<string> } = { epoch: 0, bases: new Set() };
+  /** When what was kept last under each key was asked for: what was asked for before is older, whenever it comes. */
+  readonly #latest = new Map<string, number>();
+  /** Whether any rule names entries itself: then their addresses are noted beside them. */
+  #namesOwn: boolean;
   /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
-  readonly #coming = new Map<string, { readonly asked: Asked; readonly done: Promise<void> }>();
+  readonly #coming = new Map<
+    string,
+    { readonly asked: Asked; readonly done: Promise<void>; readonly gives: boolean }
+  >();
 
   /** When what was sent, by address: what the browser tells of it comes later. */
   readonly #sent = new Map<string, number>();
   readonly #stopWatching: () => void;
 
-  constructor(store: Store, options: CacheOptions, cuts: Cuts) {
+  /** @param namesOwn a route names entries itself */
+  constructor(store: Store, options: CacheOptions, cuts: Cuts, namesOwn: boolean) {
     this.#store = store;
     this.#options = options;
     this.#cuts = cuts;
+    this.#namesOwn = namesOwn;
     this.#stopWatching = onResource((entry) => this.#seen(entry));
   }
 
@@ -120,6 +130,7 @@ export class HttpCache {
     const { method, cache, redirect, integrity, headers } = request;
     if (method !== 'GET' || cache === 'no-store' || redirect !== 'follow' || integrity) return undefined;
     if (CALLERS_OWN.some((name) => headers.has(name))) return undefined;
+    this.#namesOwn ||= said?.key !== undefined;
     return this.#judged(request, rule, baseOf(request, said?.key), wantedOf(headers));
   }
 
@@ -139,6 +150,7 @@ export class HttpCache {
       tier: 'memory',
       answers: 'none',
       standsIn: false,
+      unseen: request.cache === 'reload',
     };
     return entry ? this.#with(asked, entry, 'memory', wanted) : asked;
   }
@@ -148,8 +160,9 @@ export class HttpCache {
     const { answers, standsIn } = judge(entry, wanted);
     // "force-cache" and "only-if-cached" take whatever there is.
     const forced = cache === 'force-cache' || cache === 'only-if-cached';
-    const own = forced ? 'fresh' : cache === 'no-cache' ? 'validate' : answers;
-    return { ...asked, entry, tier, answers: own, standsIn };
+    const asks = cache === 'no-cache';
+    const own = forced ? 'fresh' : asks ? 'validate' : answers;
+    return { ...asked, entry, tier, answers: own, standsIn: standsIn && !asks };
   }
 
   /** Whether what memory does not have may lie deeper. */
@@ -224,11 +237,25 @@ export class HttpCache {
     );
   }
 
+  /** As `arriving`, where what comes may be given without asking anybody. */
+  coming(asked: Asked): Promise<void> | undefined {
+    return this.#underWay(asked)?.gives ? this.arriving(asked) : undefined;
+  }
+
   /** Resolves when an answer that is on its way into the store has come there; undefined when none is. */
-  coming({ base, request }: Asked): Promise<void> | undefined {
+  arriving(asked: Asked): Promise<void> | undefined {
+    return this.#underWay(asked)?.done;
+  }
+
+  #underWay({ base, request }: Asked): { readonly done: Promise<void>; readonly gives: boolean } | undefined {
     const family = this.#families.get(base);
     const coming = family && this.#coming.get(keyOf(base, family.names, request.headers));
-    return coming && this.isCurrent(coming.asked) ? coming.done : undefined;
+    return coming && this.isCurrent(coming.asked) ? coming : undefined;
+  }
+
+  /** Who asks without looking into storage is to know all the same when that was purged. */
+  heed({ request, base, rule }: Asked): void {
+    this.#store.depths.heed(this.#tiersBelow(request, base, rule));
   }
 
   /** The stored answer to a request that has one. */
@@ -253,25 +280,16 @@ export class HttpCache {
     return derive(request, { headers, cache: 'no-store' });
   }
 
-  /** What to send for a request that is not answered here: after a purge, nothing of before answers. */
-  outgoing({ request, base, epoch }: Asked): Request {
-    if (epoch === 0 || (request.cache !== 'default' && request.cache !== 'force-cache')) return request;
-    if (this.#since.epoch === epoch && this.#since.bases.has(base)) return request;
-    return derive(request, { cache: 'reload' });
-  }
-
   /** Whether nothing that concerns it has been purged or forgotten since it was asked. */
   isCurrent(asked: Asked): boolean {
     return asked.epoch === this.#store.epoch && this.lastCut(asked) <= asked.cuts;
   }
 
   /** Tells who asks after something was forgotten from who asked before. */
-  lastCut({ base, rule, entry }: Asked): number {
+  lastCut({ base, request, rule, entry }: Asked): number {
     if (this.#cuts.now === 0) return 0;
-    return this.#cuts.last([
-      base.slice(0, -PLAIN.length),
-      ...[...(rule.tags ?? []), ...(entry?.tags ?? [])].map(tagName),
-    ]);
+    const tags = [addressTag(withoutFragment(request.url)), ...(rule.tags ?? []), ...(entry?.tags ?? [])];
+    return this.#cuts.last([base.slice(0, -PLAIN.length), ...tags.map(tagName)]);
   }
 
   /** Whether a response says that its origin is in trouble. */
@@ -280,7 +298,7 @@ export class HttpCache {
   }
 
   /** A 304 has come: the stored answer holds, with what that says of it. */
-  renew(asked: Asked, response: Response, sent: number): Asked {
+  renew(asked: Asked, response: Response, at: number): Asked {
     const { entry } = asked;
     if (!entry) return asked;
     const headers = new Headers(entry.content.headers);
@@ -290,60 +308,44 @@ export class HttpCache {
       if (consult(({ updates }) => updates(name), false)) headers.set(name, value);
     }
     const content = { ...entry.content, headers: toPairs(headers) };
-    const policy = this.#policyOf(asked, headers, content.status, sent);
+    const policy = this.#policyOf(asked, headers, content.status, at);
     this.#store.counts.revalidated += 1;
     if (!policy) {
       this.#removeEverywhere(entry);
       return { ...asked, entry: { ...entry, content } };
     }
     const renewed: Kept = { ...entry, content, policy };
-    if (this.isCurrent(asked)) this.#keep(asked, renewed);
+    if (this.isCurrent(asked)) this.#keep(asked, renewed, at);
     return { ...asked, entry: renewed };
   }
 
   /** The network has answered what was asked at this time on the clock of the page. `sent`: the request as it was sent. */
-  went({ base, epoch }: Asked, request: Request, sent: number): void {
-    if (request.cache === 'reload' && epoch > 0) {
-      if (this.#since.epoch !== epoch || this.#since.bases.size >= MOST_REMEMBERED) {
-        this.#since = { epoch, bases: new Set() };
-      }
-      this.#since.bases.add(base);
-    }
+  went(request: Request, sent: number): void {
     if (this.#sent.size >= MOST_AWAITED) this.#sent.delete(this.#sent.keys().next().value as string);
     this.#sent.set(withoutFragment(request.url), sent);
   }
 
   /**
-   * Keeps an answer if that is allowed and of use, and says so. What is kept is a clone, which is read at once: its caller
-   * may read as slowly as it likes.
+   * Keeps an answer, which was asked for at that time on the clock of the page, if that is allowed and of use, and says so.
+   * What is kept is a clone, which is read at once: its caller may read as slowly as it likes.
    */
-  put(asked: Asked, response: Response, sent: number): boolean {
-    const { request, rule, base, entry } = asked;
+  put(asked: Asked, response: Response, at: number): boolean {
+    const { request, rule, base } = asked;
     const { headers, status, type, statusText, url } = response;
-    const readable = (type === 'basic' || type === 'cors' || type === 'default') && !response.bodyUsed;
-    // How long the way there holds, nobody is told: it may lead elsewhere the next time.
-    if (response.redirected && typeof rule.ttl !== 'number') return false;
-    const most = this.#mostOf(asked);
-    const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
-    if (!readable || endless || Number(headers.get('content-length')) > most) return false;
-    const policy = this.#policyOf(asked, headers, status, sent);
-    const names = this.#varies(type, headers);
+    const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, at) : undefined;
+    const names = policy && this.#varies(type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
-      // What is kept has been replaced by something that must not be.
-      // (After "reload" nobody has looked what that is.)
-      const old = entry?.key ?? (request.cache === 'reload' ? this.#newestKey(base, request) : undefined);
-      if (old !== undefined && status < 400) this.#removeEverywhere({ key: old });
+      this.#supersede(asked, status, at);
       return false;
     }
     const key = keyOf(base, names, request.headers);
+    const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(withoutFragment(url))];
     const answer = { status, statusText, headers: toPairs(headers), looks: looksOf(response) };
     const keep = (bytes: ArrayBuffer | null): void => {
       const texts = 2 * (key.length + url.length + [...headers].flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
-      const tags = rule.tags ?? [];
-      if (this.isCurrent(asked)) {
-        this.#keep(asked, { key, content: { ...answer, body: bytes }, bytes: size, tags, policy }, names);
-      }
+      const entry = { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, names };
+      if (this.isCurrent(asked)) this.#keep(asked, entry, at);
     };
     // Not of the response itself: to look at its body is to touch it.
     const { body } = response.clone();
@@ -352,23 +354,54 @@ export class HttpCache {
       return true;
     }
     this.#family(base, names).keys.add(key);
-    const done = readAll(body, most).then((bytes) => {
+    const done = readAll(body, this.#mostOf(asked)).then((bytes) => {
       if (this.#coming.get(key)?.done === done) this.#coming.delete(key);
       if (bytes) keep(bytes);
+      else if (bytes === null) this.#supersede(asked, status, at);
       if (!this.#store.peek(key)) this.gone({ key });
     });
-    this.#coming.set(key, { asked, done });
+    this.#coming.set(key, { asked, done, gives: judge({ policy }).answers !== 'validate' });
+    return true;
+  }
+
+  #mayKeep(asked: Asked, response: Response): boolean {
+    const { headers, type, redirected, bodyUsed } = response;
+    const readable = (type === 'basic' || type === 'cors' || type === 'default') && !bodyUsed;
+    // How long the way there holds, nobody is told: it may lead elsewhere the next time.
+    const known = !redirected || typeof asked.rule.ttl === 'number';
+    const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
+    return readable && known && !endless && Number(headers.get('content-length')) <= this.#mostOf(asked);
+  }
+
+  /** What is not kept has taken the place of what is, all the same, if its status says that. */
+  #supersede({ request, base, entry, unseen }: Asked, status: number, at: number): void {
+    const key = entry?.key ?? (unseen ? this.#newestKey(base, request) : undefined);
+    if (key === undefined || !consult(({ supersedes }) => supersedes(status), false)) return;
+    if (this.#isLatest(key, at)) this.#removeEverywhere({ key });
+  }
+
+  /** Whether nothing under that key was asked for later; from now on nothing is kept there that was asked for before. */
+  #isLatest(key: string, at: number): boolean {
+    if (at < (this.#latest.get(key) ?? 0)) return false;
+    if (this.#latest.size >= MOST_REMEMBERED) this.#latest.clear();
+    this.#latest.set(key, at);
     return true;
   }
 
   /** Forgets what is kept for an address, or under a key that a rule gave. Returns whether there was anything. */
   forget(address: string): boolean {
-    let found = false;
+    let found = this.#namesOwn && this.#store.removeTag(addressTag(address)).length > 0;
     for (const [base, { keys }] of this.#families) {
       if (!base.startsWith(beginningOf(address))) continue;
       for (const key of [...keys]) found = this.#store.removeKey(key) || found;
     }
     return found;
+  }
+
+  /** What that is where it lies deeper. */
+  doomed(address: string): Doomed {
+    const beginnings = [beginningOf(address)];
+    return this.#namesOwn ? { beginnings, tags: [addressTag(address)] } : { beginnings };
   }
 
   /** An entry is gone from the store. */
@@ -390,14 +423,15 @@ export class HttpCache {
     if (entry.transferSize === 0 && entry.decodedBodySize > 0) this.#store.counts.http += 1;
   }
 
-  #keep(asked: Asked, entry: NewEntry<Answer>, said?: Names): void {
+  #keep(asked: Asked, entry: NewEntry<Answer>, at: number): void {
     const { base, request, rule } = asked;
-    const names = said ?? this.#families.get(base)?.names ?? NONE;
+    if (!this.#isLatest(entry.key, at)) return;
+    const names = entry.names ?? this.#families.get(base)?.names ?? NONE;
     if ((rule.tiers ?? this.#store.config.tiers).includes('memory')) {
       // What was there before goes first, and its family with it.
       this.#store.put(entry);
       if (this.#store.peek(entry.key)) this.#family(base, names).keys.add(entry.key);
-    }
+    } else this.#store.removeKey(entry.key);
     const tiers = this.#tiersBelow(request, base, rule);
     // What is private was not there before, either.
     if (Depths.reaches(tiers) || (tiers !== MEMORY && this.#store.depths.inUse)) {
@@ -452,7 +486,7 @@ export class HttpCache {
     return names === '' ? NONE : names.split(',');
   }
 
-  #policyOf({ request, rule }: Asked, headers: Headers, status: number, sent: number): Float64Array | undefined {
+  #policyOf({ request, rule }: Asked, headers: Headers, status: number, at: number): Float64Array | undefined {
     const fields = ['cache-control', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
     const wanted = line(request.headers.get('cache-control'));
     const head = [`:${request.method}`, wanted, ...fields.map((name) => line(headers.get(name)))].join('\n');
@@ -460,6 +494,7 @@ export class HttpCache {
     const own = [ttl, staleWhileRevalidate, staleIfError].map((time) => (typeof time === 'number' ? time : Number.NaN));
     const [fresh, behind, instead] = own as [number, number, number];
     const received = Date.now();
+    const sent = received - (performance.now() - at);
     return consult(({ policyOf }) => policyOf(head, status, fresh, behind, instead, sent, received), undefined);
   }
 }
@@ -490,12 +525,6 @@ function keyOf(base: string, names: Names, headers: Headers): string {
   const authorization = headers.get('authorization') ?? '';
   const values = names.map((name) => headers.get(name) ?? '\0');
   return `${base}\n${[authorization, ...values].join('\n')}`;
-}
-
-/** Whatever is said to a copy makes it forget its referrer, so that is said again. */
-function derive(request: Request, init: RequestInit): Request {
-  const { referrer, referrerPolicy } = request;
-  return new Request(request, { referrer, referrerPolicy, ...init });
 }
 
 /** A field as the shell wants it. */

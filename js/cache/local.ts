@@ -75,6 +75,11 @@ export class Local {
     return entry;
   }
 
+  /** Learns when the partition was purged last. */
+  heed(): void {
+    this.#do((storage) => this.#isCurrent(storage), undefined);
+  }
+
   /** Keeps what is small and a text; of what it replaces nothing is left in any case. */
   write(entry: StoredEntry): void {
     const name = this.#prefix + entry.key;

@@ -28,6 +28,8 @@ export interface NewEntry<T = unknown> {
   readonly bytes: number;
   readonly tags: readonly string[];
   readonly policy: Policy;
+  /** Of a response: see `Names` in http.ts. */
+  readonly names?: readonly string[] | 'all' | undefined;
 }
 
 /** One thing that is kept. */
@@ -209,7 +211,7 @@ export class Store {
 }
 
 /** Whether an entry may answer now. `wanted`: what the headers of the request say to that, see `verdict` in the shell. */
-export function judge({ policy }: Entry, wanted = ''): Verdict {
+export function judge({ policy }: Pick<Entry, 'policy'>, wanted = ''): Verdict {
   const { 0: a, 1: b, 2: c, 3: d, 4: e, 5: f } = policy as unknown as Words;
   const now = Date.now();
   const word = consult(({ verdict }) => verdict(a, b, c, d, e, f, now, wanted), VALIDATE);

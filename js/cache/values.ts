@@ -1,7 +1,8 @@
 import { consult, loaded } from '../load.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
-import { Cuts, tagName } from './cuts.js';
+import { addressTag, Cuts, tagName } from './cuts.js';
 import { beginningOf, type HttpCache } from './http.js';
+import { Past } from './past.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
 import { Tabs, type Word } from './tabs.js';
 import { type Doomed, EVERYTHING, type StoredEntry } from './tier.js';
@@ -40,6 +41,7 @@ interface Loading {
 export class Values implements Cache {
   /** What was to be forgotten, and when. */
   readonly cuts = new Cuts();
+  readonly past = new Past();
   readonly #options: CacheOptions;
   readonly #tabs: Tabs;
   readonly #loading = new Map<string, Loading>();
@@ -189,10 +191,10 @@ export class Values implements Cache {
   }
 
   #forgetHere(key: string): { here: boolean; doomed: Doomed } {
-    for (const cut of [name(key), beginningOf(key)]) this.cuts.cut(cut);
+    for (const cut of [name(key), beginningOf(key), tagName(addressTag(key))]) this.cuts.cut(cut);
     const value = this.#store?.removeKey(name(key)) ?? false;
     const here = this.#http?.forget(key) || value;
-    return { here, doomed: { keys: [name(key)], beginnings: this.#http ? [beginningOf(key)] : [] } };
+    return { here, doomed: { keys: [name(key)], ...this.#http?.doomed(key) } };
   }
 
   async #purgeBelow(partition: string): Promise<void> {
@@ -247,6 +249,7 @@ export class Values implements Cache {
 
   #empty(): void {
     this.#purges += 1;
+    this.past.purged();
     this.#store?.depths.forgetWaiting(EVERYTHING);
     this.#clear();
   }

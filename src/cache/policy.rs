@@ -37,7 +37,8 @@ pub struct Answer<'a> {
     pub vary: Option<&'a str>,
 }
 
-/// What the application says instead of the headers.
+/// What the application says instead of the headers of a success. Any other answer goes by its own: an error that passes in a
+/// moment is not to be given for as long as what was asked for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Rule {
     /// Fresh for so long, whatever the headers say, `no-store` apart.
@@ -93,6 +94,8 @@ impl Policy {
     /// kept.
     pub fn of(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, sent: Wall, received: Wall) -> Option<Self> {
         let own = Directives::of(answer.cache_control);
+        let success = (200..300).contains(&answer.status);
+        let rule = &if success { *rule } else { Rule::default() };
         if !storable(ask, answer, rule, &own) {
             return None;
         }
@@ -194,7 +197,12 @@ impl Policy {
     /// Whether it may be given when the origin could not be asked, or answered 500, 502, 503 or 504.
     pub fn stands_in(&self, ask: &Ask<'_>, now: Wall) -> bool {
         let Some(age) = self.age(now) else { return false };
-        let wanted = Directives::of(ask.cache_control).seconds("stale-if-error").unwrap_or_default();
+        let wanted = Directives::of(ask.cache_control);
+        // "without successful validation": see `verdict`.
+        if wanted.has("no-cache") {
+            return false;
+        }
+        let wanted = wanted.seconds("stale-if-error").unwrap_or_default();
         // "when an error is encountered, a cached stale response MAY be used to satisfy the request, regardless of other
         // freshness information" (RFC 5861, section 4); what must be revalidated must be all the same (RFC 9111, section
         // 4.2.4).
@@ -297,6 +305,13 @@ pub fn invalidates(method: &str, status: u16) -> bool {
     !["GET", "HEAD", "OPTIONS", "TRACE"].contains(&method) && (200..400).contains(&status)
 }
 
+/// Whether an answer with this status, to a request that was not met by what is kept for its URL, takes the place of that also
+/// when it is not kept itself: any but those by which an origin says that it cannot answer now, and a request may be made
+/// again (RFC 9110, section 15; 425 in RFC 8470, 429 in RFC 6585).
+pub const fn supersedes(status: u16) -> bool {
+    !matches!(status, 304 | 408 | 425 | 429 | 500..)
+}
+
 /// Whether the answer that was kept takes over this header of a 304: "the cache MUST update its headers with each header
 /// field in the provided response", but for those that are about the message and not its content (section 3.2), and those
 /// that tell how the kept body was encoded.
@@ -364,7 +379,8 @@ impl<'a> Directives<'a> {
     }
 }
 
-/// Where the first directive ends: at a comma that is in no quotes.
+/// Where the first directive ends: at a comma that is in no quotes. A quote that is never closed is none, lest it hide what
+/// follows.
 fn end_of(text: &str) -> usize {
     let mut quoted = false;
     let mut escaped = false;
@@ -377,7 +393,7 @@ fn end_of(text: &str) -> usize {
             _ => {}
         }
     }
-    text.len()
+    if quoted { text.find(',').unwrap_or(text.len()) } else { text.len() }
 }
 
 #[cfg(test)]
@@ -534,6 +550,7 @@ mod tests {
         assert!(sie.stands_in(&GET, at(15)) && !sie.stands_in(&GET, at(16)));
         assert!(sie.stands_in(&asks("stale-if-error=50"), at(60)));
         assert!(!with("max-age=10").stands_in(&GET, at(5)), "nobody said that it may");
+        assert!(!sie.stands_in(&asks("no-cache"), at(15)));
     }
 
     #[test]
@@ -550,6 +567,38 @@ mod tests {
         let late = Rule { stale_while_revalidate: Some(Duration::from_secs(5)), ..rule };
         let policy = Policy::of(&GET, &OK, &late, at(0), at(0)).unwrap();
         assert_eq!(policy.verdict(&GET, at(105)), Verdict::StaleWhileRevalidate);
+    }
+
+    #[test]
+    fn what_is_no_success_is_kept_by_its_own_headers_alone() {
+        let second = Some(Duration::from_secs(100));
+        let rule = Rule { ttl: second, stale_while_revalidate: second, stale_if_error: second };
+        let of = |status, cache_control| {
+            let answer = Answer { status, cache_control, ..OK };
+            Policy::of(&GET, &answer, &rule, at(0), at(0)).map(|policy| policy.is_useful(false))
+        };
+        for status in [401, 403, 429, 500, 502, 503] {
+            assert_eq!(of(status, None), None, "{status}");
+        }
+        assert_eq!((of(404, None), of(404, Some("max-age=5"))), (Some(false), Some(true)));
+        assert_eq!((of(200, None), of(203, None)), (Some(true), Some(true)));
+    }
+
+    #[test]
+    fn an_origin_in_trouble_replaces_nothing() {
+        let replaced: Vec<u16> = (200..600).filter(|&status| supersedes(status)).collect();
+        assert!([200, 204, 302, 401, 403, 404, 410].iter().all(|status| replaced.contains(status)));
+        assert!(![408, 425, 429, 500, 503, 599].iter().any(|status| replaced.contains(status)));
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_hides_nothing() {
+        let of = |cache_control| {
+            let answer = Answer { cache_control: Some(cache_control), ..OK };
+            Policy::of(&GET, &answer, &NO_RULE, at(0), at(0)).is_some()
+        };
+        assert!(of(r#"max-age=60, private="x, no-store""#));
+        assert!(!of(r#"max-age=60, private="x, no-store"#));
     }
 
     #[test]

@@ -114,6 +114,12 @@ pub fn invalidates(method: &str, status: u16) -> bool {
 
 /// See the core's function of that name.
 #[wasm_bindgen]
+pub fn supersedes(status: u16) -> bool {
+    policy::supersedes(status)
+}
+
+/// See the core's function of that name.
+#[wasm_bindgen]
 pub fn updates(name: &str) -> bool {
     policy::updates(name)
 }

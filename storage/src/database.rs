@@ -215,11 +215,11 @@ impl Storage {
             let outcome = Outcome::new();
             outcome.set_totals(&totals);
             outcome.set_epoch(&found);
-            if !epoch.is_undefined() && epoch != found {
+            if !epoch.is_undefined() && epoch != found && !(epoch == 0.0 && is_first(&found)) {
                 return Ok(outcome);
             }
-            if found.is_undefined() {
-                outcome.set_epoch(&work.raise_epoch(&partition)?);
+            if found == 0.0 {
+                outcome.set_epoch(&work.set_epoch(&partition, -js_sys::Math::random())?);
             }
             work.put(&totals, &partition, &entries, known.as_ref()).await?;
             work.touch(&used).await?;
@@ -255,7 +255,7 @@ impl Storage {
             work.uses.delete::<JsValue, _>(all).primitive()?;
             work.save(&totals)?;
             let outcome = Outcome::new();
-            outcome.set_epoch(&work.raise_epoch(&partition)?);
+            outcome.set_epoch(&work.set_epoch(&partition, js_sys::Math::random())?);
             outcome.set_totals(&totals);
             Ok(outcome)
         })
@@ -346,14 +346,15 @@ impl<'a> Work<'a> {
         self.state.put(JsValue::from(totals)).with_key(JsValue::from(TOTALS)).primitive().map(drop)
     }
 
+    /// 0 for a partition that has none, below that for one that was written to and never purged.
     async fn epoch(&self, partition: &JsValue) -> Result<JsValue, Error> {
         let found: Option<JsValue> = self.state.get(partition).primitive()?.await?;
-        Ok(found.unwrap_or_default())
+        Ok(found.unwrap_or_else(|| JsValue::from(0)))
     }
 
     /// It only has to differ from all others, also from those of a database that was deleted.
-    fn raise_epoch(&self, partition: &JsValue) -> Result<JsValue, Error> {
-        let epoch = JsValue::from(js_sys::Math::random());
+    fn set_epoch(&self, partition: &JsValue, epoch: f64) -> Result<JsValue, Error> {
+        let epoch = JsValue::from(epoch);
         self.state.put(&epoch).with_key(partition.clone()).primitive()?;
         Ok(epoch)
     }
@@ -593,6 +594,11 @@ fn deliver(pack: &Pack, wanted: &Set, packs: &Array, names: &Set) {
         wanted.delete(&entry.unchecked_into::<Entry>().key());
     }
     packs.push(&entries);
+}
+
+/// Whether an epoch began with the first that was written, and not with a purge.
+fn is_first(epoch: &JsValue) -> bool {
+    epoch.as_f64().is_some_and(|epoch| epoch < 0.0)
 }
 
 fn distinct(names: Vec<Option<JsValue>>) -> Set {

@@ -418,7 +418,7 @@ describe('the cache', () => {
     });
 
     it('lets who comes while a body is on its way wait for it', async () => {
-      const orders = { cache: 60, size: 200_000, slow: 200 };
+      const orders = { cache: 60, size: 200_000, slow: 50 };
       const first = await get(orders);
       // Not one whose time is limited.
       const limited = await get(orders, { lane: { timeout: 60_000 } });
@@ -426,6 +426,31 @@ describe('the cache', () => {
       expect(second).to.equal(await first.text());
       expect(second).to.equal(await limited.text());
       expect(await seen()).to.equal(2);
+    });
+
+    it('keeps nobody waiting for a body that takes long, or whose answer has to be asked for again', async () => {
+      // Ends when the test does.
+      const endless = (fields) => () =>
+        new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(8)) }), {
+          headers: fields,
+        });
+      for (const fields of [
+        { 'cache-control': 'max-age=60' },
+        { 'cache-control': 'no-cache', etag: '"1"' },
+        { 'cache-control': 'max-age=0', etag: '"1"' },
+      ]) {
+        let asked = 0;
+        const answer = endless(fields);
+        fetch = make({
+          fetch: async () => {
+            asked += 1;
+            return answer();
+          },
+        });
+        for (let i = 0; i < 3; i++) await get();
+        expect(asked).to.equal(3);
+        await fetch.close();
+      }
     });
 
     it('is filled by preload, which never rejects', async () => {

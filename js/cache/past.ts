@@ -1,0 +1,40 @@
+import { withoutFragment } from '../addresses.js';
+
+/** Addresses that are remembered; to forget them costs a request that the browser could have answered. */
+const MOST_REMEMBERED = 10_000;
+
+/** Modes in which the browser may answer with what it has. */
+const MAY_BE_KEPT = ['default', 'force-cache', 'only-if-cached'];
+
+/** What the browser's own cache has from before a purge, which does not empty that: requests go past it, until the network has answered. */
+export class Past {
+  /** How many purges there were. */
+  epoch = 0;
+  readonly #answered = new Set<string>();
+
+  purged(): void {
+    this.epoch += 1;
+    this.#answered.clear();
+  }
+
+  /** The purge that a request has to go past; 0 for none. */
+  barrier(request: Request): number {
+    if (this.epoch === 0) return 0;
+    const { method, cache } = request;
+    const reads = method === 'GET' || method === 'HEAD';
+    return reads && MAY_BE_KEPT.includes(cache) && !this.#answered.has(nameOf(request)) ? this.epoch : 0;
+  }
+
+  /** The network has answered a request that went past that purge. */
+  passed(request: Request, barrier: number): void {
+    if (barrier === 0 || barrier !== this.epoch) return;
+    // Neither replaces what the browser has as a whole.
+    if (request.method !== 'GET' || request.headers.has('range')) return;
+    if (this.#answered.size >= MOST_REMEMBERED) this.#answered.clear();
+    this.#answered.add(nameOf(request));
+  }
+}
+
+function nameOf({ credentials, url }: Request): string {
+  return `${credentials} ${withoutFragment(url)}`;
+}
