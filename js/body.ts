@@ -13,9 +13,11 @@ export interface BodyWatch {
   reading(): void;
   /** It is read, failed, cancelled or dropped. Told once. */
   ended(): void;
+  /** What its reader is to hear of a failure: some browsers do not pass on the reason of an abort. */
+  failure?(error: unknown): unknown;
 }
 
-const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
+export const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
 
 const watched = new WeakSet<Response>();
 
@@ -40,6 +42,10 @@ class Body {
 
   reading(): void {
     this.#watch?.reading();
+  }
+
+  failure(error: unknown): unknown {
+    return this.#watch?.failure?.(error) ?? error;
   }
 
   readonly ended = (): void => {
@@ -95,8 +101,9 @@ class Holder {
         return value;
       },
       (error: unknown) => {
+        const told = this.body.failure(error);
         if (isEnd(true)) this.body.ended();
-        throw error;
+        throw told;
       },
     );
   }
@@ -229,6 +236,6 @@ function watchIterator(iterator: AsyncIterator<Uint8Array>, holder: Holder, canc
   });
 }
 
-function shadow(owner: object, name: PropertyKey, value: unknown): void {
+export function shadow(owner: object, name: PropertyKey, value: unknown): void {
   Object.defineProperty(owner, name, { value, configurable: true, writable: true });
 }

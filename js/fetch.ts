@@ -1,6 +1,6 @@
 import { originOf, resolved } from './addresses.js';
 import { Batching } from './batch/batching.js';
-import { watchBody } from './body.js';
+import { type BodyWatch, watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
@@ -709,7 +709,7 @@ class Instance {
     this.events.emit('settled', () => ({ ...describe(flight), ok, status, ...times(flight) }));
   }
 
-  #watch(flight: Flight): { reading(): void; ended(): void } {
+  #watch(flight: Flight): BodyWatch {
     const ended = (): void => this.#bodyEnded(flight);
     this.#bodies.add(flight);
     this.#onAbort(flight, ended);
@@ -720,6 +720,9 @@ class Instance {
         this.#engine?.reading(flight);
       },
       ended,
+      // In WebKit that of a body that is also read into the cache is no abort's.
+      failure: (error) =>
+        flight.source?.aborted && (error as Error | undefined)?.name === 'TypeError' ? flight.source.reason : error,
     };
   }
 

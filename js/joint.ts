@@ -1,4 +1,5 @@
 /** One request for several callers that want the same. */
+import { READERS, shadow } from './body.js';
 import { isStatus, withBody } from './cache/answer.js';
 
 /** What a caller brings of its own. */
@@ -182,5 +183,23 @@ function breakable(response: Response, caller: Caller, left: (caller: Caller, re
       return reader.cancel(reason);
     },
   });
-  return withBody(response, stream);
+  return withReason(withBody(response, stream), signal);
+}
+
+/** Of a stream that was broken off, the reading methods of a response do not say why. */
+function withReason(response: Response, signal: AbortSignal): Response {
+  for (const name of READERS) {
+    const read = Response.prototype[name] as (() => Promise<unknown>) | undefined;
+    if (typeof read !== 'function') continue;
+    shadow(response, name, function (this: Response) {
+      return read.call(this).catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : error;
+      });
+    });
+  }
+  const { clone } = response;
+  shadow(response, 'clone', function (this: Response) {
+    return withReason(clone.call(this), signal);
+  });
+  return response;
 }

@@ -111,8 +111,10 @@ export class Depths {
     return [...local, ...((await unlessLate(CHANGE_LIMIT, stored)) ?? [])];
   }
 
-  /** Others have removed it where all can read it, but for what is yet to be written there. */
+  /** Others have removed it where all can read it, but for what is yet to be written there, or was just now. */
   forget(doomed: Doomed): void {
+    if (this.#local?.hasWritten(doomed)) this.#local.remove(doomed);
+    if (this.#disk?.hasWritten(doomed)) this.#disk.remove(doomed);
     this.forgetWaiting(doomed);
     this.#miss(doomed);
   }

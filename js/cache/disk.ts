@@ -19,6 +19,7 @@ import {
   owe,
   prefixOf,
   READ_LIMIT,
+  Recent,
   type StoredEntry,
 } from './tier.js';
 
@@ -56,8 +57,8 @@ interface Wanted {
 /** Entries in one transaction: reads wait for it to end. */
 const MOST_WRITTEN = 256;
 
-/** Bytes that may wait to be written; what comes while they do is not kept. */
-const MOST_WAITING = 32 * 2 ** 20;
+/** Bytes that may wait to be written; what comes while they do is not kept. Anything may wait alone. */
+const MOST_WAITING = 64 * 2 ** 20;
 
 /** Keys and packs that are remembered; what is forgotten costs a second attempt, or another write, at most. */
 const MOST_KNOWN = 10_000;
@@ -86,6 +87,7 @@ export class Disk {
   #waitingBytes = 0;
   /** What has been handed over for a transaction that has perhaps not begun. */
   readonly #leaving = new Set<StoredEntry>();
+  readonly #recent = new Recent();
   readonly #doomed = new Set<{ readonly doomed: Doomed; resolve(gone: readonly StoredEntry[]): void }>();
   /** Keys that are stored, or were: to look for what is to be replaced takes longer than to write. */
   readonly #known = new Set<string>();
@@ -140,7 +142,8 @@ export class Disk {
       this.owe([{ keys: [entry.key] }]);
       return;
     }
-    if (entry.bytes > this.#most || this.#waitingBytes + entry.bytes > MOST_WAITING) {
+    const crowded = this.#waiting.size > 0 && this.#waitingBytes + entry.bytes > MOST_WAITING;
+    if (entry.bytes > this.#most || crowded) {
       this.remove({ keys: [entry.key] });
       return;
     }
@@ -176,6 +179,12 @@ export class Disk {
     for (const key of gone) this.#drop(key);
     for (const entry of this.#leaving) if (isDoomed(doomed, entry.key, entry.tags)) this.#leaving.delete(entry);
     return gone;
+  }
+
+  /** Whether it is about to write any of that, or has just now. */
+  hasWritten(doomed: Doomed): boolean {
+    const leaves = [...this.#leaving].some(({ key, tags }) => isDoomed(doomed, key, tags));
+    return leaves || this.#recent.has(doomed);
   }
 
   /** If it cannot be done now, it is done before anything else is. */
@@ -313,6 +322,7 @@ export class Disk {
       const outcome = await this.#do(CHANGE_LIMIT, write);
       if (!outcome) this.owe([{ keys: entries.map(({ key }) => key) }]);
       else if (entries.length > 0) this.#health.worked(true);
+      if (outcome) this.#recent.note(entries);
       this.evictions += outcome?.evicted ?? 0;
     } catch {
       // One of them is nothing that can be stored. The others can.

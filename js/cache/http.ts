@@ -331,7 +331,7 @@ export class HttpCache {
    */
   put(asked: Asked, response: Response, at: number): boolean {
     const { request, rule, base } = asked;
-    const { headers, status, type, statusText, url } = response;
+    const { headers, status, type, statusText } = response;
     const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, at) : undefined;
     const names = policy && this.#varies(type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
@@ -339,10 +339,11 @@ export class HttpCache {
       return false;
     }
     const key = keyOf(base, names, request.headers);
-    const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(withoutFragment(url))];
+    const address = withoutFragment(request.url);
+    const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(address)];
     const answer = { status, statusText, headers: toPairs(headers), looks: looksOf(response) };
     const keep = (bytes: ArrayBuffer | null): void => {
-      const texts = 2 * (key.length + url.length + [...headers].flat().join('').length);
+      const texts = 2 * (key.length + response.url.length + [...headers].flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
       const entry = { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, names };
       if (this.isCurrent(asked)) this.#keep(asked, entry, at);

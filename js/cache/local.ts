@@ -3,7 +3,16 @@ import { Handle } from '../handle.js';
 import type { CacheIndex } from '../pkg/sixlane.js';
 import { hash } from './hash.js';
 import type { Health } from './health.js';
-import { AFTER_MAKING_ROOM, type Doomed, GIVE_UP, isDoomed, isStored, prefixOf, type StoredEntry } from './tier.js';
+import {
+  AFTER_MAKING_ROOM,
+  type Doomed,
+  GIVE_UP,
+  isDoomed,
+  isStored,
+  prefixOf,
+  Recent,
+  type StoredEntry,
+} from './tier.js';
 
 /** Begins the names of all our items, and carries the version of what is in them. */
 const NAMESPACE = 'sixlane:0:';
@@ -32,13 +41,15 @@ export class Local {
   #index: Handle<CacheIndex> | undefined;
   readonly #items = new Map<string, Item>();
   readonly #byId: (Item | undefined)[] = [];
-  /** Other tabs write there, too. */
+  readonly #recent = new Recent();
+  /** Others write there, too. */
+  readonly #onChange: Hear = (name, text) => {
+    this.#uncount(name);
+    if (text !== null) this.#count(name, text);
+  };
   readonly #onStorage = ({ key, newValue }: StorageEvent): void => {
     if (key === null) this.#index = undefined;
-    else if (key.startsWith(NAMESPACE)) {
-      this.#uncount(key);
-      if (newValue !== null) this.#count(key, newValue);
-    }
+    else if (key.startsWith(NAMESPACE)) this.#onChange(key, newValue);
   };
 
   /** @param purged is called when somebody has purged the partition and this was not told */
@@ -96,6 +107,8 @@ export class Local {
       try {
         storage.setItem(name, text);
         this.#health.worked(true);
+        this.#recent.note([entry]);
+        tell(name, text, this.#onChange);
       } catch (error) {
         this.#uncount(name);
         throw error;
@@ -124,10 +137,14 @@ export class Local {
     return gone;
   }
 
+  /** Whether it has written any of that just now. */
+  hasWritten(doomed: Doomed): boolean {
+    return this.#recent.has(doomed);
+  }
+
   /** With `inUse` also for those who are about to write there and have not heard of it. */
   purge(partition: string, inUse: boolean): void {
     const prefix = prefixOf(partition);
-    for (const name of [...this.#items.keys()]) if (name.startsWith(NAMESPACE + prefix)) this.#uncount(name);
     const epoch = purgeItems(prefix, inUse);
     if (epoch !== undefined && prefix === this.#partition) this.#epoch = epoch;
   }
@@ -143,6 +160,7 @@ export class Local {
 
   close(): void {
     globalThis.removeEventListener?.('storage', this.#onStorage);
+    onThisPage().delete(this.#onChange);
   }
 
   #do<R>(operation: (storage: Storage) => R, without: R): R {
@@ -178,6 +196,7 @@ export class Local {
     this.#index = new Handle('createCache', ({ CacheIndex }) => new CacheIndex(this.#most));
     this.#items.clear();
     globalThis.addEventListener?.('storage', this.#onStorage);
+    onThisPage().add(this.#onChange);
     for (const name of Object.keys(storage)) {
       if (name.startsWith(NAMESPACE)) this.#count(name, storage.getItem(name) ?? '');
     }
@@ -194,6 +213,7 @@ export class Local {
       const { name } = this.#byId[victim] as Item;
       this.#forget(name);
       globalThis.localStorage.removeItem(name);
+      tell(name, null, this.#onChange);
     }
   }
 
@@ -213,6 +233,7 @@ export class Local {
   #removeItem(name: string): void {
     this.#uncount(name);
     regardless((storage) => storage.removeItem(name));
+    tell(name, null, this.#onChange);
   }
 
   /** Half of it, the oldest first. */
@@ -226,12 +247,31 @@ export class Local {
 export function purgeItems(prefix: string, inUse: boolean): string | undefined {
   return regardless((storage) => {
     const names = Object.keys(storage).filter((name) => name.startsWith(NAMESPACE + prefix));
-    for (const name of names) storage.removeItem(name);
+    for (const name of names) {
+      storage.removeItem(name);
+      tell(name, null);
+    }
     if (!inUse && names.length === 0) return undefined;
     const epoch = `${Math.random()}`;
     storage.setItem(EPOCHS + prefix, epoch);
     return epoch;
   });
+}
+
+/** Hears of an item that was written, or is gone. */
+type Hear = (name: string, text: string | null) => void;
+
+const SYMBOL = Symbol.for('sixlane.local.0');
+
+/** Whoever counts what is there, of all copies of the package on this page: the browser tells a page only of others. */
+function onThisPage(): Set<Hear> {
+  const host = globalThis as { [SYMBOL]?: Set<Hear> };
+  if (!host[SYMBOL]) Object.defineProperty(host, SYMBOL, { value: new Set<Hear>(), configurable: true });
+  return host[SYMBOL] as Set<Hear>;
+}
+
+function tell(name: string, text: string | null, teller?: Hear): void {
+  for (const hear of onThisPage()) if (hear !== teller) hear(name, text);
 }
 
 /** What is to go has to go while the tier is off, too: it may be on again. */

@@ -45,6 +45,25 @@ export function owe(owed: Doomed[], more: readonly Doomed[]): void {
   if (owed.length > MOST_OWED || more.some(isEverything)) owed.splice(0, owed.length, EVERYTHING);
 }
 
+/** For so long what was written may have been written by somebody who was still to hear that it is to be forgotten. */
+const NEWS = 1000;
+
+/** What was written just now. */
+export class Recent {
+  #all: { readonly key: string; readonly tags: readonly string[]; readonly at: number }[] = [];
+
+  note(entries: readonly Pick<StoredEntry, 'key' | 'tags'>[]): void {
+    const at = performance.now();
+    this.#all = this.#all.filter((one) => one.at > at - NEWS);
+    for (const { key, tags } of entries) this.#all.push({ key, tags, at });
+  }
+
+  has(doomed: Doomed): boolean {
+    const since = performance.now() - NEWS;
+    return this.#all.some(({ key, tags, at }) => at > since && isDoomed(doomed, key, tags));
+  }
+}
+
 /** Whatever lies in storage may have been changed there. */
 export function isStored(entry: Partial<StoredEntry> | null | undefined): boolean {
   const { key, bytes, tags, policy } = entry ?? {};

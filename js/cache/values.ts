@@ -1,3 +1,4 @@
+import { resolved, withoutFragment } from '../addresses.js';
 import { consult, loaded } from '../load.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { addressTag, Cuts, tagName } from './cuts.js';
@@ -33,8 +34,10 @@ interface Located {
 interface Loading {
   readonly value: Promise<unknown>;
   readonly controller: AbortController;
-  /** Whether nothing that concerns it has been purged or forgotten since it began. */
+  /** Whether nothing that concerns it has been purged, forgotten or set since it began. */
   isCurrent(): boolean;
+  /** Somebody has set a value meanwhile. */
+  replaced: boolean;
 }
 
 /** Values under keys; beside them, in the same store, there may be responses. */
@@ -122,7 +125,10 @@ export class Values implements Cache {
   async set<T>(key: string, value: T, rule: CacheRule = {}): Promise<void> {
     const purges = this.#purges;
     const store = await this.#opened(key, rule);
-    if (store && purges === this.#purges) this.#put(store, key, value, rule);
+    if (!store || purges !== this.#purges) return;
+    const under = this.#loading.get(key);
+    if (under) under.replaced = true;
+    this.#put(store, key, value, rule);
   }
 
   async getWithFallback<T>(key: string, load: CacheLoader<T>, rule: CacheRule = {}): Promise<T> {
@@ -139,23 +145,34 @@ export class Values implements Cache {
       return this.#give(store, found) as T;
     }
     store.counts.misses += 1;
-    const { forgotten } = store;
+    const { epoch } = store;
+    const begun = this.cuts.now;
+    const isCurrent = (): boolean => {
+      const names = [name(key), ...(found?.entry.tags ?? []).map(tagName)];
+      return store.epoch === epoch && this.cuts.last(names) <= begun;
+    };
     try {
       return (await this.#load(store, key, load, rule)) as T;
     } catch (error) {
-      if (!found || !standsIn || store.forgotten !== forgotten) throw error;
+      if (!found || !standsIn || !isCurrent()) throw error;
       store.counts.stale += 1;
       return copy(found.entry.content) as T;
     }
   }
 
   async delete(key: string): Promise<boolean> {
-    await this.#opened(key);
-    return this.forget(key, true);
+    const opened = this.#opened(key);
+    if (opened instanceof Promise) await opened;
+    const gone = this.forget(key, true);
+    const address = this.#http && resolved(key);
+    // Responses have whole addresses.
+    const other = address !== undefined && address !== key && (await this.forget(withoutFragment(address), true));
+    return (await gone) || other;
   }
 
   async invalidateTag(tag: string): Promise<number> {
-    const store = await this.#opened(tag, undefined, 'tag');
+    const opened = this.#opened(tag, undefined, 'tag');
+    const store = opened instanceof Promise ? await opened : opened;
     this.cuts.cut(tagName(tag));
     const here = store?.removeTag(tag) ?? [];
     const below = store?.removeBelow({ tags: [tag] }, true);
@@ -239,10 +256,17 @@ export class Values implements Cache {
     return this.#options.partition ?? '';
   }
 
-  /** @throws TypeError or RangeError for what is no key or no rule */
-  async #opened(key: unknown, rule?: CacheRule, option = 'key'): Promise<Store | undefined> {
+  /**
+   * At once where it is known already: what is to be forgotten is not given to who asks in the same turn.
+   *
+   * @throws (or rejects with) TypeError or RangeError for what is no key or no rule
+   */
+  #opened(key: unknown, rule?: CacheRule, option = 'key'): Store | undefined | Promise<Store | undefined> {
     if (typeof key !== 'string') throw new TypeError(`\`${option}\` must be a string, got ${typeof key}`);
-    if (!this.#store) await this.#ready;
+    return this.#store ? this.#checked(rule) : this.#ready.then(() => this.#checked(rule));
+  }
+
+  #checked(rule: CacheRule | undefined): Store | undefined {
     if (rule !== undefined) consult(({ checkCacheRule }) => checkCacheRule(rule), undefined);
     return this.#closed ? undefined : this.#store;
   }
@@ -307,7 +331,7 @@ export class Values implements Cache {
     const { epoch } = store;
     const names = [name(key), ...(rule.tags ?? []).map(tagName)];
     const begun = cuts.now;
-    const isCurrent = (): boolean => store.epoch === epoch && cuts.last(names) <= begun;
+    const isCurrent = (): boolean => !loading.replaced && store.epoch === epoch && cuts.last(names) <= begun;
     const controller = new AbortController();
     const run = async (): Promise<unknown> => {
       const value = await load({ signal: controller.signal });
@@ -318,7 +342,8 @@ export class Values implements Cache {
     const value = run().finally(() => {
       if (this.#loading.get(key)?.controller === controller) this.#loading.delete(key);
     });
-    this.#loading.set(key, { value, controller, isCurrent });
+    const loading: Loading = { value, controller, isCurrent, replaced: false };
+    this.#loading.set(key, loading);
     return value.then(copy);
   }
 }
@@ -345,7 +370,9 @@ function sizeOf(value: unknown, seen: Set<object> = new Set()): number {
   if (typeof value !== 'object' || value === null) return 8;
   if (seen.has(value)) return 8;
   seen.add(value);
-  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return OVERHEAD + value.byteLength;
+  if (value instanceof ArrayBuffer) return OVERHEAD + value.byteLength;
+  // With all of what it is a view of, which a copy has, too.
+  if (ArrayBuffer.isView(value)) return OVERHEAD + sizeOf(value.buffer, seen);
   if (typeof Blob !== 'undefined' && value instanceof Blob) return OVERHEAD + value.size;
   const parts = value instanceof Map || value instanceof Set ? [...value].flat() : Object.entries(value).flat();
   return parts.reduce((sum: number, part) => sum + 8 + sizeOf(part, seen), OVERHEAD);

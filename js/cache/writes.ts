@@ -10,7 +10,7 @@ export interface Write {
 }
 
 /** `url`: what was asked for. */
-export function writeOf(method: string, url: string, { status, headers, url: end }: Response): Write {
+export function writeOf(method: string, url: string, { status, type, headers, url: end }: Response): Write {
   const origin = originOf(url);
   const others = ['location', 'content-location'].flatMap((name) => {
     const text = headers.get(name);
@@ -18,7 +18,8 @@ export function writeOf(method: string, url: string, { status, headers, url: end
     // Of another origin it has nothing to say.
     return other?.origin === origin ? [other.href] : [];
   });
-  return { method, status, addresses: [url, ...others].map(withoutFragment) };
+  // Of a redirect that is not followed nothing is told but that it is one.
+  return { method, status: type === 'opaqueredirect' ? 302 : status, addresses: [url, ...others].map(withoutFragment) };
 }
 
 function parse(text: string, base: string): URL | undefined {
