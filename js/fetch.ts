@@ -104,6 +104,8 @@ class Instance {
   /** The transport is being called right now. */
   #handing = false;
   #clearReason: unknown;
+  /** Attempts that were sent. */
+  #sends = 0;
   #leaving = false;
   #closed = false;
   readonly #stopLearning: () => void;
@@ -221,6 +223,7 @@ class Instance {
       attempt: 0,
       tries: 0,
       sent: 0,
+      order: 0,
       controller: undefined,
       timing: undefined,
       timers: [],
@@ -540,6 +543,7 @@ class Instance {
     flight.stage = 'sent';
     flight.controller = controller;
     flight.sent = performance.now();
+    flight.order = ++this.#sends;
     flight.timing = new Timing(request.url, flight.sent);
     // A second argument makes fetch forget the referrer of the first, so it is said again.
     const init: RequestInit = {
@@ -925,6 +929,10 @@ class Sending implements Sent {
 
   get at(): number {
     return this.#flight.sent;
+  }
+
+  get order(): number {
+    return this.#flight.order;
   }
 
   get refusal(): Refusal | undefined {

@@ -35,7 +35,9 @@ export interface Flight extends Call {
   attempt: number;
   /** Attempts that brought something or nothing, the one under way among them; those pre-empted are none. */
   tries: number;
+  /** When its latest attempt was sent, and its place among all that were. */
   sent: number;
+  order: number;
   controller: AbortController | undefined;
   timing: Timing | undefined;
   /** Its time limits while no core keeps them. */

@@ -35,6 +35,8 @@ export interface Asking extends Caller {
 export interface Sent extends Wire {
   /** When it was sent, on the clock of the page. */
   readonly at: number;
+  /** Larger than of all that was sent before. */
+  readonly order: number;
   /** What came is a part of an answer to several. */
   readonly batched?: boolean;
   /** False: what came says nothing of its own address. */
@@ -341,7 +343,7 @@ export class Gets {
     if (!cache || !asked || !(response instanceof Response)) return { response };
     if (!wire.batched) cache.went(request, wire.at);
     if (conditional && response.status === 304) {
-      if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, wire.at) };
+      if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, wire) };
       // What it would have been is forgotten since.
       return this.#bring(asking, cache.ask(asking.request, asking.lane?.cache || undefined, asking.plain), joint);
     }
@@ -349,7 +351,7 @@ export class Gets {
       discard(response);
       return { kept: asked, stale: true };
     }
-    if (wire.storable !== false) cache.put(asked, response, wire.at);
+    if (wire.storable !== false) cache.put(asked, response, wire);
     return { response };
   }
 

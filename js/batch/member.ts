@@ -87,6 +87,10 @@ export class Member implements Sent {
     return (this.#wire ?? this.carrier)?.at ?? Number.NaN;
   }
 
+  get order(): number {
+    return (this.#wire ?? this.carrier)?.order ?? 0;
+  }
+
   abort(reason: unknown): void {
     if (this.#wire) this.#wire.abort(reason);
     else if (this.reject(reason)) this.holder?.left(this, reason);

@@ -1,5 +1,6 @@
 import { isSameOrigin, withoutFragment } from '../addresses.js';
 import { derive } from '../derive.js';
+import type { Sent } from '../gets.js';
 import { consult } from '../load.js';
 import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
@@ -30,6 +31,9 @@ export interface Asked {
 }
 
 type Kept = Entry<Answer>;
+
+/** Of a request: when it was sent, on the clock of the page, and its place among all that were. */
+type When = Pick<Sent, 'at' | 'order'>;
 
 /** What is kept under one base: all of it depends on the same headers of the request. */
 interface Family {
@@ -78,7 +82,7 @@ export class HttpCache {
   readonly #options: CacheOptions;
   readonly #cuts: Cuts;
   readonly #families = new Map<string, Family>();
-  /** When what was kept last under each key was asked for: what was asked for before is older, whenever it comes. */
+  /** The place of the request for what was kept last under each key: what was asked for before is older, whenever it comes. */
   readonly #latest = new Map<string, number>();
   /** Whether any rule names entries itself: then their addresses are noted beside them. */
   #namesOwn: boolean;
@@ -298,7 +302,7 @@ export class HttpCache {
   }
 
   /** A 304 has come: the stored answer holds, with what that says of it. */
-  renew(asked: Asked, response: Response, at: number): Asked {
+  renew(asked: Asked, response: Response, when: When): Asked {
     const { entry } = asked;
     if (!entry) return asked;
     const headers = new Headers(entry.content.headers);
@@ -308,14 +312,14 @@ export class HttpCache {
       if (consult(({ updates }) => updates(name), false)) headers.set(name, value);
     }
     const content = { ...entry.content, headers: toPairs(headers) };
-    const policy = this.#policyOf(asked, headers, content.status, at);
+    const policy = this.#policyOf(asked, headers, content.status, when.at);
     this.#store.counts.revalidated += 1;
     if (!policy) {
       this.#removeEverywhere(entry);
       return { ...asked, entry: { ...entry, content } };
     }
     const renewed: Kept = { ...entry, content, policy };
-    if (this.isCurrent(asked)) this.#keep(asked, renewed, at);
+    if (this.isCurrent(asked)) this.#keep(asked, renewed, when);
     return { ...asked, entry: renewed };
   }
 
@@ -326,16 +330,16 @@ export class HttpCache {
   }
 
   /**
-   * Keeps an answer, which was asked for at that time on the clock of the page, if that is allowed and of use, and says so.
+   * Keeps an answer if that is allowed and of use, and says so.
    * What is kept is a clone, which is read at once: its caller may read as slowly as it likes.
    */
-  put(asked: Asked, response: Response, at: number): boolean {
+  put(asked: Asked, response: Response, when: When): boolean {
     const { request, rule, base } = asked;
     const { headers, status, type, statusText } = response;
-    const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, at) : undefined;
+    const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, when.at) : undefined;
     const names = policy && this.#varies(type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
-      this.#supersede(asked, status, at);
+      this.#supersede(asked, status, when);
       return false;
     }
     const key = keyOf(base, names, request.headers);
@@ -346,7 +350,7 @@ export class HttpCache {
       const texts = 2 * (key.length + response.url.length + [...headers].flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
       const entry = { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, names };
-      if (this.isCurrent(asked)) this.#keep(asked, entry, at);
+      if (this.isCurrent(asked)) this.#keep(asked, entry, when);
     };
     // Not of the response itself: to look at its body is to touch it.
     const { body } = response.clone();
@@ -358,7 +362,7 @@ export class HttpCache {
     const done = readAll(body, this.#mostOf(asked)).then((bytes) => {
       if (this.#coming.get(key)?.done === done) this.#coming.delete(key);
       if (bytes) keep(bytes);
-      else if (bytes === null) this.#supersede(asked, status, at);
+      else if (bytes === null) this.#supersede(asked, status, when);
       if (!this.#store.peek(key)) this.gone({ key });
     });
     this.#coming.set(key, { asked, done, gives: judge({ policy }).answers !== 'validate' });
@@ -375,17 +379,17 @@ export class HttpCache {
   }
 
   /** What is not kept has taken the place of what is, all the same, if its status says that. */
-  #supersede({ request, base, entry, unseen }: Asked, status: number, at: number): void {
+  #supersede({ request, base, entry, unseen }: Asked, status: number, when: When): void {
     const key = entry?.key ?? (unseen ? this.#newestKey(base, request) : undefined);
     if (key === undefined || !consult(({ supersedes }) => supersedes(status), false)) return;
-    if (this.#isLatest(key, at)) this.#removeEverywhere({ key });
+    if (this.#isLatest(key, when)) this.#removeEverywhere({ key });
   }
 
   /** Whether nothing under that key was asked for later; from now on nothing is kept there that was asked for before. */
-  #isLatest(key: string, at: number): boolean {
-    if (at < (this.#latest.get(key) ?? 0)) return false;
+  #isLatest(key: string, { order }: When): boolean {
+    if (order < (this.#latest.get(key) ?? 0)) return false;
     if (this.#latest.size >= MOST_REMEMBERED) this.#latest.clear();
-    this.#latest.set(key, at);
+    this.#latest.set(key, order);
     return true;
   }
 
@@ -424,9 +428,9 @@ export class HttpCache {
     if (entry.transferSize === 0 && entry.decodedBodySize > 0) this.#store.counts.http += 1;
   }
 
-  #keep(asked: Asked, entry: NewEntry<Answer>, at: number): void {
+  #keep(asked: Asked, entry: NewEntry<Answer>, when: When): void {
     const { base, request, rule } = asked;
-    if (!this.#isLatest(entry.key, at)) return;
+    if (!this.#isLatest(entry.key, when)) return;
     const names = entry.names ?? this.#families.get(base)?.names ?? NONE;
     if ((rule.tiers ?? this.#store.config.tiers).includes('memory')) {
       // What was there before goes first, and its family with it.

@@ -453,6 +453,133 @@ describe('the cache', () => {
       }
     });
 
+    it('keeps no error for as long as a rule says of what was asked for, nor lets it replace that', async () => {
+      const answers = [502, 401, 200, 503, 429, 200];
+      let sent = 0;
+      const network = async () => {
+        const status = answers[sent++];
+        return new Response(`${status} ${sent}`, { status });
+      };
+      fetch = make({ fetch: network, retry: false, cache: { ttl: 60_000 } });
+      for (const expected of ['502 1', '401 2', '200 3', '200 3']) {
+        expect(await text()).to.equal(expected);
+        await turn();
+      }
+      // By these an origin says nothing of what it has.
+      for (const status of [503, 429]) {
+        expect((await get({}, { cache: 'reload' })).status).to.equal(status);
+        expect(await text()).to.equal('200 3');
+      }
+    });
+
+    it('has the latest of what was asked for, in whatever order it comes', async () => {
+      const under = [];
+      fetch = make({
+        fetch: (request) =>
+          new Promise((resolve) => {
+            under.push((version, status = 200) => {
+              const headers = { 'cache-control': 'max-age=60', etag: `"${version}"` };
+              resolve(new Response(status === 304 ? null : version, { status, headers }));
+            });
+            request.signal.throwIfAborted();
+          }),
+      });
+      const first = get();
+      const second = get({}, { cache: 'reload' });
+      while (under.length < 2) await turn();
+      under[1]('new');
+      expect(await (await second).text()).to.equal('new');
+      await kept(1);
+      under[0]('old');
+      expect(await (await first).text()).to.equal('old');
+      await turn();
+      expect(await text()).to.equal('new');
+      // Whether the new one still holds is asked before the newest is had.
+      const asking = get({}, { cache: 'no-cache' });
+      const third = get({}, { cache: 'reload' });
+      while (under.length < 4) await turn();
+      under[3]('newest');
+      expect(await (await third).text()).to.equal('newest');
+      await turn();
+      under[2]('new', 304);
+      expect(await (await asking).text()).to.equal('new');
+      expect(await text()).to.equal('newest');
+    });
+
+    it('does not go back to what a reload has replaced, kept or not', async () => {
+      const fresh = { 'cache-control': 'max-age=60' };
+      const stream = () =>
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(new Uint8Array(4_000));
+            controller.close();
+          },
+        });
+      const answers = {
+        'no-store': () => new Response('', { headers: { 'cache-control': 'no-store' } }),
+        404: () => new Response('', { status: 404, headers: { 'cache-control': 'no-store' } }),
+        401: () => new Response('', { status: 401 }),
+        'an event stream': () => new Response('', { headers: { 'content-type': 'text/event-stream' } }),
+        'too large': () => new Response('', { headers: { ...fresh, 'content-length': '9999' } }),
+        'too large in the end': () => new Response(stream(), { headers: fresh }),
+      };
+      for (const [what, answer] of Object.entries(answers)) {
+        let next = () => new Response('old', { headers: fresh });
+        fetch = make({ fetch: async () => next(), cache: { memory: { maxBytes: 3_000 } } });
+        await text();
+        await kept(1);
+        next = answer;
+        await text({}, { cache: 'reload' });
+        next = () => new Response('new', { headers: fresh });
+        expect(await text(), what).to.equal('new');
+      }
+      // Nor where it is kept elsewhere alone.
+      let version = 0;
+      fetch = make({ fetch: async () => new Response(`${++version}`, { headers: fresh }) });
+      await text();
+      await kept(1);
+      await text({}, { cache: 'reload', lane: { cache: { tiers: [] } } });
+      expect(await text()).to.equal('3');
+    });
+
+    it('forgets with its address also what a rule calls by a name of its own', async () => {
+      fetch = make({ routes: [{ match: /echo/, cache: { key: 'mine' } }] });
+      const path = run.path('/api/echo', { cacheControl: 'max-age=60' });
+      const ask = async () => (await fetch(path)).text();
+      await ask();
+      await kept(1);
+      await fetch(path, { method: 'POST', body: 'x' });
+      await kept(0);
+      await ask();
+      expect(await seen()).to.equal(3);
+    });
+
+    it('stands in when the time for an attempt is up, but not for who wants to know', async () => {
+      const headers = { 'cache-control': 'max-age=0, stale-if-error=60' };
+      const hang = (request) =>
+        new Promise((_, reject) => {
+          request.signal.addEventListener('abort', () => reject(request.signal.reason));
+        });
+      let network = async () => new Response('kept', { headers });
+      fetch = make({ fetch: (request, init) => network(new Request(request, init)), retry: false });
+      await text();
+      await kept(1);
+      network = hang;
+      for (const timeout of [{ attempt: 10 }, 10]) expect(await text({}, { lane: { timeout } })).to.equal('kept');
+      network = async () => {
+        throw new TypeError('lost');
+      };
+      expect(await text()).to.equal('kept');
+      expect((await rejection(get({}, { cache: 'no-cache' }))).message).to.equal('lost');
+      const aborted = new TypeError('not wanted');
+      network = hang;
+      const controller = new AbortController();
+      const left = rejection(get({}, { signal: controller.signal, lane: { dedupe: false } }));
+      controller.abort(aborted);
+      expect(await left).to.equal(aborted);
+      expect(fetch.cache.stats().stale).to.equal(3);
+    });
+
     it('is filled by preload, which never rejects', async () => {
       await fetch.preload(run.path('/api/data/1', FRESH));
       await text(FRESH);
@@ -622,6 +749,38 @@ describe('the cache', () => {
       expect(modes).to.deep.equal(['reload', 'reload', 'default']);
     });
 
+    it('goes past it for every request that it might answer', async () => {
+      const modes = [];
+      fetch = make({
+        fetch: async ({ method, cache }) => {
+          modes.push(`${method} ${cache}`);
+          return new Response(method === 'HEAD' ? null : '', { headers: { 'cache-control': 'no-store' } });
+        },
+      });
+      await fetch.cache.purge();
+      for (const init of [
+        { lane: { cache: false } },
+        { method: 'HEAD' },
+        { headers: { range: 'bytes=0-1' } },
+        { redirect: 'manual' },
+        { cache: 'force-cache' },
+        { cache: 'no-cache' },
+      ]) {
+        await get({ n: modes.length }, init);
+        await get({ n: modes.length - 1 }, init);
+      }
+      expect(modes).to.deep.equal([
+        ...['GET reload', 'GET default'],
+        ...['HEAD reload', 'HEAD reload'],
+        ...['GET reload', 'GET reload'],
+        ...['GET reload', 'GET default'],
+        ...['GET reload', 'GET force-cache'],
+        ...['GET no-cache', 'GET no-cache'],
+      ]);
+      const only = { cache: 'only-if-cached', mode: 'same-origin' };
+      expect((await rejection(get({ n: 'x' }, only))).name).to.equal('TypeError');
+    });
+
     it('refuses what is no partition', async () => {
       expect((await rejection(fetch.cache.purge(5))).message).to.equal('`partition` must be a string, got number');
     });
@@ -759,6 +918,43 @@ describe('createCache', () => {
   it('refuses a tier that it has not', () => {
     const message = '`tiers` must be an array of "memory", "localStorage" and "indexedDB", got "disk"';
     expect(() => createCache({ tiers: ['memory', 'disk'] })).to.throw(RangeError, message);
+  });
+
+  it('is not set back by a loader that began before somebody set it', async () => {
+    const cache = createCache();
+    let finish;
+    const loading = cache.getWithFallback('key', () => new Promise((resolve) => (finish = resolve)));
+    await turn();
+    await cache.set('key', 'new');
+    finish('old');
+    expect(await loading).to.equal('old');
+    expect(await cache.get('key')).to.equal('new');
+  });
+
+  it('gives what is old when a loader fails, whatever else was forgotten meanwhile', async () => {
+    const cache = createCache();
+    await cache.set('key', 'old', { ttl: 0, staleIfError: 60_000 });
+    const load = async (forgotten) => {
+      await cache.delete(forgotten);
+      throw new Error('down');
+    };
+    expect(await cache.getWithFallback('key', () => load('another'))).to.equal('old');
+    expect((await rejection(cache.getWithFallback('key', () => load('key')))).message).to.equal('down');
+  });
+
+  it('forgets in the turn in which it is told to', async () => {
+    const cache = createCache();
+    for (const forget of [() => cache.delete('key'), () => cache.invalidateTag('tag'), () => cache.purge()]) {
+      await cache.set('key', 1, { tags: ['tag'] });
+      forget();
+      expect(await cache.get('key')).to.equal(undefined);
+    }
+  });
+
+  it('counts all of what a view is a view of', async () => {
+    const cache = createCache({ memory: { maxBytes: 10_000 } });
+    await cache.set('key', new Uint8Array(new ArrayBuffer(20_000), 0, 10));
+    expect(cache.stats().memory).to.deep.equal({ entries: 0, bytes: 0 });
   });
 
   it('refuses what is no key, no rule, no loader', async () => {

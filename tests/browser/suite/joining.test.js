@@ -133,6 +133,30 @@ describe('equal calls under way', () => {
     expect(await run.stats()).to.include({ seen: 1, aborted: 0 });
   });
 
+  it('are over together when the time for an attempt is', async () => {
+    const options = { lane: { timeout: { attempt: 50 }, retry: false } };
+    const calls = Array.from({ length: 5 }, () => rejection(get({ delay: 60_000 }, options)));
+    for (const { name } of await Promise.all(calls)) expect(name).to.equal('TimeoutError');
+    expect((await run.stats()).seen).to.equal(1);
+  });
+
+  it('break off with the reason of their caller, however they are read', async () => {
+    const orders = { cacheControl: 'max-age=0', size: 300_000, slow: 60_000 };
+    const reason = new RangeError('left');
+    const [controller, stays] = [new AbortController(), new AbortController()];
+    const ways = ['text', 'json', 'arrayBuffer', 'blob'];
+    const calls = ways.map(() => get(orders, { signal: controller.signal }));
+    const other = get(orders, { signal: stays.signal });
+    const responses = await Promise.all(calls);
+    const reads = responses.map((response, index) =>
+      rejection((index === 3 ? response.clone() : response)[ways[index]]()),
+    );
+    controller.abort(reason);
+    expect(await Promise.all(reads)).to.deep.equal(ways.map(() => reason));
+    stays.abort();
+    await other;
+  });
+
   it('go as soon as the most urgent of them may', async () => {
     fetch = make({ queue: { perOrigin: 1 } });
     const started = [];

@@ -244,6 +244,17 @@ describe('storage', () => {
       expect(await seen()).to.equal(7);
     });
 
+    it('goes on to know on what an answer depends, when it is kept nowhere else', async () => {
+      const fetch = make({ tiers: ['indexedDB'] });
+      const url = run.path('/api/data/1', { cacheControl: 'max-age=0', etag: 1, vary: 'accept-language' });
+      const ask = () => text(fetch, url, { headers: { 'accept-language': 'de' } });
+      await ask();
+      await stored(fetch, 2);
+      for (let n = 0; n < 4; n++) await ask();
+      const { statuses } = await run.stats();
+      expect(statuses).to.deep.equal({ 200: 1, 304: 4 });
+    });
+
     it('shows a partition nothing of another one', async () => {
       const a = make({ partition: 'a' });
       await text(a, path());
@@ -507,6 +518,26 @@ describe('storage', () => {
       await cache.close();
     });
 
+    it('never has more than its bound, whoever writes on this page, and all count the same', async () => {
+      const localStorage = { maxBytes: 20_000 };
+      const caches = ['a', 'b', 'c'].map((partition) => createCache({ tiers: LOCAL, partition, localStorage }));
+      for (let n = 0; n < 12; n++) {
+        for (const cache of caches) await cache.set(`key ${n}`, 'x'.repeat(900));
+        const items = Object.entries(globalThis.localStorage).filter(([name]) => name.startsWith('sixlane:0:'));
+        const bytes = items.reduce((sum, [name, value]) => sum + 2 * (name.length + value.length), 0);
+        expect(bytes).to.be.at.most(20_000);
+        for (const cache of caches) {
+          expect(cache.stats().localStorage).to.deep.equal({ entries: items.length, bytes });
+        }
+      }
+      await caches[0].purge();
+      const { entries } = caches[1].stats().localStorage;
+      expect(entries).to.equal(
+        Object.keys(globalThis.localStorage).filter((name) => name.startsWith('sixlane:0:')).length,
+      );
+      for (const cache of caches) await cache.close();
+    });
+
     it('leaves alone what is not its own, and is not put off by what others did to its own', async () => {
       localStorage.setItem('theirs', '1');
       const cache = createCache({ tiers: LOCAL });
@@ -675,6 +706,55 @@ describe('storage', () => {
       await deaf.cache.set('new', 3);
       await stored(deaf, 1);
       expect((await recount(database)).problems).to.deep.equal([]);
+    });
+
+    it('writes nothing for who has not heard of it and asked without looking', async () => {
+      const seed = make();
+      await seed.cache.set('kept', 1);
+      await stored(seed, 1);
+      await seed.close();
+      let answer;
+      const network = () => new Promise((resolve) => (answer = resolve));
+      const deaf = make({}, { fetch: network });
+      await deaf.ready;
+      const asking = deaf(path(1), { cache: 'reload' });
+      // It reads the mark of the partition beside that.
+      while (deaf.cache.stats().indexedDB.entries === 0) await turn();
+      const raw = await asked(indexedDB.open(database));
+      const transaction = raw.transaction('state', 'readwrite');
+      transaction.objectStore('state').put(0.5, '0:\n');
+      await new Promise((resolve) => {
+        transaction.oncomplete = resolve;
+      });
+      raw.close();
+      answer(new Response('old', { headers: { 'cache-control': 'max-age=60' } }));
+      await (await asking).text();
+      await until(() => deaf.cache.stats().memory.entries === 1);
+      await until(() => deaf.cache.stats().memory.entries === 0);
+      expect((await contents(database)).packs.size).to.equal(1);
+    });
+
+    it('is told of what is written just when it is to be forgotten elsewhere', async () => {
+      const answers = [];
+      const network = () => new Promise((resolve) => answers.push(resolve));
+      const fresh = { headers: { 'cache-control': 'max-age=60' } };
+      const [here, there] = [make(), make({}, { fetch: network, routes: [{ match: /./, cache: { tags: ['tag'] } }] })];
+      await there.ready;
+      // The database is open, and nothing has to be waited for.
+      await there.cache.get('nothing');
+      await here.cache.get('nothing');
+      const asking = there(path(1));
+      await until(() => answers.length === 1);
+      answers[0](new Response('old', fresh));
+      const old = await asking;
+      const invalidated = here.cache.invalidateTag('tag');
+      await old.text();
+      await invalidated;
+      const next = await again({}, { fetch: network });
+      const late = next(path(1));
+      await until(() => answers.length === 2);
+      answers[1](new Response('new', fresh));
+      expect(await (await late).text()).to.equal('new');
     });
 
     it('gives nothing of before in any order of events', async () => {
