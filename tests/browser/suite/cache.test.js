@@ -766,8 +766,8 @@ describe('the cache', () => {
         { cache: 'force-cache' },
         { cache: 'no-cache' },
       ]) {
-        await get({ n: modes.length }, init);
-        await get({ n: modes.length - 1 }, init);
+        await text({ n: modes.length }, init);
+        await text({ n: modes.length - 1 }, init);
       }
       expect(modes).to.deep.equal([
         ...['GET reload', 'GET default'],
