@@ -25,6 +25,7 @@ import { LONGEST_TIMER } from './sleep.js';
 import { Starting } from './starting.js';
 import { Timing } from './timing.js';
 import type { LaneInit, SixlaneFetch, SixlaneOptions, Status } from './types.js';
+import { notCached, unscheduled } from './unscheduled.js';
 
 /** A module that is not there by then is not waited for. */
 const START_LIMIT = 10_000;
@@ -157,7 +158,9 @@ class Instance {
       return this.installed ? before(input, init ?? undefined) : Promise.reject(new SixlaneError('closed'));
     }
     // Without a scheduler in between, the arguments as they came are the best copy of themselves.
-    if (this.#mode === 'native') return this.#unscheduled(input, init ?? undefined);
+    if (this.#mode === 'native') {
+      return unscheduled((...args) => this.native(...args), this.cache, input, init ?? undefined);
+    }
     const plain = init ? undefined : this.#plain(input);
     if (plain) return Promise.resolve(plain);
     let request: Request;
@@ -860,44 +863,6 @@ class Instance {
     for (const timer of timers.splice(0)) clearTimeout(timer);
   }
 
-  /** Native fetch does it all; what was written is noted, for what is kept in storage. */
-  #unscheduled(input: RequestInfo | URL, init: RequestInit | undefined): Promise<Response> {
-    const request = input instanceof Request ? input : undefined;
-    const method = String(init?.method ?? request?.method ?? 'GET').toUpperCase();
-    const reads = method === 'GET' || method === 'HEAD';
-    if (reads && this.cache.past.epoch > 0) return this.#unscheduledPast(input, init);
-    const answer = this.native(input, init);
-    if (reads) return answer;
-    const note = (response: unknown): void => {
-      if (!(response instanceof Response)) return;
-      // It was made of something that is an address, or there would be no response.
-      const url = request?.url ?? resolved(String(input));
-      if (url !== undefined) this.cache.written(writeOf(method, url, response));
-    };
-    Promise.resolve(answer).then(note, () => {});
-    return answer;
-  }
-
-  /** After a purge the browser's own cache is not to answer with what is from before. */
-  #unscheduledPast(input: RequestInfo | URL, init: RequestInit | undefined): Promise<Response> {
-    const { past } = this.cache;
-    let request: Request;
-    try {
-      request = new Request(input, init);
-    } catch {
-      return this.native(input, init);
-    }
-    const barrier = past.barrier(request);
-    if (barrier === 0) return this.native(request);
-    if (request.cache === 'only-if-cached') return Promise.reject(notCached());
-    const answer = this.native(derive(request, { cache: 'reload' }));
-    Promise.resolve(answer).then(
-      () => past.passed(request, barrier),
-      () => {},
-    );
-    return answer;
-  }
-
   /** From here on native fetch does it all: what waits is sent, and nothing that was sent is sent again. */
   #failOpen(error: unknown, flights: readonly Flight[]): void {
     if (this.#closed) return;
@@ -958,11 +923,6 @@ function either(signal: AbortSignal, controller: AbortController): AbortSignal {
   // Before Safari 17.4. Our request's own signal: the listener goes with it.
   signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
   return controller.signal;
-}
-
-/** As native fetch rejects where the browser's own cache has nothing. */
-function notCached(): TypeError {
-  return new TypeError('Failed to fetch: it is not cached');
 }
 
 let warned = false;

@@ -3,7 +3,8 @@
 import { withoutFragment } from './addresses.js';
 import type { Batching } from './batch/batching.js';
 import type { Cuts } from './cache/cuts.js';
-import { type Asked, beginningOf, type HttpCache } from './cache/http.js';
+import type { Asked, HttpCache } from './cache/http.js';
+import { beginningOf } from './cache/keys.js';
 import type { Past } from './cache/past.js';
 import type { Store } from './cache/store.js';
 import type { Refusal } from './errors.js';

@@ -7,6 +7,20 @@ import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
 import { type Answer, freeze, isFrozen, looksOf, readAll, respond, thaw, toPairs } from './answer.js';
 import { addressTag, type Cuts, tagName } from './cuts.js';
 import { Depths } from './depths.js';
+import {
+  baseOf,
+  baseOfKey,
+  beginningOf,
+  beginningOfBase,
+  includesCredentials,
+  isResponse,
+  keyOf,
+  type Names,
+  NONE,
+  plainBaseOf,
+  plainKeyOf,
+  storedKeyOf,
+} from './keys.js';
 import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
 import type { Doomed, StoredEntry } from './tier.js';
 
@@ -40,18 +54,6 @@ interface Family {
   readonly names: Names;
   readonly keys: Set<string>;
 }
-
-/** The names of headers, or all that the request has: another origin hides the field `Vary`. */
-type Names = readonly string[] | 'all';
-
-/** Most answers vary on nothing that a page can set. */
-const NONE: Names = [];
-
-/** What ends the base of a call that says nothing: credentials "same-origin", mode "cors". */
-const PLAIN = 'sc';
-
-/** Begins the keys of responses. Those of values begin with something else. */
-const RESPONSE = '>';
 
 const MEMORY: readonly CacheTier[] = ['memory'];
 
@@ -116,11 +118,11 @@ export class HttpCache {
 
   /** A stored answer that is fresh, for a plain call: no more than an address. Undefined where that is not enough to tell. */
   plain(url: string): Response | undefined {
-    const base = `${beginningOf(withoutFragment(url))}${PLAIN}`;
+    const base = plainBaseOf(url);
     const family = this.#families.get(base);
     // Most are asked for in vain here, and asked for again below: that counts once.
     if (family?.names !== NONE) return undefined;
-    const entry = this.#store.peek(`${base}\n`) as Kept | undefined;
+    const entry = this.#store.peek(plainKeyOf(base)) as Kept | undefined;
     if (!entry || judge(entry).answers !== 'fresh') return undefined;
     this.#store.hit(entry);
     return respond(entry.content, ageOf(entry));
@@ -129,8 +131,7 @@ export class HttpCache {
   /** Undefined for a request that is none of the cache's business. */
   ask(request: Request, said: CacheRule | undefined, plain = false): Asked | undefined {
     const rule = said === undefined ? this.#options : { ...this.#options, ...said };
-    if (plain && said?.key === undefined)
-      return this.#judged(request, rule, `${beginningOf(withoutFragment(request.url))}${PLAIN}`, '');
+    if (plain && said?.key === undefined) return this.#judged(request, rule, plainBaseOf(request.url), '');
     const { method, cache, redirect, integrity, headers } = request;
     if (method !== 'GET' || cache === 'no-store' || redirect !== 'follow' || integrity) return undefined;
     if (CALLERS_OWN.some((name) => headers.has(name))) return undefined;
@@ -142,7 +143,7 @@ export class HttpCache {
     const { epoch } = this.#store;
     const family = this.#families.get(base);
     // Where nothing is kept of that address, only the count of who asks for it is of use.
-    const key = family ? keyOf(base, family.names, request.headers) : `${base}\n`;
+    const key = family ? keyOf(base, family.names, request.headers) : plainKeyOf(base);
     const entry = request.cache === 'reload' ? undefined : (this.#store.get(key) as Kept | undefined);
     const asked: Asked = {
       request,
@@ -182,8 +183,8 @@ export class HttpCache {
     let key = this.#newestKey(base, asked.request);
     // What it depends on is known to storage alone, perhaps; then there is something to tell it where that should be.
     for (let step = 0; step < 2; step++) {
-      const stored = await this.storedKey(key);
-      const where = stored === `${base}\n` ? tiers : tiers.filter((tier) => DISK.includes(tier));
+      const stored = await storedKeyOf(key);
+      const where = stored === plainKeyOf(base) ? tiers : tiers.filter((tier) => DISK.includes(tier));
       const found = stored === undefined ? undefined : await this.#store.find(stored, where);
       if (!found || !this.isCurrent(asked)) return asked;
       const { entry, pack, tier } = found;
@@ -201,7 +202,7 @@ export class HttpCache {
   /** Where it may be kept beyond memory. */
   #tiersBelow({ headers }: Request, base: string, rule: CacheRule): readonly CacheTier[] {
     const { tiers, persistPrivate } = this.#store.config;
-    const isPrivate = headers.has('authorization') || base.at(-2) === 'i';
+    const isPrivate = headers.has('authorization') || includesCredentials(base);
     return isPrivate && !persistPrivate ? MEMORY : (rule.tiers ?? tiers);
   }
 
@@ -223,22 +224,9 @@ export class HttpCache {
     const { key, names = NONE } = other;
     const base = baseOfKey(key);
     const family = this.#families.get(base);
-    const fits = key === `${base}\n` && !this.#store.peek(key) && (!family || String(family.names) === String(names));
-    if (fits && key.startsWith(RESPONSE)) this.#raise(base, other, tiers);
-  }
-
-  /**
-   * The name of an entry in storage: its key, but for what the headers said, which may be a secret. Undefined where there is
-   * no way to hide that.
-   */
-  async storedKey(key: string): Promise<string | undefined> {
-    const base = baseOfKey(key);
-    const said = key.slice(base.length + 1);
-    if (said === '' || !key.startsWith(RESPONSE)) return key;
-    const digest = await globalThis.crypto?.subtle?.digest('SHA-256', new TextEncoder().encode(said));
-    return (
-      digest && `${base}\n${[...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
-    );
+    const fits =
+      key === plainKeyOf(base) && !this.#store.peek(key) && (!family || String(family.names) === String(names));
+    if (fits && isResponse(key)) this.#raise(base, other, tiers);
   }
 
   /** As `arriving`, where what comes may be given without asking anybody. */
@@ -293,7 +281,7 @@ export class HttpCache {
   lastCut({ base, request, rule, entry }: Asked): number {
     if (this.#cuts.now === 0) return 0;
     const tags = [addressTag(withoutFragment(request.url)), ...(rule.tags ?? []), ...(entry?.tags ?? [])];
-    return this.#cuts.last([base.slice(0, -PLAIN.length), ...tags.map(tagName)]);
+    return this.#cuts.last([beginningOfBase(base), ...tags.map(tagName)]);
   }
 
   /** Whether a response says that its origin is in trouble. */
@@ -335,7 +323,8 @@ export class HttpCache {
    */
   put(asked: Asked, response: Response, when: When): boolean {
     const { request, rule, base } = asked;
-    const { headers, status, type, statusText } = response;
+    // Not of the response itself, in what outlives this call: while that is held, nobody sees that its caller dropped it.
+    const { headers, status, type, statusText, url } = response;
     const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, when.at) : undefined;
     const names = policy && this.#varies(type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
@@ -347,7 +336,7 @@ export class HttpCache {
     const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(address)];
     const answer = { status, statusText, headers: toPairs(headers), looks: looksOf(response) };
     const keep = (bytes: ArrayBuffer | null): void => {
-      const texts = 2 * (key.length + response.url.length + [...headers].flat().join('').length);
+      const texts = 2 * (key.length + url.length + [...headers].flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
       const entry = { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, names };
       if (this.isCurrent(asked)) this.#keep(asked, entry, when);
@@ -448,13 +437,13 @@ export class HttpCache {
     const { key, bytes, tags, policy, content } = entry;
     const { base, request } = asked;
     const { depths, forgotten } = this.#store;
-    const stored = await this.storedKey(key);
+    const stored = await storedKeyOf(key);
     if (stored === undefined || forgotten !== this.#store.forgotten) return;
     const onDisk = tiers.filter((tier) => DISK.includes(tier));
-    const where = stored === `${base}\n` ? tiers : onDisk;
+    const where = stored === plainKeyOf(base) ? tiers : onDisk;
     depths.keep({ key: stored, bytes, tags, policy, names, content: freeze(content) }, where);
     // Who looks for it after a reload begins there, and is told where to go on.
-    const first = await this.storedKey(keyOf(base, NONE, request.headers));
+    const first = await storedKeyOf(keyOf(base, NONE, request.headers));
     if (first === undefined || first === stored || forgotten !== this.#store.forgotten) return;
     if (!this.#store.peek(first)) depths.keep({ key: first, bytes: OVERHEAD, tags: [], policy: [], names }, onDisk);
   }
@@ -462,7 +451,7 @@ export class HttpCache {
   #removeEverywhere({ key }: Pick<Kept, 'key'>): void {
     this.#store.removeKey(key);
     if (!this.#store.depths.inUse) return;
-    this.storedKey(key).then((stored) => {
+    storedKeyOf(key).then((stored) => {
       if (stored !== undefined) this.#store.removeBelow({ keys: [stored] }, false);
     });
   }
@@ -504,32 +493,9 @@ export class HttpCache {
   }
 }
 
-/** What begins the keys of all answers of an address, or under a key that a rule gave. */
-export function beginningOf(address: string): string {
-  return `${RESPONSE}${address.replaceAll('\n', ' ')}\n`;
-}
-
-/** The address or what its rule calls it, then two letters for what the answer also depends on. */
-function baseOf({ credentials, mode, url }: Request, key: string | undefined): string {
-  return `${beginningOf(key ?? withoutFragment(url))}${credentials[0]}${mode[0]}`;
-}
-
-/** After it comes what the headers say. */
-function baseOfKey(key: string): string {
-  return key.slice(0, key.indexOf('\n', key.indexOf('\n') + 1));
-}
-
 /** As the shell wants it: see `verdict` there. */
 function wantedOf(headers: Headers): string {
   return ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
-}
-
-function keyOf(base: string, names: Names, headers: Headers): string {
-  if (names === 'all') return `${base}\n${[...headers].flat().join('\n')}`;
-  // Whose data it is, whether the origin says so or not.
-  const authorization = headers.get('authorization') ?? '';
-  const values = names.map((name) => headers.get(name) ?? '\0');
-  return `${base}\n${[authorization, ...values].join('\n')}`;
 }
 
 /** A field as the shell wants it. */

@@ -2,7 +2,8 @@ import { resolved, withoutFragment } from '../addresses.js';
 import { consult, loaded } from '../load.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { addressTag, Cuts, tagName } from './cuts.js';
-import { beginningOf, type HttpCache } from './http.js';
+import type { HttpCache } from './http.js';
+import { beginningOf, storedKeyOf } from './keys.js';
 import { Past } from './past.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
 import { Tabs, type Word } from './tabs.js';
@@ -177,7 +178,7 @@ export class Values implements Cache {
     const here = store?.removeTag(tag) ?? [];
     const below = store?.removeBelow({ tags: [tag] }, true);
     this.#tell({ tag });
-    const stored = await Promise.all(here.map((key) => this.#http?.storedKey(key) ?? key));
+    const stored = await Promise.all(here.map(storedKeyOf));
     return new Set([...stored, ...((await below) ?? [])]).size;
   }
 

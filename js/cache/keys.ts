@@ -1,0 +1,73 @@
+/** Keys of responses: the address or what its rule calls it, two letters, then what the headers say. */
+import { withoutFragment } from '../addresses.js';
+
+/** The names of headers, or all that the request has: another origin hides the field `Vary`. */
+export type Names = readonly string[] | 'all';
+
+/** Most answers vary on nothing that a page can set. */
+export const NONE: Names = [];
+
+/** Begins the keys of responses. Those of values begin with something else. */
+const RESPONSE = '>';
+
+/** What ends the base of a call that says nothing: credentials "same-origin", mode "cors". */
+const PLAIN = 'sc';
+
+export function isResponse(key: string): boolean {
+  return key.startsWith(RESPONSE);
+}
+
+/** What begins the keys of all answers of an address, or under a key that a rule gave. */
+export function beginningOf(address: string): string {
+  return `${RESPONSE}${address.replaceAll('\n', ' ')}\n`;
+}
+
+/** All that a stored answer must have in common with a request, but for the headers that it varies on. */
+export function baseOf({ credentials, mode, url }: Request, key: string | undefined): string {
+  return `${beginningOf(key ?? withoutFragment(url))}${credentials[0]}${mode[0]}`;
+}
+
+/** The same of a call that says no more than this address. */
+export function plainBaseOf(url: string): string {
+  return `${beginningOf(withoutFragment(url))}${PLAIN}`;
+}
+
+/** As `beginningOf` what it is the base of. */
+export function beginningOfBase(base: string): string {
+  return base.slice(0, -PLAIN.length);
+}
+
+/** Whether it is that of requests that send credentials to any origin. */
+export function includesCredentials(base: string): boolean {
+  return base.at(-PLAIN.length) === 'i';
+}
+
+export function baseOfKey(key: string): string {
+  return key.slice(0, key.indexOf('\n', key.indexOf('\n') + 1));
+}
+
+export function keyOf(base: string, names: Names, headers: Headers): string {
+  if (names === 'all') return `${base}\n${[...headers].flat().join('\n')}`;
+  // Whose data it is, whether the origin says so or not.
+  const authorization = headers.get('authorization') ?? '';
+  const values = names.map((name) => headers.get(name) ?? '\0');
+  return `${base}\n${[authorization, ...values].join('\n')}`;
+}
+
+/** That of all requests whose headers say nothing that matters. */
+export function plainKeyOf(base: string): string {
+  return `${base}\n`;
+}
+
+/**
+ * The name of an entry in storage: its key, but for what the headers said, which may be a secret. Undefined where there is
+ * no way to hide that.
+ */
+export async function storedKeyOf(key: string): Promise<string | undefined> {
+  if (!isResponse(key)) return key;
+  const base = baseOfKey(key);
+  const said = key.slice(base.length + 1);
+  if (said === '') return key;
+  const digest = await globalThis.crypto?.subtle?.digest('SHA-256', new TextEncoder().encode(said));
+  return digest && `${base}\n${[...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}

@@ -1,0 +1,61 @@
+/** Calls that go to native fetch as they came. */
+import { resolved } from './addresses.js';
+import type { Values } from './cache/values.js';
+import { writeOf } from './cache/writes.js';
+import { derive } from './derive.js';
+
+type Native = (...args: Parameters<typeof fetch>) => Promise<Response>;
+
+/** Nothing is scheduled, but what is kept is not to be wrong for it: writes are noted, and nothing is given of before a purge. */
+export function unscheduled(
+  native: Native,
+  cache: Values,
+  input: RequestInfo | URL,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  const request = input instanceof Request ? input : undefined;
+  const method = String(init?.method ?? request?.method ?? 'GET').toUpperCase();
+  const reads = method === 'GET' || method === 'HEAD';
+  if (reads) return cache.past.epoch > 0 ? pastTheBrowser(native, cache, input, init) : native(input, init);
+  const answer = native(input, init);
+  whenAnswered(answer, (response) => {
+    // It was made of something that is an address, or there would be no response.
+    const url = request?.url ?? resolved(String(input));
+    if (url !== undefined) cache.written(writeOf(method, url, response));
+  });
+  return answer;
+}
+
+/** After a purge the browser's own cache is not to answer with what it has from before. */
+function pastTheBrowser(
+  native: Native,
+  { past }: Values,
+  input: RequestInfo | URL,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  let request: Request;
+  try {
+    request = new Request(input, init);
+  } catch {
+    return native(input, init);
+  }
+  const barrier = past.barrier(request);
+  if (barrier === 0) return native(request);
+  if (request.cache === 'only-if-cached') return Promise.reject(notCached());
+  const answer = native(derive(request, { cache: 'reload' }));
+  whenAnswered(answer, () => past.passed(request, barrier));
+  return answer;
+}
+
+/** A mock may answer with anything. */
+function whenAnswered(answer: Promise<Response>, note: (response: Response) => void): void {
+  const heard = (response: unknown): void => {
+    if (response instanceof Response) note(response);
+  };
+  Promise.resolve(answer).then(heard, () => {});
+}
+
+/** As native fetch rejects where the browser's own cache has nothing. */
+export function notCached(): TypeError {
+  return new TypeError('Failed to fetch: it is not cached');
+}
