@@ -426,8 +426,7 @@ class Instance {
     const rules = routes.flatMap(({ cache }) => cache || []);
     const tiers = rules.flatMap(({ tiers }) => tiers ?? []);
     const store = new Store('createFetch', 'cache', options, tiers);
-    const namesOwn = rules.some(({ key }) => key !== undefined);
-    const http = new HttpCache(store, options, this.cache.cuts, namesOwn);
+    const http = new HttpCache(store, options, this.cache.cuts);
     store.onGone = (entry) => http.gone(entry);
     this.cache.open(store, http);
     return { store, http };
@@ -560,8 +559,8 @@ class Instance {
     this.events.emit('started', () => describe(flight));
     // A body can be read once: what is sent again is a clone that was made before.
     const { resend, barrier } = flight;
-    const reload = (): Request => derive(request, { cache: 'reload' });
-    this.#attempt(typeof resend === 'function' ? resend : barrier > 0 ? reload : () => request, init).then(
+    const make = typeof resend === 'function' ? resend : (): Request => request;
+    this.#attempt(barrier > 0 ? () => derive(make(), { cache: 'reload' }) : make, init).then(
       (response) => this.#answered(flight, attempt, response),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
@@ -699,7 +698,7 @@ class Instance {
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
-    if (real) this.cache.past.passed(flight.request, flight.barrier);
+    if (real) this.cache.past.passed(flight.request, response.status, flight.barrier);
     const { method, url } = flight.request;
     if (real && !flight.reads) this.cache.written(writeOf(method, url, response));
     this.#release(flight);

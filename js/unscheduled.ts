@@ -17,10 +17,10 @@ export function unscheduled(
   const method = String(init?.method ?? request?.method ?? 'GET').toUpperCase();
   const reads = method === 'GET' || method === 'HEAD';
   if (reads) return cache.past.epoch > 0 ? pastTheBrowser(native, cache, input, init) : native(input, init);
+  // By the time of the answer the page may be at another address.
+  const url = request?.url ?? (typeof input === 'string' || input instanceof URL ? resolved(String(input)) : undefined);
   const answer = native(input, init);
   whenAnswered(answer, (response) => {
-    // It was made of something that is an address, or there would be no response.
-    const url = request?.url ?? resolved(String(input));
     if (url !== undefined) cache.written(writeOf(method, url, response));
   });
   return answer;
@@ -43,7 +43,7 @@ function pastTheBrowser(
   if (barrier === 0) return native(request);
   if (request.cache === 'only-if-cached') return Promise.reject(notCached());
   const answer = native(derive(request, { cache: 'reload' }));
-  whenAnswered(answer, () => past.passed(request, barrier));
+  whenAnswered(answer, ({ status }) => past.passed(request, status, barrier));
   return answer;
 }
 

@@ -182,7 +182,7 @@ export class EndPoint {
     const limit = typeof timeout === 'object' ? timeout.attempt : undefined;
     if (limit === undefined || limit > LONGEST_TIMER) return () => {};
     const expire = (): void => {
-      const late = sending.take();
+      const late = sending.withdraw();
       const again = retry !== false && consult(({ mayRepeat }) => mayRepeat(retry, 'GET', false), false);
       if (again) this.#singly(late);
       else

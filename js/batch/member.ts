@@ -141,6 +141,7 @@ export class Member implements Sent {
     const settle = this.#release();
     if (!settle) return;
     const { asking } = this;
+    this.storable = true;
     const { wire, response } = network.send(asking, this.#request, this.#joint);
     this.#wire = wire;
     if (this.priority > asking.priority) wire.raise(this.priority);

@@ -67,15 +67,9 @@ export class Sending implements Source, Holder {
 
   /** What is wanted of it goes another way. */
   withdraw(): Items {
-    const items = this.take();
-    this.#end(new DOMException('its calls go another way', 'AbortError'));
-    return items;
-  }
-
-  /** What is wanted of it, and is not from now on. */
-  take(): Items {
     const items: Items = new Map(this.items);
     this.items.clear();
+    this.#end(new DOMException('its calls go another way', 'AbortError'));
     return items;
   }
 

@@ -7,7 +7,7 @@ import { Health } from './health.js';
 import { Local } from './local.js';
 import type { openStorage } from './storage.js';
 import type { CacheConfig } from './store.js';
-import { CHANGE_LIMIT, type Doomed, nameOf, owe, READ_LIMIT, type StoredEntry } from './tier.js';
+import { CHANGE_LIMIT, type Doomed, nameOf, Owed, READ_LIMIT, type StoredEntry } from './tier.js';
 
 /** Where something was found that memory did not have. */
 export interface Below extends Found {
@@ -21,7 +21,7 @@ export class Depths {
   /** Tiers that are looked into: those of the options and the routes, and what a call has named since. */
   readonly #inUse: Set<CacheTier>;
   /** What was to be forgotten before a tier was in use, where an earlier visit may have left it. */
-  readonly #missed: Record<Below['tier'], Doomed[]> = { localStorage: [], indexedDB: [] };
+  readonly #missed: Record<Below['tier'], Owed> = { localStorage: new Owed(), indexedDB: new Owed() };
   readonly #partition: string;
   readonly #purged: () => void;
   readonly #localHealth = new Health();
@@ -62,16 +62,16 @@ export class Depths {
     return tiers.includes('localStorage') || tiers.includes('indexedDB');
   }
 
-  /** Never rejects: what cannot be read is not there. */
-  async find(key: string, tiers: Tiers): Promise<Below | undefined> {
-    const entry = tiers.includes('localStorage') ? this.#localStorage().read(key) : undefined;
+  /** Never rejects. Null for what is not there, undefined when nobody knows. */
+  async find(key: string, tiers: Tiers): Promise<Below | null | undefined> {
+    const entry = tiers.includes('localStorage') ? this.#localStorage().read(key) : null;
     if (entry) return { entry, pack: [entry], tier: 'localStorage' };
+    if (!tiers.includes('indexedDB')) return entry;
+    this.#use('indexedDB');
     // The file may be a while on its way, behind the very requests that wait for it.
-    const disk = tiers.includes('indexedDB')
-      ? (this.#disk ?? (await unlessLate(READ_LIMIT, this.#indexedDB())))
-      : undefined;
+    const disk = this.#disk ?? (await unlessLate(READ_LIMIT, this.#indexedDB()));
     const found = await disk?.read(key);
-    if (!found) return undefined;
+    if (!found) return entry === undefined ? undefined : found;
     // What lies above it is to have it, too.
     if (tiers.includes('localStorage')) this.#localStorage().write(found.entry);
     return { ...found, tier: 'indexedDB' };
@@ -80,7 +80,9 @@ export class Depths {
   /** Learns by which purges it comes, for who does not look. */
   heed(tiers: Tiers): void {
     if (tiers.includes('localStorage')) this.#localStorage().heed();
-    if (tiers.includes('indexedDB')) this.#onDisk((disk) => disk.heed());
+    if (!tiers.includes('indexedDB')) return;
+    this.#use('indexedDB');
+    this.#onDisk((disk) => disk.heed());
   }
 
   /** In tiers where it is not to be, nothing is left of what it replaces. */
@@ -88,6 +90,7 @@ export class Depths {
     if (tiers.includes('localStorage')) this.#localStorage().write(entry);
     else if (this.#inUse.has('localStorage')) this.#localStorage().drop(entry.key);
     if (tiers.includes('indexedDB')) {
+      this.#use('indexedDB');
       const early = this.#early;
       this.#onDisk((disk) => {
         if (early === this.#early) disk.write(entry);
@@ -102,10 +105,11 @@ export class Depths {
    * was put there by calls of an earlier visit.
    */
   async remove(doomed: Doomed, everywhere: boolean): Promise<readonly string[]> {
-    this.forgetWaiting(doomed);
-    if (!everywhere) this.#miss(doomed);
+    this.forget(doomed);
     const local = everywhere || this.#inUse.has('localStorage') ? this.#anyLocal().remove(doomed) : [];
     if (!this.#inUse.has('indexedDB') && !(everywhere && (await this.#mayHaveDatabase()))) return local;
+    // It is done here, unless somebody has begun to use the tier meanwhile: then it is done already.
+    this.#missed.indexedDB.done(doomed);
     // When the file comes late this is still the first that is done.
     const stored = this.#disk ? this.#disk.remove(doomed) : this.#indexedDB().then((disk) => disk?.remove(doomed));
     return [...local, ...((await unlessLate(CHANGE_LIMIT, stored)) ?? [])];
@@ -158,7 +162,7 @@ export class Depths {
 
   #miss(doomed: Doomed): void {
     for (const tier of ['localStorage', 'indexedDB'] as const) {
-      if (!this.#inUse.has(tier)) owe(this.#missed[tier], [doomed]);
+      if (!this.#inUse.has(tier)) this.#missed[tier].add(doomed);
     }
   }
 
@@ -173,11 +177,21 @@ export class Depths {
   }
 
   #localStorage(): Local {
-    if (this.#local) return this.#local;
-    this.#local = this.#newLocal();
-    this.#inUse.add('localStorage');
-    for (const doomed of this.#missed.localStorage.splice(0)) this.#local.remove(doomed);
+    this.#local ??= this.#newLocal();
+    this.#use('localStorage');
     return this.#local;
+  }
+
+  /** From now on it is one that is looked into, and nothing is there that was to be forgotten before. */
+  #use(tier: Below['tier']): void {
+    this.#inUse.add(tier);
+    const missed = this.#missed[tier].doomed;
+    if (!missed) return;
+    if (tier === 'localStorage') this.#local?.remove(missed);
+    else if (this.#disk) this.#disk.owe(missed);
+    // The file is on its way, and sees to it then.
+    else return;
+    this.#missed[tier].done(missed);
   }
 
   /** What is only looked for to be forgotten does not make it a tier in use. */
@@ -192,7 +206,6 @@ export class Depths {
   }
 
   #indexedDB(): Promise<Disk | undefined> {
-    this.#inUse.add('indexedDB');
     this.#loading ??= this.#load();
     return this.#loading;
   }
@@ -210,7 +223,7 @@ export class Depths {
       const { indexedDB: most, database } = this.#config;
       const options = { database, most, partition: this.#partition, health: this.#diskHealth, purged: this.#purged };
       this.#disk = new Disk((name) => openStorage(compile, name), options);
-      this.#disk.owe(this.#missed.indexedDB.splice(0));
+      if (this.#inUse.has('indexedDB')) this.#use('indexedDB');
       return this.#disk;
     } catch {
       this.#diskHealth.failed(new DOMException('', 'NotSupportedError'), 0);

@@ -13,10 +13,9 @@ import {
   EVERYTHING,
   GIVE_UP,
   isDoomed,
-  isEverything,
   isStored,
   nameOf,
-  owe,
+  Owed,
   prefixOf,
   READ_LIMIT,
   Recent,
@@ -50,8 +49,8 @@ export interface Found {
 
 /** A look-up that is under way. */
 interface Wanted {
-  readonly found: Promise<Found | undefined>;
-  resolve(found: Found | undefined): void;
+  readonly found: Promise<Found | null | undefined>;
+  resolve(found: Found | null | undefined): void;
 }
 
 /** Entries in one transaction: reads wait for it to end. */
@@ -79,7 +78,7 @@ export class Disk {
   #storage: Promise<Storage> | undefined;
   /** What has to be done before anything else is, since it could not be done in its time. */
   readonly #unpurged = new Set<string>();
-  readonly #owed: Doomed[] = [];
+  readonly #owed = new Owed();
   /** That of the partition, once it was seen; 0 before anybody wrote there or purged it. */
   #epoch: number | undefined;
   readonly #wanted = new Map<string, Wanted>();
@@ -114,16 +113,16 @@ export class Disk {
     this.#purged = options.purged;
   }
 
-  /** Never rejects: what cannot be read is not there. */
-  read(key: string): Promise<Found | undefined> {
+  /** Never rejects. Null for what is not there, undefined when nobody knows. */
+  read(key: string): Promise<Found | null | undefined> {
     const waiting = this.#waiting.get(key);
     if (waiting) return Promise.resolve({ entry: waiting, pack: [waiting] });
     if (!this.#health.usable) return Promise.resolve(undefined);
     const under = this.#wanted.get(key);
     if (under) return under.found;
     if (this.#wanted.size === 0) inThisTurn(() => this.#readWanted());
-    let resolve: (found: Found | undefined) => void = () => {};
-    const found = new Promise<Found | undefined>((settle) => {
+    let resolve: (found: Found | null | undefined) => void = () => {};
+    const found = new Promise<Found | null | undefined>((settle) => {
       resolve = settle;
     });
     this.#wanted.set(key, { found, resolve });
@@ -139,7 +138,7 @@ export class Disk {
   write(entry: StoredEntry): void {
     this.#drop(entry.key);
     if (!this.#health.usable) {
-      this.owe([{ keys: [entry.key] }]);
+      this.owe({ keys: [entry.key] });
       return;
     }
     const crowded = this.#waiting.size > 0 && this.#waitingBytes + entry.bytes > MOST_WAITING;
@@ -164,10 +163,10 @@ export class Disk {
   }
 
   /** Before anything else is done, this goes. */
-  owe(doomed: readonly Doomed[]): void {
-    owe(this.#owed, doomed);
-    if (!this.#owed.some(isEverything)) return;
-    this.#owed.length = 0;
+  owe(doomed: Doomed): void {
+    this.#owed.add(doomed);
+    if (this.#owed.doomed !== EVERYTHING) return;
+    this.#owed.done(EVERYTHING);
     this.#unpurged.add(this.#prefix);
   }
 
@@ -236,7 +235,7 @@ export class Disk {
       this.#hand(outcome, wanted);
     } finally {
       // Whatever lies there, whoever asked goes on.
-      for (const { resolve } of wanted.values()) resolve(undefined);
+      for (const { resolve } of wanted.values()) resolve(outcome && null);
     }
   }
 
@@ -267,7 +266,7 @@ export class Disk {
           all.map(({ doomed }) => doomed),
         ),
       );
-      if (!outcome) this.owe(all.map(({ doomed }) => doomed));
+      if (!outcome) for (const { doomed } of all) this.owe(doomed);
       const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry));
       for (const each of all) {
         this.#doomed.delete(each);
@@ -320,7 +319,7 @@ export class Disk {
     };
     try {
       const outcome = await this.#do(CHANGE_LIMIT, write);
-      if (!outcome) this.owe([{ keys: entries.map(({ key }) => key) }]);
+      if (!outcome) this.owe({ keys: entries.map(({ key }) => key) });
       else if (entries.length > 0) this.#health.worked(true);
       if (outcome) this.#recent.note(entries);
       this.evictions += outcome?.evicted ?? 0;
@@ -328,7 +327,7 @@ export class Disk {
       // One of them is nothing that can be stored. The others can.
       const left = entries.filter((entry) => this.#leaving.has(entry));
       if (entries.length > 1) for (const entry of left) await this.#write([entry], []);
-      else this.remove({ keys: entries.map(({ key }) => key) });
+      else this.owe({ keys: entries.map(({ key }) => key) });
     } finally {
       for (const entry of entries) this.#leaving.delete(entry);
     }
@@ -387,10 +386,10 @@ export class Disk {
       if (prefix === this.#prefix) this.#epoch = epoch;
       this.#unpurged.delete(prefix);
     }
-    if (this.#owed.length > 0) {
-      const owed = [...this.#owed];
-      await this.#remove(storage, owed);
-      this.#owed.splice(0, owed.length);
+    const owed = this.#owed.doomed;
+    if (owed) {
+      await this.#remove(storage, [owed]);
+      this.#owed.done(owed);
     }
     return storage;
   }

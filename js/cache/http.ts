@@ -22,7 +22,7 @@ import {
   storedKeyOf,
 } from './keys.js';
 import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
-import type { Doomed, StoredEntry } from './tier.js';
+import type { StoredEntry } from './tier.js';
 
 /** A request that the cache has to do with, and what it says to it. */
 export interface Asked {
@@ -86,8 +86,6 @@ export class HttpCache {
   readonly #families = new Map<string, Family>();
   /** The place of the request for what was kept last under each key: what was asked for before is older, whenever it comes. */
   readonly #latest = new Map<string, number>();
-  /** Whether any rule names entries itself: then their addresses are noted beside them. */
-  #namesOwn: boolean;
   /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
   readonly #coming = new Map<
     string,
@@ -98,12 +96,10 @@ export class HttpCache {
   readonly #sent = new Map<string, number>();
   readonly #stopWatching: () => void;
 
-  /** @param namesOwn a route names entries itself */
-  constructor(store: Store, options: CacheOptions, cuts: Cuts, namesOwn: boolean) {
+  constructor(store: Store, options: CacheOptions, cuts: Cuts) {
     this.#store = store;
     this.#options = options;
     this.#cuts = cuts;
-    this.#namesOwn = namesOwn;
     this.#stopWatching = onResource((entry) => this.#seen(entry));
   }
 
@@ -135,7 +131,6 @@ export class HttpCache {
     const { method, cache, redirect, integrity, headers } = request;
     if (method !== 'GET' || cache === 'no-store' || redirect !== 'follow' || integrity) return undefined;
     if (CALLERS_OWN.some((name) => headers.has(name))) return undefined;
-    this.#namesOwn ||= said?.key !== undefined;
     return this.#judged(request, rule, baseOf(request, said?.key), wantedOf(headers));
   }
 
@@ -185,8 +180,8 @@ export class HttpCache {
     for (let step = 0; step < 2; step++) {
       const stored = await storedKeyOf(key);
       const where = stored === plainKeyOf(base) ? tiers : tiers.filter((tier) => DISK.includes(tier));
-      const found = stored === undefined ? undefined : await this.#store.find(stored, where);
-      if (!found || !this.isCurrent(asked)) return asked;
+      const found = stored === undefined ? null : await this.#store.find(stored, where);
+      if (!found || !this.isCurrent(asked)) return found === undefined ? { ...asked, unseen: true } : asked;
       const { entry, pack, tier } = found;
       const own = keyOf(base, entry.names ?? NONE, headers);
       if (own === key) {
@@ -331,6 +326,10 @@ export class HttpCache {
       this.#supersede(asked, status, when);
       return false;
     }
+    const family = this.#families.get(base);
+    // What depends on something else than the latest answer of that address came later, but is older.
+    const outdated = family && String(family.names) !== String(names) && when.order < (this.#latest.get(base) ?? 0);
+    if (outdated) return false;
     const key = keyOf(base, names, request.headers);
     const address = withoutFragment(request.url);
     const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(address)];
@@ -379,23 +378,18 @@ export class HttpCache {
     if (order < (this.#latest.get(key) ?? 0)) return false;
     if (this.#latest.size >= MOST_REMEMBERED) this.#latest.clear();
     this.#latest.set(key, order);
+    this.#latest.set(baseOfKey(key), Math.max(order, this.#latest.get(baseOfKey(key)) ?? 0));
     return true;
   }
 
   /** Forgets what is kept for an address, or under a key that a rule gave. Returns whether there was anything. */
   forget(address: string): boolean {
-    let found = this.#namesOwn && this.#store.removeTag(addressTag(address)).length > 0;
+    let found = this.#store.removeTag(addressTag(address)).length > 0;
     for (const [base, { keys }] of this.#families) {
       if (!base.startsWith(beginningOf(address))) continue;
       for (const key of [...keys]) found = this.#store.removeKey(key) || found;
     }
     return found;
-  }
-
-  /** What that is where it lies deeper. */
-  doomed(address: string): Doomed {
-    const beginnings = [beginningOf(address)];
-    return this.#namesOwn ? { beginnings, tags: [addressTag(address)] } : { beginnings };
   }
 
   /** An entry is gone from the store. */
@@ -451,6 +445,8 @@ export class HttpCache {
   #removeEverywhere({ key }: Pick<Kept, 'key'>): void {
     this.#store.removeKey(key);
     if (!this.#store.depths.inUse) return;
+    // Whoever is reading it by now has not found it.
+    this.#store.forgotten += 1;
     storedKeyOf(key).then((stored) => {
       if (stored !== undefined) this.#store.removeBelow({ keys: [stored] }, false);
     });

@@ -45,7 +45,8 @@ export class Local {
   /** Others write there, too. */
   readonly #onChange: Hear = (name, text) => {
     this.#uncount(name);
-    if (text !== null) this.#count(name, text);
+    // It may be gone again by now.
+    if (text !== null && globalThis.localStorage.getItem(name) === text) this.#count(name, text);
   };
   readonly #onStorage = ({ key, newValue }: StorageEvent): void => {
     if (key === null) this.#index = undefined;
@@ -68,7 +69,8 @@ export class Local {
     this.#purged = options.purged;
   }
 
-  read(key: string): StoredEntry | undefined {
+  /** Null for what is not there, undefined when nobody knows. */
+  read(key: string): StoredEntry | null | undefined {
     const name = this.#prefix + key;
     const text = this.#do((storage) => {
       this.#isCurrent(storage);
@@ -77,8 +79,9 @@ export class Local {
       if (found === null) this.#load(storage);
       this.#index?.use((index) => index.asked(hash(name)), undefined);
       return found;
-    }, null);
-    const entry = text === null ? undefined : decode(key, text);
+    }, undefined);
+    if (text === undefined) return undefined;
+    const entry = text === null ? null : (decode(key, text) ?? null);
     const item = this.#items.get(name);
     if (entry && item) this.#index?.use((index) => index.used(item.id), undefined);
     // Whatever else is there under our name, it is of no use.
@@ -128,7 +131,10 @@ export class Local {
       for (const name of Object.keys(storage)) {
         if (!name.startsWith(this.#prefix)) continue;
         const key = name.slice(this.#prefix.length);
-        const { tags = [] } = (doomed.tags && decode(key, storage.getItem(name) ?? '')) || {};
+        const text = storage.getItem(name) ?? '';
+        // To read them all takes longer than to look for a tag.
+        const tagged = doomed.tags?.some((tag) => text.includes(JSON.stringify(tag)));
+        const { tags = [] } = (tagged && decode(key, text)) || {};
         if (!isDoomed(doomed, key, tags)) continue;
         gone.push(key);
         this.#removeItem(name);

@@ -26,8 +26,9 @@ export class Past {
   }
 
   /** The network has answered a request that went past that purge. */
-  passed(request: Request, barrier: number): void {
-    if (barrier === 0 || barrier !== this.epoch) return;
+  passed(request: Request, status: number, barrier: number): void {
+    // With an error the browser may have kept what it had.
+    if (barrier === 0 || barrier !== this.epoch || status >= 400) return;
     // Neither replaces what the browser has as a whole.
     if (request.method !== 'GET' || request.headers.has('range')) return;
     if (this.#answered.size >= MOST_REMEMBERED) this.#answered.clear();

@@ -117,9 +117,12 @@ export class Store {
     if (!Number.isNaN(id)) this.#index.use((index) => index.used(id), undefined);
   }
 
-  /** What lies deeper; unless something was to be forgotten while it was read: it may be just that. */
-  async find(key: string, tiers: readonly CacheTier[]): Promise<Below | undefined> {
-    if (!Depths.reaches(tiers)) return undefined;
+  /**
+   * What lies deeper, null when nothing does. Undefined when nobody knows, or something was to be forgotten while it was
+   * read: it may be just that.
+   */
+  async find(key: string, tiers: readonly CacheTier[]): Promise<Below | null | undefined> {
+    if (!Depths.reaches(tiers)) return null;
     const { forgotten } = this;
     const found = await this.depths.find(key, tiers);
     return forgotten === this.forgotten ? found : undefined;

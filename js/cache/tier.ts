@@ -35,14 +35,35 @@ const MOST_OWED = 1000;
 
 export const EVERYTHING: Doomed = { beginnings: [''] };
 
-export function isEverything({ beginnings = [] }: Doomed): boolean {
-  return beginnings.includes('');
+/** What is to be forgotten and cannot be, or need not be, by now. */
+export class Owed {
+  readonly #all = { keys: new Set<string>(), beginnings: new Set<string>(), tags: new Set<string>() };
+
+  add(doomed: Doomed): void {
+    for (const kind of KINDS) for (const text of doomed[kind] ?? []) this.#all[kind].add(text);
+    const { keys, beginnings, tags } = this.#all;
+    if (keys.size + beginnings.size + tags.size > MOST_OWED) beginnings.add('');
+  }
+
+  /** All of it, which is everything perhaps; undefined where nothing is owed. */
+  get doomed(): Doomed | undefined {
+    const { keys, beginnings, tags } = this.#all;
+    if (beginnings.has('')) return EVERYTHING;
+    if (keys.size + beginnings.size + tags.size === 0) return undefined;
+    return { keys: [...keys], beginnings: [...beginnings], tags: [...tags] };
+  }
+
+  /** It is forgotten; what was added since is not. */
+  done(doomed: Doomed): void {
+    if (isEverything(doomed)) for (const kind of KINDS) this.#all[kind].clear();
+    for (const kind of KINDS) for (const text of doomed[kind] ?? []) this.#all[kind].delete(text);
+  }
 }
 
-/** Remembers what is to be forgotten and cannot be, or need not be, by now. */
-export function owe(owed: Doomed[], more: readonly Doomed[]): void {
-  owed.push(...more);
-  if (owed.length > MOST_OWED || more.some(isEverything)) owed.splice(0, owed.length, EVERYTHING);
+const KINDS = ['keys', 'beginnings', 'tags'] as const;
+
+export function isEverything({ beginnings = [] }: Doomed): boolean {
+  return beginnings.includes('');
 }
 
 /** For so long what was written may have been written by somebody who was still to hear that it is to be forgotten. */

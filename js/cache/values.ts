@@ -14,6 +14,9 @@ import type { Write } from './writes.js';
 /** What a value costs beside itself. About; exact would be the engine's to say. */
 const OVERHEAD = 128;
 
+/** Writes that are remembered until the core can say whether they count; with more of them everything goes. */
+const MOST_UNJUDGED = 1000;
+
 const NOTHING: CacheStats = {
   hits: { memory: 0, localStorage: 0, indexedDB: 0, http: 0 },
   misses: 0,
@@ -57,6 +60,7 @@ export class Values implements Cache {
   #ready: Promise<unknown> = Promise.resolve();
   /** Answered while the core was on its way, which says whether they count. */
   #unjudged: Write[] | undefined;
+  #lostCount = false;
   /** Responses beside the values. */
   #http: HttpCache | undefined;
 
@@ -84,6 +88,7 @@ export class Values implements Cache {
     const unjudged = this.#unjudged;
     this.#unjudged = undefined;
     for (const write of unjudged ?? []) this.written(write);
+    if (this.#lostCount) this.purge();
   }
 
   /** The core will not come. */
@@ -94,7 +99,8 @@ export class Values implements Cache {
   /** A request was answered that may have changed what is kept for its address. */
   written(write: Write): void {
     if (this.#unjudged) {
-      this.#unjudged.push(write);
+      if (this.#unjudged.length < MOST_UNJUDGED) this.#unjudged.push(write);
+      else this.#lostCount = true;
       return;
     }
     const { method, status, addresses } = write;
@@ -113,7 +119,8 @@ export class Values implements Cache {
   }
 
   async get<T>(key: string): Promise<T | undefined> {
-    const store = await this.#opened(key);
+    const opened = this.#opened(key);
+    const store = opened instanceof Promise ? await opened : opened;
     if (!store) return undefined;
     const found = this.#at(store, key) ?? (await this.#below(store, key, store.config.tiers));
     if (!found || judge(found.entry).answers === 'validate') {
@@ -125,7 +132,8 @@ export class Values implements Cache {
 
   async set<T>(key: string, value: T, rule: CacheRule = {}): Promise<void> {
     const purges = this.#purges;
-    const store = await this.#opened(key, rule);
+    const opened = this.#opened(key, rule);
+    const store = opened instanceof Promise ? await opened : opened;
     if (!store || purges !== this.#purges) return;
     const under = this.#loading.get(key);
     if (under) under.replaced = true;
@@ -179,7 +187,9 @@ export class Values implements Cache {
     const below = store?.removeBelow({ tags: [tag] }, true);
     this.#tell({ tag });
     const stored = await Promise.all(here.map(storedKeyOf));
-    return new Set([...stored, ...((await below) ?? [])]).size;
+    const gone = await below;
+    await this.#letGo();
+    return new Set([...stored, ...(gone ?? [])]).size;
   }
 
   async purge(partition: string = this.#partition): Promise<void> {
@@ -205,21 +215,29 @@ export class Values implements Cache {
     const { here, doomed } = this.#forgetHere(key);
     const below = this.#store?.removeBelow(doomed, everywhere);
     this.#tell({ forget: key });
-    return ((await below)?.length ?? 0) > 0 || here;
+    const gone = await below;
+    await this.#letGo();
+    return (gone?.length ?? 0) > 0 || here;
   }
 
   #forgetHere(key: string): { here: boolean; doomed: Doomed } {
     for (const cut of [name(key), beginningOf(key), tagName(addressTag(key))]) this.cuts.cut(cut);
     const value = this.#store?.removeKey(name(key)) ?? false;
     const here = this.#http?.forget(key) || value;
-    return { here, doomed: { keys: [name(key)], ...this.#http?.doomed(key) } };
+    const doomed = { keys: [name(key)], beginnings: [beginningOf(key)], tags: [addressTag(key)] };
+    return { here, doomed: this.#http ? doomed : { keys: doomed.keys } };
   }
 
   async #purgeBelow(partition: string): Promise<void> {
     const { depths } = this.#store ?? {};
     if (!loaded()) await wipe(this.#options, partition);
     else await depths?.purge(partition);
-    if (this.#closed) await depths?.close();
+    await this.#letGo();
+  }
+
+  /** What is done when it is closed already leaves no connection behind. */
+  async #letGo(): Promise<void> {
+    if (this.#closed) await this.#store?.depths.close();
   }
 
   #heard(word: Word): void {
