@@ -948,6 +948,13 @@ describe('createCache', () => {
       await cache.set('key', 1, { tags: ['tag'] });
       forget();
       expect(await cache.get('key')).to.equal(undefined);
+      // What comes later in the turn is later.
+      cache.set('key', 2, { tags: ['tag'] });
+      forget();
+      expect(await cache.get('key')).to.equal(undefined);
+      forget();
+      cache.set('key', 3);
+      expect(await cache.get('key')).to.equal(3);
     }
   });
 

@@ -1119,6 +1119,36 @@ describe('storage', () => {
       );
     });
 
+    it('does not forget everything because one thing was to be replaced many times while storage failed', async () => {
+      const { transaction } = IDBDatabase.prototype;
+      const { now } = performance;
+      let [lost, later] = [0, 0];
+      const faulty = function (...call) {
+        if (lost > 0) {
+          lost -= 1;
+          throw new DOMException('the connection is closing', 'InvalidStateError');
+        }
+        return transaction.apply(this, call);
+      };
+      await having(IDBDatabase.prototype, 'transaction', { value: faulty, writable: true }, () =>
+        having(performance, 'now', { value: () => now.call(performance) + later, writable: true }, async () => {
+          const cache = createCache({ tiers: DISK, indexedDB: { database } });
+          await cache.set('bystander', 1);
+          await until(() => cache.stats().indexedDB.entries === 1);
+          lost = 2;
+          for (let n = 0; n < 1_500; n++) {
+            await cache.set('key', n);
+            if (n === 0) await until(() => cache.stats().disabled.indexedDB !== undefined);
+          }
+          later = 31_000;
+          await cache.set('another', 1);
+          await until(() => cache.stats().indexedDB.entries === 2);
+          await cache.close();
+        }),
+      );
+      expect(await recount(database)).to.deep.include({ entries: 2, problems: [] });
+    });
+
     it('waits no longer than a second for an answer that never comes', () =>
       having(globalThis, 'indexedDB', { value: { open: () => new EventTarget() } }, async () => {
         const fetch = make();
