@@ -6,7 +6,10 @@ import { derive } from './derive.js';
 
 type Native = (...args: Parameters<typeof fetch>) => Promise<Response>;
 
-/** Nothing is scheduled, but what is kept is not to be wrong for it: writes are noted, and nothing is given of before a purge. */
+/**
+ * Nothing is scheduled, but what is kept is not to be wrong for it: writes are noted, and after a purge nothing is given of
+ * before.
+ */
 export function unscheduled(
   native: Native,
   cache: Values,

@@ -6,7 +6,10 @@ const MOST_REMEMBERED = 10_000;
 /** Modes in which the browser may answer with what it has. */
 const MAY_BE_KEPT = ['default', 'force-cache', 'only-if-cached'];
 
-/** What the browser's own cache has from before a purge, which does not empty that: requests go past it, until the network has answered. */
+/**
+ * What the browser's own cache has from before a purge, which does not empty that: requests go past it, until the network has
+ * answered.
+ */
 export class Past {
   /** How many purges there were. */
   epoch = 0;
