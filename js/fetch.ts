@@ -13,7 +13,7 @@ import { bodyLength, describe, type Flight, isResendable, times } from './flight
 import { type Asking, Gets, type How, type Sent, type Told } from './gets.js';
 import { pauseAsked } from './hints.js';
 import type { Source } from './joint.js';
-import { laneOf } from './lane.js';
+import { laneOf, wordsOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, consult, load, loaded } from './load.js';
 import { nativeFetch, page } from './page.js';
@@ -181,7 +181,7 @@ class Instance {
     if (signal.aborted) return Promise.reject(signal.reason);
     let words: Asking['words'];
     try {
-      words = this.#gets && lane !== undefined ? consult(({ readLane }) => readLane(lane), undefined) : undefined;
+      words = this.#gets && wordsOf(lane);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -458,9 +458,7 @@ class Instance {
 
   /** @throws RangeError or TypeError for what a call says under `lane` */
   #terms({ lane, words, request, reads, origin, stage, arrived }: Flight): Terms {
-    const [priority = Number.NaN, emergency, total, attempt, headers] = Array.from(
-      words ?? (lane === undefined ? [] : (consult(({ readLane }) => readLane(lane), undefined) ?? [])),
-    );
+    const [priority = Number.NaN, emergency, total, attempt, headers] = Array.from(words ?? wordsOf(lane) ?? []);
     const { keepalive } = request;
     // Of a page that is left, what waits would never be sent.
     const hurried = keepalive || this.#leaving;
@@ -832,7 +830,7 @@ class Instance {
     }
     let words: Asking['words'];
     try {
-      words = lane === undefined ? undefined : consult(({ readLane }) => readLane(lane), undefined);
+      words = wordsOf(lane);
     } catch (error) {
       this.#over(flight, Outcome.failed, error);
       return;

@@ -1,4 +1,6 @@
 /** What holds for one call, of all that was said of it. */
+import { priorityAlone } from './levels.js';
+import { consult } from './load.js';
 import type { LaneInit, SixlaneOptions } from './types.js';
 
 /** The call goes before its route, the route before `init.priority` and the options. Undefined where nothing was said. */
@@ -27,6 +29,20 @@ export function laneOf(
   if (route?.cache && typeof rule === 'object' && rule !== null) lane.cache = { ...route.cache, ...defined(rule) };
   return emergency ? { ...lane, emergency } : lane;
 }
+
+/**
+ * What the core reads of it: see `Lane` in the shell. A priority, if that is all, it need not be asked about.
+ *
+ * @throws RangeError or TypeError for what is wrong in it
+ */
+export function wordsOf(lane: LaneInit | undefined): ArrayLike<number> | undefined {
+  if (lane === undefined) return undefined;
+  const priority = priorityAlone(lane);
+  return priority === undefined ? consult(({ readLane }) => readLane(lane), undefined) : [priority, ...SILENCE];
+}
+
+/** Of all else it says nothing. */
+const SILENCE = [Number.NaN, Number.NaN, Number.NaN, Number.NaN];
 
 /** Each option of `retry` by itself. */
 function refine(base: LaneInit['retry'], own: LaneInit['retry']): LaneInit['retry'] {

@@ -22,6 +22,13 @@ export function priorityValue(priority: unknown): number | undefined {
   return typeof priority === 'number' && Number.isFinite(priority) ? priority : undefined;
 }
 
+/** That of options that say nothing else; undefined where they say more, or it is none. */
+export function priorityAlone(options: unknown): number | undefined {
+  if (typeof options !== 'object' || options === null) return undefined;
+  for (const name in options) if (name !== 'priority') return undefined;
+  return priorityValue((options as { priority?: unknown }).priority);
+}
+
 /** The level that a number counts with: the nearest at or below it. */
 export function levelOf(value: number): PriorityName {
   return LEVEL_NAMES.findLast((name) => LEVELS[name] <= value) ?? 'background';

@@ -1,6 +1,6 @@
 import { type Call, Engine, type Host, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason } from './errors.js';
-import { LEVELS, type Priority, priorityValue } from './levels.js';
+import { LEVELS, type Priority, priorityAlone, priorityValue } from './levels.js';
 import { consult, need } from './load.js';
 import type { AddOptions, Queue, QueueStatus, QueueTask, TaskQueueOptions } from './types.js';
 
@@ -275,9 +275,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 /** Only a priority, or nothing, is what nearly every call says; all else is read, and judged, by the module. */
 function readTerms(options: AddOptions | undefined): Terms {
   if (options === undefined) return { priority: LEVELS.normal };
-  let plain = typeof options === 'object' && options !== null;
-  for (const name in options) plain &&= name === 'priority';
-  const priority = plain ? priorityValue(options.priority) : undefined;
+  const priority = priorityAlone(options);
   return priority === undefined ? readAdd(options) : { priority };
 }
 

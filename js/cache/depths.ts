@@ -29,6 +29,8 @@ export class Depths {
   #local: Local | undefined;
   #disk: Disk | undefined;
   #loading: Promise<Disk | undefined> | undefined;
+  /** What is to be done when the file for IndexedDB is there. */
+  readonly #pending: ((disk: Disk | undefined) => void)[] = [];
   /** Changes whenever anything is to be forgotten: what was to be written before the tier was there is not. */
   #early = 0;
   readonly #onPage = (): void => {
@@ -69,8 +71,8 @@ export class Depths {
     if (!tiers.includes('indexedDB')) return entry;
     this.#use('indexedDB');
     // The file may be a while on its way, behind the very requests that wait for it.
-    const disk = this.#disk ?? (await unlessLate(READ_LIMIT, this.#indexedDB()));
-    const found = await disk?.read(key);
+    const reading = this.#onDisk((disk) => disk.read(key));
+    const found = await (this.#disk ? reading : unlessLate(READ_LIMIT, reading));
     if (!found) return entry === undefined ? undefined : found;
     // What lies above it is to have it, too.
     if (tiers.includes('localStorage')) this.#localStorage().write(found.entry);
@@ -111,7 +113,7 @@ export class Depths {
     // It is done here, unless somebody has begun to use the tier meanwhile: then it is done already.
     this.#missed.indexedDB.done(doomed);
     // When the file comes late this is still the first that is done.
-    const stored = this.#disk ? this.#disk.remove(doomed) : this.#indexedDB().then((disk) => disk?.remove(doomed));
+    const stored = this.#onDisk((disk) => disk.remove(doomed));
     return [...local, ...((await unlessLate(CHANGE_LIMIT, stored)) ?? [])];
   }
 
@@ -210,10 +212,17 @@ export class Depths {
     return this.#loading;
   }
 
-  /** At once where that can be. */
-  #onDisk(use: (disk: Disk) => void): void {
-    if (this.#disk) use(this.#disk);
-    else this.#indexedDB().then((disk) => disk && use(disk));
+  /** In the order in which it is asked for, before and after the file is there. Resolves with undefined when it cannot be had. */
+  #onDisk<R>(use: (disk: Disk) => R | Promise<R>): Promise<R | undefined> {
+    if (this.#disk) return Promise.resolve(use(this.#disk));
+    return new Promise((resolve) => {
+      this.#pending.push((disk) => resolve(disk && use(disk)));
+      this.#indexedDB().then(() => this.#catchUp());
+    });
+  }
+
+  #catchUp(): void {
+    for (const use of this.#pending.splice(0)) use(this.#disk);
   }
 
   async #load(): Promise<Disk | undefined> {
@@ -224,6 +233,7 @@ export class Depths {
       const options = { database, most, partition: this.#partition, health: this.#diskHealth, purged: this.#purged };
       this.#disk = new Disk((name) => openStorage(compile, name), options);
       if (this.#inUse.has('indexedDB')) this.#use('indexedDB');
+      this.#catchUp();
       return this.#disk;
     } catch {
       this.#diskHealth.failed(new DOMException('', 'NotSupportedError'), 0);
