@@ -7,7 +7,7 @@ import { Health } from './health.js';
 import { Local } from './local.js';
 import type { openStorage } from './storage.js';
 import type { CacheConfig } from './store.js';
-import { CHANGE_LIMIT, type Doomed, nameOf, Owed, READ_LIMIT, type StoredEntry } from './tier.js';
+import { CHANGE_LIMIT, type Doomed, isDoomed, nameOf, Owed, READ_LIMIT, type StoredEntry } from './tier.js';
 
 /** Where something was found that memory did not have. */
 export interface Below extends Found {
@@ -31,8 +31,8 @@ export class Depths {
   #loading: Promise<Disk | undefined> | undefined;
   /** What is to be done when the file for IndexedDB is there. */
   readonly #pending: ((disk: Disk | undefined) => void)[] = [];
-  /** Changes whenever anything is to be forgotten: what was to be written before the tier was there is not. */
-  #early = 0;
+  /** What is to be written when it is there. */
+  readonly #unwritten = new Map<string, StoredEntry>();
   readonly #onPage = (): void => {
     this.#disk?.leave();
   };
@@ -70,6 +70,8 @@ export class Depths {
     if (entry) return { entry, pack: [entry], tier: 'localStorage' };
     if (!tiers.includes('indexedDB')) return entry;
     this.#use('indexedDB');
+    const unwritten = this.#unwritten.get(key);
+    if (unwritten) return { entry: unwritten, pack: [unwritten], tier: 'indexedDB' };
     // The file may be a while on its way, behind the very requests that wait for it.
     const reading = this.#onDisk((disk) => disk.read(key));
     const found = await (this.#disk ? reading : unlessLate(READ_LIMIT, reading));
@@ -93,11 +95,13 @@ export class Depths {
     else if (this.#inUse.has('localStorage')) this.#localStorage().drop(entry.key);
     if (tiers.includes('indexedDB')) {
       this.#use('indexedDB');
-      const early = this.#early;
-      this.#onDisk((disk) => {
-        if (early === this.#early) disk.write(entry);
-      });
+      if (this.#disk) this.#disk.write(entry);
+      else {
+        this.#unwritten.set(entry.key, entry);
+        this.#onDisk(() => {});
+      }
     } else if (this.#inUse.has('indexedDB')) {
+      this.#unwritten.delete(entry.key);
       this.#onDisk((disk) => disk.remove({ keys: [entry.key] }));
     }
   }
@@ -107,14 +111,15 @@ export class Depths {
    * was put there by calls of an earlier visit.
    */
   async remove(doomed: Doomed, everywhere: boolean): Promise<readonly string[]> {
-    this.forget(doomed);
+    const waiting = this.forgetWaiting(doomed);
+    this.#miss(doomed);
     const local = everywhere || this.#inUse.has('localStorage') ? this.#anyLocal().remove(doomed) : [];
     if (!this.#inUse.has('indexedDB') && !(everywhere && (await this.#mayHaveDatabase()))) return local;
     // It is done here, unless somebody has begun to use the tier meanwhile: then it is done already.
     this.#missed.indexedDB.done(doomed);
     // When the file comes late this is still the first that is done.
     const stored = this.#onDisk((disk) => disk.remove(doomed));
-    return [...local, ...((await unlessLate(CHANGE_LIMIT, stored)) ?? [])];
+    return [...local, ...waiting, ...((await unlessLate(CHANGE_LIMIT, stored)) ?? [])];
   }
 
   /** Others have removed it where all can read it, but for what is yet to be written there, or was just now. */
@@ -125,10 +130,11 @@ export class Depths {
     this.#miss(doomed);
   }
 
-  forgetWaiting(doomed: Doomed): void {
-    // Of what waits for the tier itself nobody knows what it is.
-    this.#early += 1;
-    this.#disk?.forgetWaiting(doomed);
+  /** Returns the keys of what was to be written. */
+  forgetWaiting(doomed: Doomed): readonly string[] {
+    const unwritten = [...this.#unwritten.values()].filter(({ key, tags }) => isDoomed(doomed, key, tags));
+    for (const { key } of unwritten) this.#unwritten.delete(key);
+    return [...unwritten.map(({ key }) => key), ...(this.#disk?.forgetWaiting(doomed) ?? [])];
   }
 
   /** Also of what only calls before this page's time put there. */
@@ -212,7 +218,7 @@ export class Depths {
     return this.#loading;
   }
 
-  /** In the order in which it is asked for, before and after the file is there. Resolves with undefined when it cannot be had. */
+  /** In the order in which it is asked for, whether the file is there or not. Undefined when it cannot be had. */
   #onDisk<R>(use: (disk: Disk) => R | Promise<R>): Promise<R | undefined> {
     if (this.#disk) return Promise.resolve(use(this.#disk));
     return new Promise((resolve) => {
@@ -223,6 +229,8 @@ export class Depths {
 
   #catchUp(): void {
     for (const use of this.#pending.splice(0)) use(this.#disk);
+    for (const entry of this.#unwritten.values()) this.#disk?.write(entry);
+    this.#unwritten.clear();
   }
 
   async #load(): Promise<Disk | undefined> {

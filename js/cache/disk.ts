@@ -176,7 +176,11 @@ export class Disk {
       .filter(({ key, tags }) => isDoomed(doomed, key, tags))
       .map(({ key }) => key);
     for (const key of gone) this.#drop(key);
-    for (const entry of this.#leaving) if (isDoomed(doomed, entry.key, entry.tags)) this.#leaving.delete(entry);
+    for (const entry of this.#leaving) {
+      if (!isDoomed(doomed, entry.key, entry.tags)) continue;
+      this.#leaving.delete(entry);
+      gone.push(entry.key);
+    }
     return gone;
   }
 

@@ -409,6 +409,20 @@ describe('storage', () => {
       expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
     });
 
+    it('tells of what it deletes, wherever that was, and however short', async () => {
+      for (const tier of ['memory', 'localStorage', 'indexedDB']) {
+        const cache = createCache({ tiers: [tier], indexedDB: { database } });
+        for (const wait of [false, true]) {
+          await cache.set('key', 1, { tags: ['tag'] });
+          if (wait && tier === 'indexedDB') await until(() => cache.stats().indexedDB.entries === 1);
+          expect([await cache.delete('key'), await cache.delete('key')], tier).to.deep.equal([true, false]);
+          await cache.set('key', 1, { tags: ['tag'] });
+          expect([await cache.invalidateTag('tag'), await cache.invalidateTag('tag')], tier).to.deep.equal([1, 0]);
+        }
+        await cache.close();
+      }
+    });
+
     it('keeps nothing of what something replaces that is to be kept elsewhere', async () => {
       const cache = createCache({ tiers: ALL, indexedDB: { database } });
       for (const key of ['a', 'b', 'c']) await cache.set(key, 'old');
