@@ -10,7 +10,7 @@ import type { BatchRule } from '../types.js';
 import { answerTo, divide } from './divide.js';
 import { copyOf } from './items.js';
 import type { Item, Member } from './member.js';
-import { byteLength, type Made, requestOf } from './request.js';
+import { byteLength, requestOf } from './request.js';
 import { askingOf, countOf, type Items, Sending, stillWanted } from './sending.js';
 import { Windows } from './windows.js';
 
@@ -84,7 +84,7 @@ export class EndPoint {
     const sending = new Sending(items);
     let asking: Asking;
     try {
-      const { make, bytes }: Made = requestOf(sending, this.#rule, this.#url);
+      const { make, bytes } = requestOf(sending, this.#rule, this.#url);
       // What the core counts is its own way to write them.
       const tooLarge = this.#rule.encode && !this.#core.use((core) => core.fits(bytes), true);
       if (tooLarge) return items.size > 1 ? this.#inParts(items, Math.ceil(items.size / 2)) : this.#singly(items);

@@ -4,7 +4,7 @@ import { queryOf } from './rules.js';
 import type { Sending } from './sending.js';
 
 /** A request that can be made again and again, and the bytes of its body. */
-export interface Made {
+interface Made {
   readonly make: () => Request;
   readonly bytes: number;
 }

@@ -56,7 +56,7 @@ export class Depths {
 
   /** Whether anything may lie beyond memory. */
   get inUse(): boolean {
-    return Depths.reaches([...this.#inUse]);
+    return this.#inUse.has('localStorage') || this.#inUse.has('indexedDB');
   }
 
   /** Whether anything is kept beyond memory, where that is allowed. */

@@ -324,9 +324,11 @@ export class Disk {
     try {
       const outcome = await this.#do(CHANGE_LIMIT, write);
       if (!outcome) this.owe({ keys: entries.map(({ key }) => key) });
-      else if (entries.length > 0) this.#health.worked(true);
-      if (outcome) this.#recent.note(entries);
-      this.evictions += outcome?.evicted ?? 0;
+      else {
+        if (entries.length > 0) this.#health.worked(true);
+        this.#recent.note(entries);
+        this.evictions += outcome.evicted ?? 0;
+      }
     } catch {
       // One of them is nothing that can be stored. The others can.
       const left = entries.filter((entry) => this.#leaving.has(entry));

@@ -306,17 +306,17 @@ export class HttpCache {
     return { ...asked, entry: renewed };
   }
 
-  /** The network has answered what was asked at this time on the clock of the page. `sent`: the request as it was sent. */
+  /** The network has answered this request, which was sent at this time on the clock of the page. */
   went(request: Request, sent: number): void {
     if (this.#sent.size >= MOST_AWAITED) this.#sent.delete(this.#sent.keys().next().value as string);
     this.#sent.set(withoutFragment(request.url), sent);
   }
 
   /**
-   * Keeps an answer if that is allowed and of use, and says so.
-   * What is kept is a clone, which is read at once: its caller may read as slowly as it likes.
+   * Keeps an answer if that is allowed and of use. What is kept is a clone, which is read at once: its caller may read as
+   * slowly as it likes.
    */
-  put(asked: Asked, response: Response, when: When): boolean {
+  put(asked: Asked, response: Response, when: When): void {
     const { request, rule, base } = asked;
     // Not of the response itself, in what outlives this call: while that is held, nobody sees that its caller dropped it.
     const { headers, status, type, statusText, url } = response;
@@ -324,12 +324,12 @@ export class HttpCache {
     const names = policy && this.#varies(type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
       this.#supersede(asked, status, when);
-      return false;
+      return;
     }
     const family = this.#families.get(base);
     // What depends on something else than the latest answer of that address came later, but is older.
     const outdated = family && String(family.names) !== String(names) && when.order < (this.#latest.get(base) ?? 0);
-    if (outdated) return false;
+    if (outdated) return;
     const key = keyOf(base, names, request.headers);
     const address = withoutFragment(request.url);
     const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(address)];
@@ -344,7 +344,7 @@ export class HttpCache {
     const { body } = response.clone();
     if (!body) {
       keep(null);
-      return true;
+      return;
     }
     this.#family(base, names).keys.add(key);
     const done = readAll(body, this.#mostOf(asked)).then((bytes) => {
@@ -354,7 +354,6 @@ export class HttpCache {
       if (!this.#store.peek(key)) this.gone({ key });
     });
     this.#coming.set(key, { asked, done, gives: judge({ policy }).answers !== 'validate' });
-    return true;
   }
 
   #mayKeep(asked: Asked, response: Response): boolean {

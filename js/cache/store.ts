@@ -4,6 +4,7 @@ import type { CacheIndex } from '../pkg/sixlane.js';
 import type { CacheOptions, CacheStats, CacheTier } from '../types.js';
 import { type Below, Depths } from './depths.js';
 import { hash } from './hash.js';
+import type { Names } from './keys.js';
 import type { Doomed } from './tier.js';
 
 /** Options as the core reads them, with its defaults; bytes. */
@@ -28,8 +29,8 @@ export interface NewEntry<T = unknown> {
   readonly bytes: number;
   readonly tags: readonly string[];
   readonly policy: Policy;
-  /** Of a response: see `Names` in http.ts. */
-  readonly names?: readonly string[] | 'all' | undefined;
+  /** Of a response: the headers of the request that it depends on. */
+  readonly names?: Names | undefined;
 }
 
 /** One thing that is kept. */

@@ -1,4 +1,5 @@
 /** Storage beyond the page: what its two tiers have in common. One of them is loaded on demand, and brings a copy of this. */
+import type { Names } from './keys.js';
 import type { Policy } from './store.js';
 
 /** One thing as it lies in storage, where nothing but plain data can. */
@@ -7,8 +8,8 @@ export interface StoredEntry {
   readonly bytes: number;
   readonly tags: readonly string[];
   readonly policy: Policy;
-  /** Of a response, the headers of the request that it depends on: see `Names` in http.ts. */
-  readonly names?: readonly string[] | 'all' | undefined;
+  /** Of a response, the headers of the request that it depends on. */
+  readonly names?: Names | undefined;
   /** None where only the names are kept, because what depends on them lies elsewhere. */
   readonly content?: unknown;
 }

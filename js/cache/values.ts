@@ -154,12 +154,7 @@ export class Values implements Cache {
       return this.#give(store, found) as T;
     }
     store.counts.misses += 1;
-    const { epoch } = store;
-    const begun = this.cuts.now;
-    const isCurrent = (): boolean => {
-      const names = [name(key), ...(found?.entry.tags ?? []).map(tagName)];
-      return store.epoch === epoch && this.cuts.last(names) <= begun;
-    };
+    const isCurrent = this.#watch(store, key, found?.entry.tags);
     try {
       return (await this.#load(store, key, load, rule)) as T;
     } catch (error) {
@@ -342,15 +337,21 @@ export class Values implements Cache {
     store.depths.keep(entry, tiers);
   }
 
+  /** Tells later whether nothing of it has been purged or forgotten since. */
+  #watch(store: Store, key: string, tags: readonly string[] = []): () => boolean {
+    const { cuts } = this;
+    const { epoch } = store;
+    const names = [name(key), ...tags.map(tagName)];
+    const begun = cuts.now;
+    return () => store.epoch === epoch && cuts.last(names) <= begun;
+  }
+
   #load<T>(store: Store, key: string, load: CacheLoader<T>, rule: CacheRule): Promise<unknown> {
     const under = this.#loading.get(key);
     // Each has a copy of its own.
     if (under?.isCurrent()) return under.value.then(copy);
-    const { cuts } = this;
-    const { epoch } = store;
-    const names = [name(key), ...(rule.tags ?? []).map(tagName)];
-    const begun = cuts.now;
-    const isCurrent = (): boolean => !loading.replaced && store.epoch === epoch && cuts.last(names) <= begun;
+    const isWatched = this.#watch(store, key, rule.tags);
+    const isCurrent = (): boolean => !loading.replaced && isWatched();
     const controller = new AbortController();
     const run = async (): Promise<unknown> => {
       const value = await load({ signal: controller.signal });

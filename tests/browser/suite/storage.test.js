@@ -891,6 +891,29 @@ describe('storage', () => {
         else delete object[name];
       }
     };
+    /** What is asked of the database by that method fails as often as `faults.left` says, while `run` runs. */
+    const failing = (prototype, method, error, run, concerns = () => true) => {
+      const before = prototype[method];
+      const faults = { left: 0 };
+      const faulty = function (...call) {
+        if (faults.left > 0 && concerns(this)) {
+          faults.left -= 1;
+          throw new DOMException('on order', error);
+        }
+        return before.apply(this, call);
+      };
+      return having(prototype, method, { value: faulty, writable: true }, () => run(faults));
+    };
+    const losing = (run) => failing(IDBDatabase.prototype, 'transaction', 'InvalidStateError', run);
+    const filling = (run) =>
+      failing(IDBObjectStore.prototype, 'put', 'QuotaExceededError', run, ({ name }) => name === 'packs');
+    /** The clock of the page is as many milliseconds ahead as `clock.ahead` says, while `run` runs. */
+    const ahead = (run) => {
+      const { now } = performance;
+      const clock = { ahead: 0 };
+      const value = () => now.call(performance) + clock.ahead;
+      return having(performance, 'now', { value, writable: true }, () => run(clock));
+    };
     const refuse = (name) => () => {
       throw new DOMException('on order', name);
     };
@@ -956,27 +979,18 @@ describe('storage', () => {
     });
 
     it('makes room when the quota is reached, and once more; then it goes without', async () => {
-      const { put } = IDBObjectStore.prototype;
-      let full = 0;
-      const faulty = function (...call) {
-        if (this.name === 'packs' && full > 0) {
-          full -= 1;
-          throw new DOMException('on order', 'QuotaExceededError');
-        }
-        return put.apply(this, call);
-      };
-      await having(IDBObjectStore.prototype, 'put', { value: faulty, writable: true }, async () => {
+      await filling(async (faults) => {
         const cache = createCache({ tiers: DISK, indexedDB: { database } });
         for (const key of ['a', 'b', 'c', 'd']) {
           await cache.set(key, 'x'.repeat(1_000));
           await until(() => cache.stats().indexedDB.entries === 'abcd'.indexOf(key) + 1);
         }
-        full = 1;
+        faults.left = 1;
         await cache.set('e', 'y');
         // Half of four had to go.
         await until(() => cache.stats().indexedDB.entries === 3);
         expect(cache.stats().disabled).to.deep.equal({});
-        full = 2;
+        faults.left = 2;
         await cache.set('f', 'z');
         await until(() => cache.stats().disabled.indexedDB !== undefined);
         expect(cache.stats().disabled).to.deep.equal({ indexedDB: REASON.full });
@@ -1041,57 +1055,38 @@ describe('storage', () => {
     });
 
     it('loses the connection, and makes another', async () => {
-      const { transaction } = IDBDatabase.prototype;
-      let lost = 0;
-      const faulty = function (...call) {
-        if (lost > 0) {
-          lost -= 1;
-          throw new DOMException('the connection is closing', 'InvalidStateError');
-        }
-        return transaction.apply(this, call);
-      };
-      await having(IDBDatabase.prototype, 'transaction', { value: faulty, writable: true }, async () => {
+      await losing(async (faults) => {
         const fetch = make();
         await text(fetch, path(1));
         await stored(fetch, 1);
-        lost = 1;
+        faults.left = 1;
         await text(fetch, path(2));
         await stored(fetch, 2);
         expect(fetch.cache.stats().disabled).to.deep.equal({});
-        lost = 2;
+        faults.left = 2;
         await answersAll(fetch);
         expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.lost });
       });
     });
 
     it('does not give what was to be forgotten while storage failed, when it works again', async () => {
-      const { transaction } = IDBDatabase.prototype;
-      const { now } = performance;
-      let [lost, later] = [0, 0];
-      const faulty = function (...call) {
-        if (lost > 0) {
-          lost -= 1;
-          throw new DOMException('the connection is closing', 'InvalidStateError');
-        }
-        return transaction.apply(this, call);
-      };
-      await having(IDBDatabase.prototype, 'transaction', { value: faulty, writable: true }, () =>
-        having(performance, 'now', { value: () => now.call(performance) + later, writable: true }, async () => {
+      await losing((faults) =>
+        ahead(async (clock) => {
           const cache = createCache({ tiers: DISK, indexedDB: { database } });
           for (const key of ['a', 'b', 'c']) await cache.set(key, key, { tags: [key] });
           await until(() => cache.stats().indexedDB.entries === 3);
-          lost = 2;
+          faults.left = 2;
           await cache.delete('a');
           expect(cache.stats().disabled).to.deep.equal({ indexedDB: REASON.lost });
           await cache.invalidateTag('b');
-          later = 31_000;
+          clock.ahead = 31_000;
           const found = await Promise.all(['a', 'b', 'c'].map((key) => cache.get(key)));
           expect(found).to.deep.equal([undefined, undefined, 'c']);
           expect(cache.stats().disabled).to.deep.equal({});
-          lost = 2;
+          faults.left = 2;
           await cache.delete('c');
           await cache.purge();
-          later += 61_000;
+          clock.ahead += 61_000;
           await cache.set('d', 'd');
           await until(() => cache.stats().indexedDB.entries === 1);
           await cache.close();
@@ -1101,30 +1096,20 @@ describe('storage', () => {
     });
 
     it('does not give what was replaced while storage failed, when it works again', async () => {
-      const { put } = IDBObjectStore.prototype;
-      const { now } = performance;
-      let [full, later] = [0, 0];
-      const faulty = function (...call) {
-        if (this.name === 'packs' && full > 0) {
-          full -= 1;
-          throw new DOMException('on order', 'QuotaExceededError');
-        }
-        return put.apply(this, call);
-      };
-      await having(IDBObjectStore.prototype, 'put', { value: faulty, writable: true }, () =>
-        having(performance, 'now', { value: () => now.call(performance) + later, writable: true }, async () => {
+      await filling((faults) =>
+        ahead(async (clock) => {
           const cache = createCache({ tiers: DISK, indexedDB: { database } });
           // The first is the one that has to make room.
           for (const key of ['first', 'a', 'b', 'c']) {
             await cache.set(key, 'old');
             await until(() => cache.stats().indexedDB.entries === ['first', 'a', 'b', 'c'].indexOf(key) + 1);
           }
-          full = 2;
+          faults.left = 2;
           await cache.set('b', 'new');
           await until(() => cache.stats().disabled.indexedDB !== undefined);
           await cache.set('c', 'new');
           expect((await recount(database)).entries).to.equal(2);
-          later = 31_000;
+          clock.ahead = 31_000;
           await cache.get('whatever');
           expect(cache.stats().disabled).to.deep.equal({});
           expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
@@ -1134,27 +1119,17 @@ describe('storage', () => {
     });
 
     it('does not forget everything because one thing was to be replaced many times while storage failed', async () => {
-      const { transaction } = IDBDatabase.prototype;
-      const { now } = performance;
-      let [lost, later] = [0, 0];
-      const faulty = function (...call) {
-        if (lost > 0) {
-          lost -= 1;
-          throw new DOMException('the connection is closing', 'InvalidStateError');
-        }
-        return transaction.apply(this, call);
-      };
-      await having(IDBDatabase.prototype, 'transaction', { value: faulty, writable: true }, () =>
-        having(performance, 'now', { value: () => now.call(performance) + later, writable: true }, async () => {
+      await losing((faults) =>
+        ahead(async (clock) => {
           const cache = createCache({ tiers: DISK, indexedDB: { database } });
           await cache.set('bystander', 1);
           await until(() => cache.stats().indexedDB.entries === 1);
-          lost = 2;
+          faults.left = 2;
           for (let n = 0; n < 1_500; n++) {
             await cache.set('key', n);
             if (n === 0) await until(() => cache.stats().disabled.indexedDB !== undefined);
           }
-          later = 31_000;
+          clock.ahead = 31_000;
           await cache.set('another', 1);
           await until(() => cache.stats().indexedDB.entries === 2);
           await cache.close();
