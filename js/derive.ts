@@ -1,5 +1,10 @@
-/** Another request like this one. Whatever is said to a copy makes it forget its referrer, so that is said again. */
+/** Another request like this one. */
 export function derive(request: Request, init: RequestInit): Request {
-  const { referrer, referrerPolicy } = request;
-  return new Request(request, { referrer, referrerPolicy, ...init });
+  return new Request(request, { ...forgotten(request), ...init });
+}
+
+/** What a copy forgets as soon as anything is said to it, so that it has to be said again. */
+export function forgotten({ referrer, referrerPolicy, keepalive }: Request): RequestInit {
+  // Firefox forgets `keepalive` in any case.
+  return keepalive ? { referrer, referrerPolicy, keepalive } : { referrer, referrerPolicy };
 }

@@ -11,6 +11,7 @@ import type { Refusal } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
+import { isResponse } from './platform.js';
 import { discard } from './retry.js';
 import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
@@ -297,7 +298,7 @@ export class Gets {
 
   #mayShare({ lane }: Asking, response: Response): boolean {
     if ((lane?.dedupe ?? this.#dedupe) === true) return true;
-    return response instanceof Response && !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
+    return isResponse(response) && !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
   }
 
   /** What equal calls have in common; undefined for a call that is not to be joined. */
@@ -341,7 +342,7 @@ export class Gets {
       if (may && isOutage(error, wire)) return { kept: asked, stale: true };
       throw error;
     }
-    if (!cache || !asked || !(response instanceof Response)) return { response };
+    if (!cache || !asked || !isResponse(response)) return { response };
     if (!wire.batched) cache.went(request, wire.at);
     if (conditional && response.status === 304) {
       if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, wire) };

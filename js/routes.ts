@@ -1,3 +1,5 @@
+import { tagOf } from './platform.js';
+import { defined } from './snapshot.js';
 import type { LaneInit, Route } from './types.js';
 
 /** Finds what the first matching route says. */
@@ -13,7 +15,7 @@ export function compileRoutes(routes: readonly Route[] | undefined): Routing | u
   const compiled = routes.map(({ match, method, ...lane }) => {
     const methods = method === undefined ? undefined : [method].flat().map((name) => name.toUpperCase());
     const test = typeof match === 'function' ? match : compileTest(match);
-    return { test, byAddress: test !== match, methods, lane };
+    return { test, byAddress: test !== match, methods, lane: defined(lane) };
   });
   return {
     of: (request) =>
@@ -39,8 +41,8 @@ type Test = (request: { readonly url: string }) => boolean;
 
 function compileTest(match: Exclude<Route['match'], (request: Request) => boolean>): Test {
   // `search` does not look at `lastIndex`, which a RegExp with the flag g carries from one call to the next.
-  if (match instanceof RegExp) return ({ url }) => url.search(match) >= 0;
-  const pattern = patternOf(match);
+  if (tagOf(match) === 'RegExp') return ({ url }) => url.search(match as RegExp) >= 0;
+  const pattern = patternOf(match as string | URLPattern);
   return ({ url }) => pattern.test(url);
 }
 

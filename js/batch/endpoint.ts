@@ -4,6 +4,7 @@ import type { Asking, Network } from '../gets.js';
 import { Handle } from '../handle.js';
 import { consult } from '../load.js';
 import type { Batches } from '../pkg/sixlane.js';
+import { isResponse } from '../platform.js';
 import { discard } from '../retry.js';
 import { LONGEST_TIMER } from '../sleep.js';
 import type { BatchRule } from '../types.js';
@@ -110,7 +111,7 @@ export class EndPoint {
     }
     this.#answered = true;
     // A mock may answer with anything.
-    if (!(answer instanceof Response)) return this.#unreadable(items);
+    if (!isResponse(answer)) return this.#unreadable(items);
     const next = this.#core.use((core) => core.answered(sending.keys.length, answer.status), DIVIDE);
     if (next === DIVIDE) return this.#divide(sending, answer);
     if (next === GIVE) return this.#give(items, answer);
