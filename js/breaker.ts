@@ -3,7 +3,7 @@ import { SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { Handle } from './handle.js';
 import type { CircuitBreaker as Core } from './pkg/sixlane.js';
-import { isResponse } from './platform.js';
+import { isResponse, nameOf } from './platform.js';
 import type { BreakerOptions, BreakerState, BreakerStatus, CircuitBreaker } from './types.js';
 
 /** What became of a call, as the shell's `report` wants to know it. */
@@ -42,7 +42,7 @@ class Circuit implements CircuitBreaker {
       told = outcome(value);
       return value;
     } catch (error) {
-      told = (error as Error | undefined)?.name === 'AbortError' ? NOTHING : FAILURE;
+      told = nameOf(error) === 'AbortError' ? NOTHING : FAILURE;
       throw error;
     } finally {
       this.#change((core) => core.report(permit, told), undefined);

@@ -1,3 +1,13 @@
+import { isRequest } from './platform.js';
+
+/** The request that a call makes, as fetch makes it. */
+export function requestOf(input: RequestInfo | URL, init: RequestInit | undefined): Request {
+  const request = new Request(input, init);
+  // Firefox forgets this one of a Request.
+  const keeps = isRequest(input) && input.keepalive && !request.keepalive && init?.keepalive === undefined;
+  return keeps ? derive(request, { keepalive: true }) : request;
+}
+
 /** Another request like this one. */
 export function derive(request: Request, init: RequestInit): Request {
   return new Request(request, { ...forgotten(request), ...init });
@@ -5,6 +15,5 @@ export function derive(request: Request, init: RequestInit): Request {
 
 /** What a copy forgets as soon as anything is said to it, so that it has to be said again. */
 export function forgotten({ referrer, referrerPolicy, keepalive }: Request): RequestInit {
-  // Firefox forgets `keepalive` in any case.
   return keepalive ? { referrer, referrerPolicy, keepalive } : { referrer, referrerPolicy };
 }

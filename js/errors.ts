@@ -1,4 +1,4 @@
-import { tagOf } from './platform.js';
+import { nameOf, tagOf } from './platform.js';
 
 const MESSAGES = {
   'queue-full': 'turned away: as many calls wait as `highWater` allows',
@@ -32,7 +32,7 @@ export class SixlaneError extends Error {
 
 /** Whether a value is a {@link SixlaneError}, of this copy of the package or another. */
 export function isSixlaneError(value: unknown): value is SixlaneError {
-  return tagOf(value) === 'Error' && (value as Error).name === 'SixlaneError' && 'code' in (value as Error);
+  return tagOf(value) === 'Error' && nameOf(value) === 'SixlaneError' && 'code' in (value as Error);
 }
 
 /** Why the core turned a call away. */

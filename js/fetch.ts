@@ -5,7 +5,7 @@ import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
 import { writeOf } from './cache/writes.js';
-import { derive, forgotten } from './derive.js';
+import { derive, forgotten, requestOf } from './derive.js';
 import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
@@ -17,7 +17,7 @@ import { laneOf, wordsOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, consult, load, loaded } from './load.js';
 import { hand, nativeFetch, page, senderOf } from './page.js';
-import { isAddress, isRequest, isResponse, ownOrigin, textOf } from './platform.js';
+import { isAddress, isRequest, isResponse, nameOf, ownOrigin, textOf } from './platform.js';
 import { onProtocol, protocolOf } from './protocols.js';
 import { discard, permits } from './retry.js';
 import { compileRoutes, type Routing } from './routes.js';
@@ -194,7 +194,7 @@ class Instance {
     if (plain) return Promise.resolve(plain);
     let request: Request;
     try {
-      request = new Request(input, init ?? undefined);
+      request = requestOf(input, init ?? undefined);
     } catch {
       // Nothing that a request cannot be made of is ever sent; native fetch says why, in its own words.
       return this.native(input, init ?? undefined);
@@ -622,7 +622,7 @@ class Instance {
     if (flight.stage !== 'sent') return;
     const offline = globalThis.navigator?.onLine === false;
     // What native fetch rejects with where there is no network; anything else a transport of somebody's says of itself.
-    const network = (error as Error | undefined)?.name === 'TypeError';
+    const network = nameOf(error) === 'TypeError';
     const code = offline ? Lost.offline : Lost.noResponse;
     const may = network && !flight.blocked && flight.lane?.retry !== false;
     if (may && this.#tryAgain(flight, code, undefined, undefined, error)) return;
@@ -738,7 +738,7 @@ class Instance {
    * The next attempt looks whether it is redirected at all, unless that has led somewhere before.
    */
   #mayBePolicy({ url, redirect }: Request, error: unknown): boolean {
-    const network = (error as Error | undefined)?.name === 'TypeError';
+    const network = nameOf(error) === 'TypeError';
     return network && redirect === 'follow' && isSameOrigin(url) && !this.#redirects.has(withoutFragment(url));
   }
 

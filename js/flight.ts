@@ -77,7 +77,12 @@ export function isResendable(input: RequestInfo | URL, init: RequestInit | undef
 
 /** Past a property of our own that watches it. Of a response from the network it is not looked at: that would touch it. */
 function bodyOf(response: Response): unknown {
-  return Reflect.get(Object.getPrototypeOf(response), 'body', response);
+  try {
+    return Reflect.get(Object.getPrototypeOf(response), 'body', response);
+  } catch {
+    // A Proxy of one.
+    return undefined;
+  }
 }
 
 /** What follows the headers, as the core wants to know it: see `body` in the shell's convert.rs. */

@@ -11,7 +11,7 @@ import type { Refusal } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
-import { isResponse } from './platform.js';
+import { isResponse, nameOf } from './platform.js';
 import { discard } from './retry.js';
 import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
@@ -88,7 +88,7 @@ function isPatient({ request, lane }: Asking): boolean {
 /** The network brought nothing, not in time, or its circuit breaker is open. What somebody turns away may look the same. */
 function isOutage(error: unknown, { refusal }: Sent): boolean {
   if (refusal !== undefined) return refusal === 'circuit-open' || refusal === 'timeout';
-  return ['TypeError', 'TimeoutError'].includes((error as Error | undefined)?.name ?? '');
+  return ['TypeError', 'TimeoutError'].includes(nameOf(error) ?? '');
 }
 
 export class Gets {
@@ -253,7 +253,7 @@ export class Gets {
   #follow(joint: Joint<Sent>, asking: Asking): Promise<Response> {
     return joint.add(asking).catch((error: unknown) => {
       const first = joint.wire?.refusal === 'timeout' && !asking.signal.aborted;
-      if (first && (error as Error | undefined)?.name === 'TimeoutError') return this.fetch(asking);
+      if (first && nameOf(error) === 'TimeoutError') return this.fetch(asking);
       throw error;
     });
   }

@@ -13,8 +13,14 @@ export function tagOf(value: unknown): string {
   }
 }
 
+/** By a getter that only real ones have the parts for: natively, what calls itself a Request is text. */
 export function isRequest(value: unknown): value is Request {
-  return typeof value === 'object' && tagOf(value) === 'Request';
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return typeof Reflect.get(Request.prototype, 'method', value) === 'string';
+  } catch {
+    return false;
+  }
 }
 
 /** A mock may answer with anything. */
@@ -29,6 +35,15 @@ export function isStream(value: unknown): value is ReadableStream<Uint8Array<Arr
 /** Whether it says an address and nothing else. Whatever is not known to do so may be a Request of another kind. */
 export function isAddress(value: unknown): value is string | URL {
   return typeof value === 'string' || value instanceof URL;
+}
+
+/** The name of an error, or of anything that is thrown in place of one. */
+export function nameOf(error: unknown): string | undefined {
+  try {
+    return (error as { readonly name?: string } | null | undefined)?.name;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An error as text, for people: whatever is thrown may be something that cannot be made text. */

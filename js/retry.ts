@@ -2,7 +2,7 @@ import { isSixlaneError } from './errors.js';
 import { Handle } from './handle.js';
 import { pauseAsked } from './hints.js';
 import type { RetryPolicy } from './pkg/sixlane.js';
-import { isResponse } from './platform.js';
+import { isResponse, nameOf } from './platform.js';
 import { sleep, unlessAborted } from './sleep.js';
 import type { Retry, RetryOptions, RetryTask } from './types.js';
 
@@ -82,7 +82,7 @@ function asFailure(result: Result<unknown>): Failure | undefined {
     return { status: value.status, asked: pauseAsked(value) ?? Number.NaN, told: { response: value } };
   }
   const { error } = result;
-  if ((error as Error | undefined)?.name === 'AbortError') return undefined;
+  if (nameOf(error) === 'AbortError') return undefined;
   // An open circuit breaker inside says when it makes sense to ask again.
   const asked = isSixlaneError(error) ? (error.retryAfter ?? Number.NaN) : Number.NaN;
   return { status: Number.NaN, asked, told: { error } };
