@@ -603,6 +603,37 @@ describe('it stays fetch', () => {
     });
   });
 
+  it('in a service worker, what another origin’s style sheet asks for goes out in its name', async function () {
+    // WebKitGTK does not ask the worker for it.
+    if (!/Chrome|Firefox/.test(navigator.userAgent)) this.skip();
+    const scope = '/referrer-scope/';
+    const worker = `/referrer-worker.js?host=${otherHost}`;
+    const registration = await navigator.serviceWorker.register(worker, { scope, type: 'module' });
+    const page = document.createElement('iframe');
+    try {
+      const { installing, waiting } = registration;
+      const active = installing ?? waiting;
+      await new Promise((resolve) => {
+        if (!active) return resolve();
+        active.onstatechange = () => active.state === 'activated' && resolve();
+      });
+      const told = new Promise((resolve) => {
+        navigator.serviceWorker.onmessage = ({ data }) => resolve(data);
+        navigator.serviceWorker.startMessages();
+      });
+      page.src = `${scope}page`;
+      document.body.append(page);
+      const { asked, sent, running } = await told;
+      expect(new URL(asked).host).to.equal(otherHost);
+      expect(sent).to.deep.equal({ referrer: asked, says: false });
+      expect(running).to.equal(0);
+    } finally {
+      navigator.serviceWorker.onmessage = null;
+      page.remove();
+      await registration.unregister();
+    }
+  });
+
   describe('a transport', () => {
     it('whose response has no body, or one that is read, holds no slot', async () => {
       const used = new Response('x'.repeat(100_000));
