@@ -289,10 +289,15 @@ export interface LaneInit {
   slot?: 'body' | 'headers';
 }
 
+/** A URLPattern, also to a compiler that knows none (before TypeScript 5.9): then it is what this uses of one. */
+type Pattern = typeof globalThis extends { readonly URLPattern: { readonly prototype: infer P } }
+  ? P
+  : { test(input: string): boolean; exec(input: string): unknown };
+
 /** What a call site would say under `lane`, said once for many. */
 export interface Route extends LaneInit {
   /** A URLPattern, its pathname as a string ("/api/users/:id"), a RegExp on the whole URL, or a predicate. */
-  match: string | RegExp | URLPattern | ((request: Request) => boolean);
+  match: string | RegExp | Pattern | ((request: Request) => boolean);
   /** One method or several, in any case. Default: all. */
   method?: string | readonly string[];
 }
