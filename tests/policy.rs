@@ -114,12 +114,18 @@ impl Case {
 
     /// Whether our cache keeps the answer, and gives it to the second request as fresh.
     fn ours(&self) -> (bool, bool) {
-        let first = Ask { method: "GET", cache_control: self.first.as_deref(), pragma: None };
+        let first = Ask {
+            method: "GET",
+            cache_control: self.first.as_deref(),
+            pragma: None,
+            fields: Some("accept-language"),
+        };
         let pragma = self.pragma.then_some("no-cache");
-        let second = Ask { method: "GET", cache_control: self.second.as_deref(), pragma };
+        let second = Ask { method: "GET", cache_control: self.second.as_deref(), pragma, ..first };
         let answer = Answer {
             status: self.status,
             cache_control: self.field("cache-control"),
+            pragma: None,
             expires: self.field("expires"),
             date: self.field("date"),
             age: self.field("age"),
@@ -130,7 +136,7 @@ impl Case {
         let Some(policy) = Policy::of(&first, &answer, &Rule::default(), received, received) else {
             return (false, false);
         };
-        let names = sixlane::cache::policy::varies_on(&answer).expect("it is kept");
+        let names = sixlane::cache::policy::varies_on(&first, &answer).expect("it is kept");
         let fits = !names.contains(&"accept-language".to_owned()) || self.language[0] == self.language[1];
         let now = Wall::from_millis((RECEIVED + self.later) * 1_000);
         (true, fits && policy.verdict(&second, now) == Verdict::Fresh)

@@ -8,15 +8,17 @@ use crate::cache::date::Wall;
 use crate::cache::health::{Done, Fault, Health, Next};
 use crate::cache::index::{EntryId, Index};
 use crate::cache::policy::{self, Answer, Ask, Policy, Rule, Verdict};
+use crate::cache::range::{self, Part};
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 /// What to keep beside an answer that was asked for and came at these times, in milliseconds since 1970; nothing when it
 /// is not to be kept.
 ///
-/// `head` has one line for each of: the method, `Cache-Control` of the request, then of the answer `Cache-Control`,
-/// `Expires`, `Date`, `Age`, `Last-Modified`, `Vary`, `ETag`. A line is empty when there is no such field, and else begins
-/// with a colon. `ttl` and the other two are what the application says instead, in milliseconds, or NaN.
+/// `head` has one line for each of: the method, `Cache-Control` of the request, the names of all header fields that its
+/// caller set (joined by commas), then of the response `Cache-Control`, `Pragma`, `Expires`, `Date`, `Age`, `Last-Modified`,
+/// `Vary`, `ETag`. A line is empty when there is no such field, and else begins with a colon. `ttl` and the other two are
+/// what the application says instead, in milliseconds, or NaN.
 #[wasm_bindgen(js_name = policyOf)]
 pub fn policy_of(
     head: &str,
@@ -29,10 +31,11 @@ pub fn policy_of(
 ) -> Option<Vec<f64>> {
     let mut lines = head.split('\n').map(|line| line.strip_prefix(':'));
     let mut line = || lines.next().flatten();
-    let ask = Ask { method: line().unwrap_or_default(), cache_control: line(), pragma: None };
+    let ask = Ask { method: line().unwrap_or_default(), cache_control: line(), pragma: None, fields: line() };
     let answer = Answer {
         status,
         cache_control: line(),
+        pragma: line(),
         expires: line(),
         date: line(),
         age: line(),
@@ -83,7 +86,7 @@ pub fn verdict(
     };
     let mut lines = wanted.split('\n').map(|line| line.strip_prefix(':'));
     let mut line = || lines.next().flatten();
-    let ask = Ask { method: "GET", cache_control: line(), pragma: line() };
+    let ask = Ask { method: "GET", cache_control: line(), pragma: line(), fields: None };
     let now = wall(now);
     let answers = match kept.verdict(&ask, now) {
         Verdict::Fresh => 0,
@@ -93,17 +96,31 @@ pub fn verdict(
     answers | if kept.stands_in(&ask, now) { 4 } else { 0 }
 }
 
-/// The names of the request's headers that an answer with this field `Vary` depends on, joined by commas; nothing when it
-/// fits no other request.
+/// The names of the request's header fields that a response with this field `Vary` depends on, joined by commas; nothing when
+/// it fits no other request. `fields` are the names of those that the caller of this request set, joined by commas.
 #[wasm_bindgen(js_name = variesOn)]
-pub fn varies_on(vary: &str) -> Option<String> {
-    let mut joined = String::new();
-    for name in policy::varies_on(&Answer { vary: Some(vary), ..Answer::default() })? {
-        joined.push_str(&name);
-        joined.push(',');
-    }
-    joined.pop();
-    Some(joined)
+pub fn varies_on(vary: &str, fields: &str) -> Option<String> {
+    let ask = Ask { fields: Some(fields), ..Ask::default() };
+    Some(policy::varies_on(&ask, &Answer { vary: Some(vary), ..Answer::default() })?.join(","))
+}
+
+/// The names of the header fields of a response that are not kept with it, in small letters, joined by commas. The two are
+/// the fields `Connection` and `Cache-Control` of the response; empty where it has none.
+#[wasm_bindgen]
+pub fn withheld(connection: &str, cache_control: &str) -> String {
+    policy::withheld(Some(connection), Some(cache_control)).join(",")
+}
+
+/// What a request with this field `Range` gets of a body of so many bytes: where the part begins, and where it ends (the
+/// first byte that is no part of it). Empty when there is no such part (status 416), nothing when the field asks for anything
+/// but one part, and the cache has no answer to it.
+#[wasm_bindgen(js_name = rangeOf)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+pub fn range_of(range: &str, length: f64) -> Option<Vec<f64>> {
+    Some(match range::part_of(range, length as u64)? {
+        Part::Bytes(bytes) => vec![convert::whole(bytes.start), convert::whole(bytes.end)],
+        Part::Unsatisfiable => Vec::new(),
+    })
 }
 
 /// See the core's function of that name.
