@@ -201,15 +201,16 @@ impl RetryConfig {
         Ok(())
     }
 
-    /// The pause that a server asked for, if it is one that is waited for.
+    /// The pause that a server asked for, if it is one that is waited for. Of no length it is none: what failed is tried
+    /// again after the usual delay.
     pub fn pause(&self, asked: Option<Duration>) -> Option<Duration> {
-        asked.filter(|&asked| asked <= self.max_retry_after)
+        asked.filter(|&asked| !asked.is_zero() && asked <= self.max_retry_after)
     }
 
     /// Whether another attempt may help, apart from budgets and time. `retries` were made already.
     pub fn allows(&self, failure: &Failure<'_>, retries: u32) -> bool {
         let repeatable = failure.resendable && self.repeats(failure.method, failure.idempotent);
-        let too_long = failure.asked.is_some() && self.pause(failure.asked).is_none();
+        let too_long = failure.asked.is_some_and(|asked| asked > self.max_retry_after);
         repeatable
             && !too_long
             && match failure.what {
@@ -462,6 +463,14 @@ mod tests {
         let asked = |seconds| Failure { asked: Some(Duration::from_secs(seconds)), ..status(429) };
         assert!(config.allows(&asked(60), 0) && !config.allows(&asked(61), 0));
         assert_eq!(config.pause(Some(Duration::from_secs(61))), None);
+        assert_eq!(config.pause(Some(Duration::MAX)), None);
+    }
+
+    #[test]
+    fn a_wait_of_no_length_is_no_pause_and_no_reason_not_to_try_again() {
+        let config = RetryConfig::default();
+        assert_eq!(config.pause(Some(Duration::ZERO)), None);
+        assert!(config.allows(&Failure { asked: Some(Duration::ZERO), ..status(503) }, 0));
     }
 
     #[test]

@@ -218,8 +218,8 @@ struct Record {
     /// Why it waits beside the line.
     hold: Option<Hold>,
     retries: u32,
-    /// The delay before the last of them.
-    delay: Duration,
+    /// The delay before the last of them, but for a pause that was longer.
+    backoff: Duration,
 }
 
 /// Why a call waits beside the line.
@@ -741,6 +741,7 @@ impl Scheduler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry::{Failure, Jitter, RetryConfig, What};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -885,20 +886,84 @@ mod tests {
         assert!(!rig.core.contains(stream), "the other one may be a stream, too, and never end");
     }
 
+    const REFUSED: Failure<'_> =
+        Failure { method: "GET", idempotent: false, resendable: true, what: What::Status(503), asked: None };
+
+    /// Back-off without jitter.
+    fn plain() -> RetryConfig {
+        let mut config = RetryConfig::default();
+        config.jitter = Jitter::None;
+        config
+    }
+
+    #[test]
+    fn a_pause_shorter_than_the_back_off_does_not_shorten_it() {
+        for (asked, least) in [(0, 300), (50, 300), (299, 300), (1_000, 1_000)] {
+            let mut rig = Rig::new(|_| {});
+            let call = rig.get(Level::Normal);
+            let failure = Failure { asked: Some(MS * asked), ..REFUSED };
+            let delay = rig.core.retry(call, &plain(), &failure, true, at(0)).unwrap();
+            assert!(
+                delay >= MS * least && delay <= MS * (least + least / 10),
+                "asked for {asked}: {delay:?}"
+            );
+            rig.actions();
+            rig.core.handle(Event::Woke, Time::ZERO.after(delay - Duration::from_nanos(1)));
+            assert_eq!(rig.actions(), [], "asked for {asked}");
+            rig.core.handle(Event::Woke, Time::ZERO.after(delay));
+            assert_eq!(rig.actions(), [Action::Start(call, Level::Normal)]);
+        }
+    }
+
+    #[test]
+    fn a_refusal_whose_pause_is_not_made_counts_against_the_breaker() {
+        for (asked, state) in [
+            (None, State::Open),
+            (Some(Duration::ZERO), State::Open),
+            (Some(Duration::from_secs(61)), State::Open),
+            (Some(Duration::MAX), State::Open),
+            (Some(MS), State::Closed),
+            (Some(Duration::from_secs(60)), State::Closed),
+        ] {
+            let mut rig = Rig::new(|config| config.breaker = Some(BreakerConfig::default()));
+            for call in (0..5).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>() {
+                rig.core.retry(call, &plain(), &Failure { asked, ..REFUSED }, true, at(1));
+            }
+            assert_eq!(rig.core.breaker_of(rig.lane, at(1)), state, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn retries_that_are_asked_for_at_once_count_against_limit_and_budget() {
+        let mut rig = Rig::new(|_| {});
+        let failure = Failure { asked: Some(Duration::ZERO), ..REFUSED };
+        let call = rig.get(Level::Normal);
+        let mut now = Time::ZERO;
+        let mut delays = Vec::new();
+        while let Some(delay) = rig.core.retry(call, &plain(), &failure, true, now) {
+            delays.push(delay.as_millis());
+            now = now.after(delay);
+            rig.core.handle(Event::Woke, now);
+        }
+        assert_eq!(delays, [300, 600, 1_200]);
+        let mut thrifty = plain();
+        thrifty.set_budget_share(0.0).unwrap();
+        thrifty.set_budget_floor(0.1).unwrap();
+        let mut rig = Rig::new(|_| {});
+        let retried = (0..4).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>();
+        let retried =
+            retried.iter().filter(|&&call| rig.core.retry(call, &thrifty, &failure, true, at(1)).is_some());
+        assert_eq!(retried.count(), 1);
+    }
+
     #[test]
     fn a_lane_with_open_streams_comes_back_from_a_pause() {
         let mut rig = Rig::new(|_| {});
         rig.streams(2);
         let refused = rig.get(Level::Normal);
         rig.actions();
-        let failure = crate::retry::Failure {
-            method: "GET",
-            idempotent: false,
-            resendable: true,
-            what: crate::retry::What::Status(429),
-            asked: Some(MS * 100),
-        };
-        assert!(rig.core.retry(refused, &Default::default(), &failure, true, at(2)).is_some());
+        let failure = Failure { asked: Some(MS * 500), ..REFUSED };
+        assert!(rig.core.retry(refused, &plain(), &failure, true, at(2)).is_some());
         rig.actions();
         rig.core.handle(Event::Woke, at(1_000));
         assert_eq!(rig.actions(), [Action::Start(refused, Level::Normal)]);

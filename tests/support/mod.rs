@@ -706,6 +706,9 @@ impl World {
         let pause = self.core.paused_for(lane, self.now);
         if let Some(asked) = asked {
             let most = paused.max(asked + (asked / 10).min(Duration::from_secs(1)));
+            self.check(delay.is_none_or(|delay| delay >= pause), || {
+                format!("{delay:?} is too soon, {pause:?} to go")
+            });
             self.check(pause >= asked && pause <= most, || format!("asked for {asked:?}, pauses {pause:?}"));
         }
         let Some(delay) = delay else {
@@ -719,7 +722,8 @@ impl World {
         call.attempt_until = None;
         call.stage = match what {
             What::Offline { .. } => Stage::Held(None),
-            _ if asked.is_some() || delay.is_zero() => Stage::Waiting,
+            // For a pause it waits in line.
+            _ if delay <= pause => Stage::Waiting,
             _ => Stage::Held(Some(self.now.after(delay))),
         };
         if matches!(what, What::Offline { .. }) {
