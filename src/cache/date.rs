@@ -15,6 +15,9 @@ const MONTHS: [&str; 12] =
 const BEFORE: [u64; 12] = [306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275];
 
 impl Wall {
+    /// The last moment there is.
+    pub const END: Self = Self(u64::MAX);
+
     /// The moment so many milliseconds after 1970 began.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -23,6 +26,13 @@ impl Wall {
     /// Milliseconds since 1970 began.
     pub const fn as_millis(self) -> u64 {
         self.0
+    }
+
+    /// The first whole millisecond that is `wait` later at least, or the last one there is.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        let millis = u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(millis))
     }
 
     /// Time passed since `earlier`; `None` when that lies ahead.

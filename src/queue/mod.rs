@@ -22,13 +22,11 @@
 //! Adding, taking, removing and changing priority are O(log n). A waiting call takes at most 64 bytes: an
 //! entry of 40, and a place in up to four heaps of 4 bytes, with an eighth of slack.
 
-mod heap;
-
 use crate::config::{Aging, Config, Strategy};
+use crate::heap::{Heap, NOWHERE, Order, push_tight};
 use crate::limit::AdaptiveLimit;
 use crate::priority::{Level, Priority};
 use crate::time::Time;
-use heap::{Heap, NOWHERE, Order, push_tight};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
