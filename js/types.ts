@@ -41,7 +41,8 @@ export interface RetryOptions {
   factor?: number;
   /**
    * Spreads the delays of many: "full" is 0 to the delay, "equal" half of it to all of it, "decorrelated" from `baseDelay` to
-   * three times the last one; a number from 0 to 1 is ± that share of the delay; `false` is the delay itself.
+   * three times the last one; a number from 0 to 1 is ± that share of the delay; `false` is the delay itself. None is above
+   * `maxDelay`, and those that would be are spread below it.
    *
    * @defaultValue "full"
    */
@@ -55,7 +56,7 @@ export interface RetryOptions {
   /**
    * Whole numbers from 100 to 599.
    *
-   * @defaultValue 408 425 429 500 502 503 504
+   * @defaultValue 408 429 500 502 503 504
    */
   statusCodes?: readonly number[];
   /**

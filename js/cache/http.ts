@@ -321,7 +321,7 @@ export class HttpCache {
     // Not of the response itself, in what outlives this call: while that is held, nobody sees that its caller dropped it.
     const { headers, status, type, statusText, url } = response;
     const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, when.at) : undefined;
-    const names = policy && this.#varies(type, headers);
+    const names = policy && this.#varies(request, type, headers);
     if (!policy || !names || !this.isCurrent(asked)) {
       this.#supersede(asked, status, when);
       return;
@@ -467,18 +467,18 @@ export class HttpCache {
     return fresh;
   }
 
-  #varies(type: ResponseType, headers: Headers): Names | undefined {
+  #varies(request: Request, type: ResponseType, headers: Headers): Names | undefined {
     const vary = headers.get('vary');
     if (vary === null) return type === 'cors' ? 'all' : NONE;
-    const names = consult(({ variesOn }) => variesOn(vary), undefined);
+    const names = consult(({ variesOn }) => variesOn(vary, fieldsOf(request)), undefined);
     if (names === undefined) return undefined;
     return names === '' ? NONE : names.split(',');
   }
 
   #policyOf({ request, rule }: Asked, headers: Headers, status: number, at: number): Float64Array | undefined {
-    const fields = ['cache-control', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
-    const wanted = line(request.headers.get('cache-control'));
-    const head = [`:${request.method}`, wanted, ...fields.map((name) => line(headers.get(name)))].join('\n');
+    const fields = ['cache-control', 'pragma', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
+    const asked = [request.method, request.headers.get('cache-control'), fieldsOf(request)];
+    const head = [...asked, ...fields.map((name) => headers.get(name))].map(line).join('\n');
     const { ttl, staleWhileRevalidate, staleIfError } = rule;
     const own = [ttl, staleWhileRevalidate, staleIfError].map((time) => (typeof time === 'number' ? time : Number.NaN));
     const [fresh, behind, instead] = own as [number, number, number];
@@ -491,6 +491,11 @@ export class HttpCache {
 /** As the shell wants it: see `verdict` there. */
 function wantedOf(headers: Headers): string {
   return ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
+}
+
+/** The names of the headers that its caller set. */
+function fieldsOf({ headers }: Request): string {
+  return [...headers.keys()].join();
 }
 
 /** A field as the shell wants it. */

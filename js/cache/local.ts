@@ -44,9 +44,9 @@ export class Local {
   readonly #recent = new Recent();
   /** Others write there, too. */
   readonly #onChange: Hear = (name, text) => {
-    this.#uncount(name);
     // It may be gone again by now.
     if (text !== null && globalThis.localStorage.getItem(name) === text) this.#count(name, text);
+    else this.#uncount(name);
   };
   readonly #onStorage = ({ key, newValue }: StorageEvent): void => {
     if (key === null) this.#index = undefined;
@@ -99,24 +99,25 @@ export class Local {
     const name = this.#prefix + entry.key;
     const text = entry.bytes > this.#mostOfEntry ? undefined : encode(entry);
     const bytes = text === undefined ? Number.POSITIVE_INFINITY : sizeOf(name, text);
-    this.#removeItem(name);
-    this.#do((storage) => {
-      if (!this.#isCurrent(storage)) return;
+    const kept = this.#do((storage) => {
+      if (!this.#isCurrent(storage)) return false;
       this.#load(storage);
-      if (text === undefined || bytes > this.#mostOfEntry) return;
+      if (text === undefined || bytes > this.#mostOfEntry) return false;
       this.#count(name, text);
       // It may have been one of those for whom there was no room.
-      if (!this.#items.has(name)) return;
+      if (!this.#items.has(name)) return false;
       try {
         storage.setItem(name, text);
         this.#health.worked(true);
         this.#recent.note([entry]);
         tell(name, text, this.#onChange);
+        return true;
       } catch (error) {
         this.#uncount(name);
         throw error;
       }
-    }, undefined);
+    }, false);
+    if (!kept) this.#removeItem(name);
   }
 
   /** Of that key nothing is left. */
@@ -209,7 +210,16 @@ export class Local {
   }
 
   #count(name: string, text: string): void {
-    const id = this.#index?.use((index) => index.insert(hash(name), sizeOf(name, text)), Number.NaN) ?? Number.NaN;
+    const policy = policyOf(text) as unknown as Float64Array;
+    const bytes = sizeOf(name, text);
+    const now = Date.now();
+    const known = this.#items.get(name);
+    if (known) this.#forget(name);
+    const id =
+      this.#index?.use(
+        (index) => (known ? index.replace(known.id, bytes, policy, now) : index.insert(hash(name), bytes, policy, now)),
+        Number.NaN,
+      ) ?? Number.NaN;
     if (Number.isNaN(id)) return;
     const item = { id, name };
     this.#items.set(name, item);
@@ -308,6 +318,12 @@ function encode({ key: _, policy, content, ...entry }: StoredEntry): string | un
   } catch {
     return undefined;
   }
+}
+
+/** When it may answer, as it was written: found without a look at the rest, of which there may be much. */
+function policyOf(json: string): number[] {
+  const words = /"policy":\[([^\]]*)/.exec(json)?.[1]?.split(',') ?? [];
+  return words.map((word) => (word === 'null' ? Number.POSITIVE_INFINITY : Number(word)));
 }
 
 function decode(key: string, json: string): StoredEntry | undefined {

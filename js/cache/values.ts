@@ -332,8 +332,8 @@ export class Values implements Cache {
     const bytes = OVERHEAD + 2 * key.length + sizeOf(content);
     const entry = { key: name(key), content, bytes, tags: rule.tags ?? [], policy };
     const tiers = rule.tiers ?? store.config.tiers;
-    store.removeKey(entry.key);
     if (tiers.includes('memory')) store.put(entry);
+    else store.removeKey(entry.key);
     store.depths.keep(entry, tiers);
   }
 

@@ -6,3 +6,4 @@ pub mod health;
 pub mod index;
 pub mod packs;
 pub mod policy;
+pub mod range;
