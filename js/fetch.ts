@@ -425,8 +425,10 @@ class Instance {
     }
     const rules = routes.flatMap(({ cache }) => cache || []);
     const tiers = rules.flatMap(({ tiers }) => tiers ?? []);
-    const store = new Store('createFetch', 'cache', options, tiers);
-    const http = new HttpCache(store, options, this.cache.cuts);
+    // As they were when the instance was made.
+    const own = this.cache.options;
+    const store = new Store('createFetch', 'cache', own, tiers);
+    const http = new HttpCache(store, own, this.cache.cuts);
     store.onGone = (entry) => http.gone(entry);
     this.cache.open(store, http);
     return { store, http };
@@ -699,6 +701,7 @@ class Instance {
     if (real) this.cache.past.passed(flight.request, response.status, flight.barrier);
     const { method, url } = flight.request;
     if (real && !flight.reads) this.cache.written(writeOf(method, url, response));
+    if (real) this.cache.cleared(response);
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);

@@ -138,7 +138,8 @@ export class Store {
   /** Keeps it in the place of what had its key, unless there is no room for it. */
   put(made: NewEntry): void {
     this.removeKey(made.key);
-    const entry: Entry = { ...made, hash: hash(made.key), id: Number.NaN };
+    // Tags of its own: by those that it has when it goes, it is taken out of the index.
+    const entry: Entry = { ...made, tags: [...made.tags], hash: hash(made.key), id: Number.NaN };
     entry.id = this.#index.use((index) => index.insert(entry.hash, entry.bytes), Number.NaN);
     if (Number.isNaN(entry.id)) return;
     this.#entries.set(entry.key, entry);

@@ -466,7 +466,7 @@ describe('storage', () => {
   });
 
   describe('in localStorage', () => {
-    const items = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'));
+    const items = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'));
 
     it('has small texts, and gives them as they were', async () => {
       const fetch = make({ tiers: LOCAL });
@@ -537,7 +537,7 @@ describe('storage', () => {
       const caches = ['a', 'b', 'c'].map((partition) => createCache({ tiers: LOCAL, partition, localStorage }));
       for (let n = 0; n < 12; n++) {
         for (const cache of caches) await cache.set(`key ${n}`, 'x'.repeat(900));
-        const items = Object.entries(globalThis.localStorage).filter(([name]) => name.startsWith('sixlane:0:'));
+        const items = Object.entries(globalThis.localStorage).filter(([name]) => name.startsWith('sixlane:1:'));
         const bytes = items.reduce((sum, [name, value]) => sum + 2 * (name.length + value.length), 0);
         expect(bytes).to.be.at.most(20_000);
         for (const cache of caches) {
@@ -547,7 +547,7 @@ describe('storage', () => {
       await caches[0].purge();
       const { entries } = caches[1].stats().localStorage;
       expect(entries).to.equal(
-        Object.keys(globalThis.localStorage).filter((name) => name.startsWith('sixlane:0:')).length,
+        Object.keys(globalThis.localStorage).filter((name) => name.startsWith('sixlane:1:')).length,
       );
       for (const cache of caches) await cache.close();
     });
@@ -674,7 +674,7 @@ describe('storage', () => {
       expect(await fetch.cache.get('late')).to.equal(undefined);
       await again({ tiers: ALL });
       expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
-      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'))).to.deep.equal([]);
+      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'))).to.deep.equal([]);
     });
 
     it('has nothing that was set before, whatever the cache had still to load for it', async () => {
@@ -694,7 +694,7 @@ describe('storage', () => {
       await fetch.close();
       await fetch.cache.purge();
       expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
-      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'))).to.deep.equal([]);
+      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'))).to.deep.equal([]);
       // Behind which nothing is left of the recount.
       await fetch.cache.purge();
       await destroyUnblocked(database);
@@ -1022,7 +1022,7 @@ describe('storage', () => {
         expect(cache.stats().disabled).to.deep.equal({ localStorage: REASON.full });
         expect(await cache.get('f')).to.equal('f');
         // What is to go goes all the same.
-        const names = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'));
+        const names = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'));
         expect(names()).not.to.deep.equal([]);
         await cache.purge();
         expect(names()).to.deep.equal([]);
