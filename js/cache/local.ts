@@ -54,6 +54,7 @@ export class Local {
   readonly #recent = new Recent();
   /** Others write there, too. */
   readonly #onChange: Hear = (name, text) => {
+    if (!this.#isRight()) this.#index = undefined;
     this.#uncount(name);
     // It may be gone again by now.
     if (text !== null && globalThis.localStorage.getItem(name) === text) this.#count(name, text);
@@ -226,9 +227,7 @@ export class Local {
 
   /** No more than the bound is looked at, once. */
   #load(storage: Storage): void {
-    const [first] = this.#items.keys();
-    // The page may have emptied it.
-    if (this.#index && (first === undefined || storage.getItem(first) !== null)) return;
+    if (this.#index && this.#isRight()) return;
     this.#index = new Handle('createCache', ({ CacheIndex }) => new CacheIndex(this.#most));
     this.#items.clear();
     globalThis.addEventListener?.('storage', this.#onStorage);
@@ -246,6 +245,12 @@ export class Local {
       if (prefix !== undefined && isUnder(markOf(prefix), text)) this.#count(name, text);
       else this.#removeItem(name);
     }
+  }
+
+  /** Whether what is counted is there, by the first of it: the page may have emptied localStorage. */
+  #isRight(): boolean {
+    const [first] = this.#items.keys();
+    return first === undefined || globalThis.localStorage.getItem(first) !== null;
   }
 
   #count(name: string, text: string): void {

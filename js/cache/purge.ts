@@ -58,14 +58,14 @@ export class Purge {
     }
   }
 
-  /** Whether storage is empty, as far as is known. */
+  /** Whether the database has seen it. */
   get isDone(): boolean {
-    return this.#faults.size === 0;
+    return !this.#faults.has('indexedDB');
   }
 
   /** @throws Error named "PurgeError" where storage is not empty */
   end(): void {
-    if (this.isDone) return;
+    if (this.#faults.size === 0) return;
     const said = [...this.#faults].map(([tier, error]) => `${tier}: ${(error as Error)?.message || nameOf(error)}`);
     const later =
       this.#isNoted && !this.#faults.has('localStorage')

@@ -94,7 +94,7 @@ const WORDS = 6;
 export function isStored(entry: Partial<StoredEntry> | null | undefined): boolean {
   const { key, bytes, tags, policy, names, content } = entry ?? {};
   if (typeof key !== 'string' || !Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) return false;
-  if (!isCount(bytes) || bytes === Number.POSITIVE_INFINITY) return false;
+  if (!isCount(bytes) || !Number.isSafeInteger(bytes)) return false;
   const words = Array.isArray(policy) || policy instanceof Float64Array ? Array.from(policy) : undefined;
   const whole = entry !== null && typeof entry === 'object' && 'content' in entry;
   if (!words?.every(isCount) || words.length !== (whole ? WORDS : 0)) return false;

@@ -63,6 +63,9 @@ extern "C" {
     fn name(this: &Pack) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_name(this: &Pack, name: &JsValue);
+    /// Those of its entries: by these it is found.
+    #[wasm_bindgen(method, getter, structural)]
+    fn keys(this: &Pack) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_keys(this: &Pack, keys: &Array);
     #[wasm_bindgen(method, setter, structural)]
@@ -642,20 +645,22 @@ fn is_first(epoch: &JsValue) -> bool {
 /// Entries of a pack that are what they should be: whatever lies in storage may have been changed there. The others go when
 /// the pack is next written.
 fn sound(pack: &Pack) -> Array {
-    let entries = pack.entries();
-    if !Array::is_array(&entries) {
+    let (entries, keys) = (pack.entries(), pack.keys());
+    if !Array::is_array(&entries) || !Array::is_array(&keys) {
         return Array::new();
     }
-    entries.unchecked_into::<Array>().iter().filter(is_sound).collect()
+    let keys: Array = keys.unchecked_into();
+    entries.unchecked_into::<Array>().iter().filter(|entry| is_sound(entry, &keys)).collect()
 }
 
-fn is_sound(entry: &JsValue) -> bool {
+fn is_sound(entry: &JsValue, keys: &Array) -> bool {
     if !entry.is_object() {
         return false;
     }
     let entry: &Entry = entry.unchecked_ref();
     let (tags, bytes) = (entry.tags(), entry.bytes());
-    entry.key().is_string()
+    keys.includes(&entry.key(), 0)
+        && entry.key().is_string()
         && bytes.as_f64().is_some_and(is_count)
         && Array::is_array(&tags)
         && tags.unchecked_into::<Array>().iter().all(|tag| tag.is_string())

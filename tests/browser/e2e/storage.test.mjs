@@ -110,7 +110,8 @@ async function tabs(name, { launch, server, test }) {
           return made;
         };
         window.fetching = await window.make();
-        window.paths = (round) => Array.from({ length: count }, (_, n) => `/api/data/${n + 1}?cache=3600&round=${round}`);
+        window.paths = (round) =>
+          Array.from({ length: count }, (_, n) => `/api/data/${n + 1}?cache=3600&round=${round}`);
         window.isOf = (round) => (name) => /^sixlane:\d+:/.test(name) && name.includes(`round=${round}\n`);
         /** Resolves when an item was written, or is there, whose name fits. */
         window.written = (fits) =>
@@ -155,7 +156,10 @@ async function tabs(name, { launch, server, test }) {
         left.push(await found);
         await writing;
       }
-      assert.deepEqual(left, Array.from({ length: ROUNDS }, () => ({ items: 0, hits: 0 })));
+      assert.deepEqual(
+        left,
+        Array.from({ length: ROUNDS }, () => ({ items: 0, hits: 0 })),
+      );
     });
   } finally {
     await browser.close();
