@@ -446,8 +446,10 @@ class Instance {
     }
     const rules = routes.flatMap(({ cache }) => cache || []);
     const tiers = rules.flatMap(({ tiers }) => tiers ?? []);
-    const store = new Store('createFetch', 'cache', options, tiers);
-    const http = new HttpCache(store, options, this.cache.cuts);
+    // As they were when the instance was made.
+    const own = this.cache.options;
+    const store = new Store('createFetch', 'cache', own, tiers);
+    const http = new HttpCache(store, own, this.cache.cuts);
     store.onGone = (entry) => http.gone(entry);
     this.cache.open(store, http);
     return { store, http };
@@ -787,6 +789,7 @@ class Instance {
       }
       this.cache.past.passed(flight.request, response.status, flight.barrier);
       if (!flight.reads) this.cache.written(writeOf(method, url, response));
+      this.cache.cleared(response);
     } catch (error) {
       globalThis.reportError?.(error);
     }

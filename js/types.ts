@@ -629,7 +629,9 @@ export interface Cache {
   invalidateTag(tag: string): Promise<number>;
   /**
    * Forgets everything of a partition, in all tiers and tabs, and what is under way for it is not kept. Resolves when storage
-   * is empty of it; where that fails, before it is used again.
+   * is empty of it, also where a tier is off. Rejects with an Error named "PurgeError" when it is not, after ten seconds at
+   * most: its message names the tier and why, `cause` is what the browser said. That is noted in localStorage before, and done
+   * by the next page that opens the tier, before anything is read there; where it cannot be noted, the message says that, too.
    *
    * @param partition default: the one of this cache
    */

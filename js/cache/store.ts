@@ -139,7 +139,8 @@ export class Store {
   put(made: NewEntry): void {
     const old = this.#entries.get(made.key);
     if (old) this.#forget(old);
-    const entry: Entry = { ...made, hash: old?.hash ?? hash(made.key), id: Number.NaN };
+    // Tags of its own: by those that it has when it goes, it is taken out of the index.
+    const entry: Entry = { ...made, tags: [...made.tags], hash: old?.hash ?? hash(made.key), id: Number.NaN };
     const { bytes } = entry;
     const policy = made.policy as Float64Array;
     const now = Date.now();

@@ -194,16 +194,17 @@ impl TierHealth {
         self.health.worked(if kept { Done::Kept } else { Done::Other }, clock::now());
     }
 
-    /// An attempt, counted from 0, failed with an error of that name. Returns 0 for giving up, 1 for trying again, 2 for
-    /// trying again after half was given up.
-    pub fn failed(&mut self, name: &str, attempt: u32) -> u32 {
+    /// An attempt, counted from 0, failed with an error of that name; `must`: it is made whether the tier is off or not.
+    /// Returns 0 for giving up, 1 for trying again, 2 for trying again after half was given up.
+    pub fn failed(&mut self, name: &str, attempt: u32, must: bool) -> u32 {
         let fault = match name {
             "SecurityError" | "NotSupportedError" | "NotAllowedError" | "VersionError" => Fault::Forbidden,
             "QuotaExceededError" | "NS_ERROR_DOM_QUOTA_REACHED" => Fault::Full,
             "TimeoutError" => Fault::Silent,
             _ => Fault::Lost,
         };
-        match self.health.failed(fault, attempt, clock::now()) {
+        let next = self.health.failed(fault, attempt, clock::now());
+        match if must { Next::after(fault, attempt) } else { next } {
             Next::GiveUp => 0,
             Next::Again => 1,
             Next::AfterMakingRoom => 2,
