@@ -4,7 +4,7 @@ import { type BodyWatch, watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
-import { writeOf } from './cache/writes.js';
+import { noteWrite, writeOf } from './cache/writes.js';
 import { derive } from './derive.js';
 import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
@@ -197,8 +197,9 @@ class Instance {
       source: init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
       priority: priorityValue(lane?.priority) ?? LEVELS.normal,
     };
-    const gets = request.method === 'GET' || request.method === 'HEAD' ? this.#gets : undefined;
-    return gets ? gets.fetch(asking) : this.send(asking, request).response;
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (!reads) noteWrite(request.url);
+    return reads && this.#gets ? this.#gets.fetch(asking) : this.send(asking, request).response;
   }
 
   send(asking: Asking, request: Request, joint?: Source): { wire: Sent; response: Promise<Response> } {
@@ -696,9 +697,8 @@ class Instance {
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
-    if (real) this.cache.past.passed(flight.request, response.status, flight.barrier);
-    const { method, url } = flight.request;
-    if (real && !flight.reads) this.cache.written(writeOf(method, url, response));
+    if (real) this.#noteAnswer(flight, response);
+    if (!flight.reads) noteWrite(flight.request.url);
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
@@ -706,6 +706,16 @@ class Instance {
     // Some bodies go on without a slot.
     const goesOn = holds || flight.length === -3 || (flight.length !== -1 && flight.lane?.slot === 'headers');
     if (!goesOn || !response || !watchBody(response, this.#watch(flight))) this.#bodyEnded(flight);
+  }
+
+  /** What a response means to what is kept. Whatever is wrong with that, its caller gets it. */
+  #noteAnswer({ request, reads, barrier }: Flight, response: Response): void {
+    try {
+      this.cache.past.passed(request, response.status, barrier);
+      if (!reads) this.cache.written(writeOf(request.method, request.url, response));
+    } catch (error) {
+      globalThis.reportError?.(error);
+    }
   }
 
   /** In a function of its own: whatever is made beside a response here would keep it alive. */
@@ -757,6 +767,7 @@ class Instance {
     const { settle } = flight;
     if (!settle) return;
     flight.stage = 'over';
+    if (!flight.reads) noteWrite(flight.request.url);
     this.#release(flight);
     flight.timing?.stop();
     settle.reject(reason);

@@ -61,7 +61,11 @@ function byGroup(match: RegExp | string | URLPattern): Rule['find'] {
     const query = url.indexOf('?');
     // In a query, and nowhere else, it stands for a space.
     const text = query >= 0 && query < start ? raw.replaceAll('+', ' ') : raw;
-    return { key: text === '' ? undefined : decoded(text), rest: `${url.slice(0, start)}\n${url.slice(end)}` };
+    const rest = `${url.slice(0, start)}\n${url.slice(end)}`;
+    // In a path an escaped slash is part of a name, and another one is between two.
+    const [plain, escaped] = [text.includes('/'), /%2f/i.test(text)];
+    if (text === '' || (plain && escaped)) return { key: undefined, rest };
+    return { key: decoded(text), rest: escaped ? `${rest}\nescaped` : rest };
   };
 }
 
@@ -127,10 +131,11 @@ function namesKey(match: BatchRule['match']): boolean {
   return parts.some((part) => /(^|[^\\]):[\p{ID_Start}$_]/u.test(part));
 }
 
-function decoded(text: string): string {
+/** Undefined for what is not encoded as it should be: as a key, it would be that of another address, too. */
+function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text;
+    return undefined;
   }
 }
