@@ -560,7 +560,13 @@ class Instance {
     const { resend, barrier } = flight;
     const make = typeof resend === 'function' ? resend : (): Request => request;
     this.#attempt(barrier > 0 ? () => derive(make(), { cache: 'reload' }) : make, init).then(
-      (response) => this.#answered(flight, attempt, response),
+      (response) => {
+        try {
+          this.#answered(flight, attempt, response);
+        } catch (error) {
+          this.#hand(flight, response, error);
+        }
+      },
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
       },
@@ -581,6 +587,22 @@ class Instance {
       if (unwell && this.#tryAgain(flight, response.status, asked, response)) return;
     }
     this.#deliver(flight, response);
+  }
+
+  /** A response of the page's own making could not be looked at: its caller gets it all the same. */
+  #hand(flight: Flight, response: Response, error: unknown): void {
+    globalThis.reportError?.(error);
+    const { settle } = flight;
+    if (!settle) {
+      this.#bodyEnded(flight);
+      return;
+    }
+    flight.stage = 'over';
+    this.#release(flight);
+    flight.timing?.stop();
+    settle.resolve(response);
+    if (flight.id >= 0) this.#engine?.settled(flight, Outcome.completed);
+    this.#starting?.end(flight, Outcome.completed);
   }
 
   /** No response: the browser does not say why, and another attempt may have one. */

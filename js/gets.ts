@@ -326,10 +326,15 @@ export class Gets {
   }
 
   #mayShare({ lane }: Asking, response: Response): boolean {
-    // A mock may answer with anything, also with what was read before.
-    if (!(response instanceof Response) || response.bodyUsed) return false;
-    if ((lane?.dedupe ?? this.#dedupe) === true) return true;
-    return !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
+    try {
+      // A mock may answer with anything, also with what was read before.
+      if (!(response instanceof Response) || response.bodyUsed) return false;
+      if ((lane?.dedupe ?? this.#dedupe) === true) return true;
+      return !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
+    } catch (error) {
+      globalThis.reportError?.(error);
+      return false;
+    }
   }
 
   /** What equal calls have in common; undefined for a call that is not to be joined. */

@@ -337,7 +337,7 @@ describe('the cache', () => {
       } finally {
         globalThis.reportError = reportError;
       }
-      expect(new Set(reported)).to.deep.equal(new Set(['mine']));
+      expect(reported).to.include('mine');
     });
 
     it('gives an answer whose status has no body again, kept and shared', async () => {
