@@ -426,6 +426,8 @@ export class Gets {
     this.#bring(behind, { ...asked, answers: 'validate' })
       .then((brought) => {
         if ('response' in brought) discard(brought.response);
+        // What is read into the cache is a clone.
+        return this.#cache?.arriving(asked);
       })
       .catch(() => {})
       .finally(() => this.#refreshing.delete(key));

@@ -190,9 +190,11 @@ export class HttpCache {
   }
 
   #with(asked: Asked, entry: Kept, tier: CacheTier, wanted: string): Asked {
-    const { cache, redirect, headers } = asked.request;
-    // Where it leads is not to be followed again.
-    if (redirect !== 'follow' && entry.content.looks.redirected?.value) return asked;
+    const { cache, redirect, mode, headers } = asked.request;
+    const { redirected, type } = entry.content.looks;
+    // The way there, by a redirect perhaps to another origin, is not one that this request may go.
+    if (redirect !== 'follow' && redirected?.value) return asked;
+    if (mode === 'same-origin' && type?.value === 'cors') return asked;
     const { answers, standsIn } = judge(entry, wanted);
     // "force-cache" and "only-if-cached" take whatever there is.
     const forced = cache === 'force-cache' || cache === 'only-if-cached';

@@ -698,6 +698,90 @@ describe('the cache', () => {
       expect(await seen()).to.equal(2);
     });
 
+    it('gives nothing older than what somebody has already, while that is on its way into the cache', async () => {
+      for (const [name, init, waits] of [
+        ['an address', undefined, true],
+        ['a call', {}, true],
+        ['force-cache', { cache: 'force-cache' }, true],
+        ['only-if-cached', { cache: 'only-if-cached', mode: 'same-origin' }, true],
+        ['a time limit', { lane: { timeout: 60_000 } }, false],
+        ['an emergency', { lane: { emergency: true } }, false],
+        ['a part', { headers: { range: 'bytes=0-' } }, true],
+      ]) {
+        let version = 0;
+        let end;
+        fetch = make({
+          fetch: async ({ cache }) => {
+            version += 1;
+            const text = `version ${version}`;
+            const body = new ReadableStream({
+              start(controller) {
+                controller.enqueue(new TextEncoder().encode(text));
+                if (cache === 'reload') end = () => controller.close();
+                else controller.close();
+              },
+            });
+            const headers = { 'cache-control': 'max-age=60' };
+            return dressed(new Response(body, { headers }), 'basic');
+          },
+        });
+        await text();
+        await kept(1);
+        expect(await text(), name).to.equal('version 1');
+        const newer = await get({}, { cache: 'reload' });
+        const call = text({}, init);
+        if (!waits) expect(await call, name).to.equal('version 3');
+        end();
+        expect(await newer.text(), name).to.equal('version 2');
+        if (waits) expect(await call, name).to.equal('version 2');
+        expect(version, name).to.equal(waits ? 2 : 3);
+      }
+    });
+
+    it('gives what is stale while what was asked for behind it is on its way', async () => {
+      const sent = [];
+      fetch = make({
+        fetch: async () => {
+          const body = new ReadableStream({
+            start(controller) {
+              controller.enqueue(new TextEncoder().encode(`${sent.push(controller)}`));
+              if (sent.length === 1) controller.close();
+            },
+          });
+          return new Response(body, { headers: { 'cache-control': 'max-age=0, stale-while-revalidate=60' } });
+        },
+      });
+      await text();
+      await kept(1);
+      expect(await text()).to.equal('1');
+      while (sent.length < 2) await turn();
+      expect([await text(), await text({}, {})]).to.deep.equal(['1', '1']);
+      sent[1].close();
+      while ((await text()) !== '2') await turn();
+    });
+
+    it('asks again behind a stale answer as its call would, but for how urgent it is', async () => {
+      const started = [];
+      const orders = { cacheControl: 'max-age=0, stale-while-revalidate=60' };
+      const lane = { key: 'mine', slot: 'headers', priority: 'critical', timeout: 60_000, cache: { tags: ['t'] } };
+      fetch = make({ breaker: { consecutive: 1 }, retry: false });
+      fetch.events.addEventListener('started', ({ detail: { key, priority } }) => started.push([key, priority]));
+      await text(orders, { lane });
+      await kept(1);
+      await text(orders, { lane });
+      await run.until(({ seen }) => seen === 2);
+      expect(started).to.deep.equal([
+        ['mine', 'critical'],
+        ['mine', 'background'],
+      ]);
+      // What it counts against is that of its call.
+      expect((await get({ failShare: 1 }, { lane })).status).to.equal(503);
+      await text(orders, { lane });
+      await turn();
+      expect(await seen()).to.equal(3);
+      expect(await fetch.cache.invalidateTag('t')).to.equal(1);
+    });
+
     it('keeps nobody waiting for a body that takes long, or whose answer has to be asked for again', async () => {
       // Ends when the test does.
       const endless = (fields) => () =>
@@ -940,6 +1024,61 @@ describe('the cache', () => {
         expect(error.message).to.equal(message);
       }
     });
+  });
+
+  describe('and the modes of a request', () => {
+    /** What the server was told, by the response that it made then. */
+    const told = async (ask) => {
+      try {
+        const { status, headers } = await ask().then(async (response) => ({
+          status: response.status,
+          ...(await response.json()),
+        }));
+        return {
+          status,
+          fields: ['cache-control', 'pragma', 'if-none-match'].map((name) =>
+            headers[name] && name !== 'if-none-match' ? headers[name] : typeof headers[name],
+          ),
+        };
+      } catch ({ name }) {
+        return { name };
+      }
+    };
+    const MODES = ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached'];
+    const STATES = {
+      'nothing is kept': [],
+      'it is kept': [undefined],
+      'it is kept of a call that said more': [{ headers: { 'x-own': '1' } }],
+      'it is kept of two calls': [undefined, { cache: 'reload' }],
+    };
+    const FRESHNESS = {
+      fresh: 'max-age=60',
+      stale: 'max-age=0',
+      'to be asked for': 'no-cache',
+      'not to be kept': 'no-store',
+    };
+
+    for (const [state, before] of Object.entries(STATES)) {
+      for (const [freshness, cacheControl] of Object.entries(FRESHNESS)) {
+        it(`are what they are for native fetch where ${state}, ${freshness}`, async () => {
+          const native = globalThis.fetch;
+          fetch = make({ fetch: undefined });
+          const row = async (mode, use) => {
+            const asked = { cache: mode, mode: 'same-origin' };
+            const own = new Run();
+            const path = own.path('/api/echo', { cacheControl, etag: 1 });
+            const all = [];
+            for (const init of [...before, asked, undefined, { headers: { 'x-other': '2' } }, asked]) {
+              all.push({ ...(await told(() => use(path, init))), seen: (await own.stats()).seen });
+            }
+            return all;
+          };
+          const rows = (use) => Promise.all(MODES.map(async (mode) => [mode, await row(mode, use)]));
+          const [expected, actual] = await Promise.all([rows(native), rows(fetch)]);
+          expect(Object.fromEntries(actual)).to.deep.equal(Object.fromEntries(expected));
+        });
+      }
+    }
   });
 
   describe('purged', () => {
