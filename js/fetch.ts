@@ -4,7 +4,7 @@ import { type BodyWatch, watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
-import { writeOf } from './cache/writes.js';
+import { noteWrite, writeOf } from './cache/writes.js';
 import { derive, forgotten, requestOf } from './derive.js';
 import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
@@ -216,8 +216,9 @@ class Instance {
       source: init?.signal === undefined && isRequest(input) ? input.signal : init?.signal,
       priority: priorityValue(lane?.priority) ?? LEVELS.normal,
     };
-    const gets = request.method === 'GET' || request.method === 'HEAD' ? this.#gets : undefined;
-    return gets ? gets.fetch(asking) : this.send(asking, request).response;
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (!reads) noteWrite(request.url);
+    return reads && this.#gets ? this.#gets.fetch(asking) : this.send(asking, request).response;
   }
 
   send(asking: Asking, request: Request, joint?: Source): { wire: Sent; response: Promise<Response> } {
@@ -582,7 +583,13 @@ class Instance {
     const make = typeof resend === 'function' ? resend : (): Request => request;
     const changes: RequestInit = { ...(barrier > 0 && { cache: 'reload' }), ...(flight.lost && looking(request)) };
     this.#attempt(flight, make, changes, init).then(
-      (response) => this.#answered(flight, attempt, response),
+      (response) => {
+        try {
+          this.#answered(flight, attempt, response);
+        } catch (error) {
+          this.#hand(flight, response, error);
+        }
+      },
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
       },
@@ -617,6 +624,22 @@ class Instance {
       if (unwell && this.#tryAgain(flight, response.status, asked, response)) return;
     }
     this.#deliver(flight, response);
+  }
+
+  /** A response of the page's own making could not be looked at: its caller gets it all the same. */
+  #hand(flight: Flight, response: Response, error: unknown): void {
+    globalThis.reportError?.(error);
+    const { settle } = flight;
+    if (!settle) {
+      this.#bodyEnded(flight);
+      return;
+    }
+    flight.stage = 'over';
+    this.#release(flight);
+    flight.timing?.stop();
+    settle.resolve(response);
+    if (flight.id >= 0) this.#engine?.settled(flight, Outcome.completed);
+    this.#starting?.end(flight, Outcome.completed);
   }
 
   /** No response: the browser does not say why, and another attempt may have one. */
@@ -769,7 +792,8 @@ class Instance {
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
-    if (real) this.#note(flight, response);
+    if (real) this.#noteAnswer(flight, response);
+    if (!flight.reads) noteWrite(flight.request.url);
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
@@ -779,16 +803,16 @@ class Instance {
     if (!goesOn || !response || !watchBody(response, this.#watch(flight))) this.#bodyEnded(flight);
   }
 
-  /** What the cache is to know of it. Whatever goes wrong with that, its caller gets the response. */
-  #note(flight: Flight, response: Response): void {
-    const { method, url } = flight.request;
+  /** What a response means to what is kept. Whatever is wrong with that, its caller gets it. */
+  #noteAnswer({ request, reads, barrier }: Flight, response: Response): void {
+    const { method, url } = request;
     try {
       if (response.redirected) {
         if (this.#redirects.size >= MAX_REDIRECTS) this.#redirects.clear();
         this.#redirects.add(withoutFragment(url));
       }
-      this.cache.past.passed(flight.request, response.status, flight.barrier);
-      if (!flight.reads) this.cache.written(writeOf(method, url, response));
+      this.cache.past.passed(request, response.status, barrier);
+      if (!reads) this.cache.written(writeOf(method, url, response));
       this.cache.cleared(response);
     } catch (error) {
       globalThis.reportError?.(error);
@@ -841,6 +865,7 @@ class Instance {
     const { settle } = flight;
     if (!settle) return;
     flight.stage = 'over';
+    if (!flight.reads) noteWrite(flight.request.url);
     this.#release(flight);
     flight.timing?.stop();
     flight.lost?.timing?.stop();

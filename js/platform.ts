@@ -28,6 +28,10 @@ export function isResponse(value: unknown): value is Response {
   return typeof value === 'object' && tagOf(value) === 'Response';
 }
 
+export function isRegExp(value: unknown): value is RegExp {
+  return tagOf(value) === 'RegExp';
+}
+
 export function isStream(value: unknown): value is ReadableStream<Uint8Array<ArrayBuffer>> {
   return tagOf(value) === 'ReadableStream';
 }

@@ -1,4 +1,4 @@
-import { tagOf } from './platform.js';
+import { isRegExp } from './platform.js';
 import { defined } from './snapshot.js';
 import type { LaneInit, Route } from './types.js';
 
@@ -41,8 +41,8 @@ type Test = (request: { readonly url: string }) => boolean;
 
 function compileTest(match: Exclude<Route['match'], (request: Request) => boolean>): Test {
   // `search` does not look at `lastIndex`, which a RegExp with the flag g carries from one call to the next.
-  if (tagOf(match) === 'RegExp') return ({ url }) => url.search(match as RegExp) >= 0;
-  const pattern = patternOf(match as string | URLPattern);
+  if (isRegExp(match)) return ({ url }) => url.search(match) >= 0;
+  const pattern = patternOf(match);
   return ({ url }) => pattern.test(url);
 }
 

@@ -1,7 +1,7 @@
 /** Calls that go to native fetch as they came. */
 import { resolved } from './addresses.js';
 import type { Values } from './cache/values.js';
-import { writeOf } from './cache/writes.js';
+import { noteWrite, writeOf } from './cache/writes.js';
 import { derive } from './derive.js';
 import { isAddress, isRequest, isResponse } from './platform.js';
 
@@ -23,9 +23,12 @@ export function unscheduled(
   if (reads) return cache.past.epoch > 0 ? pastTheBrowser(native, cache, input, init) : native(input, init);
   // By the time of the answer the page may be at another address.
   const url = request?.url ?? (isAddress(input) ? resolved(String(input)) : undefined);
+  if (url !== undefined) noteWrite(url);
   const answer = native(input, init);
   whenAnswered(answer, (response) => {
-    if (url !== undefined) cache.written(writeOf(method, url, response));
+    if (url === undefined) return;
+    noteWrite(url);
+    cache.written(writeOf(method, url, response));
   });
   return answer;
 }

@@ -1,5 +1,6 @@
 /** Many small GETs as few POSTs: which calls wait for others, and for which. */
 import { originOf } from '../addresses.js';
+import { textOf } from '../encode.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
 import { isResponse } from '../platform.js';
@@ -107,22 +108,11 @@ function isForMany({ request, plain, lane }: Asking): boolean {
   return !BROWSERS_OWN.includes(cache) && !NOT_FOR_MANY.some((name) => headers.has(name));
 }
 
-const marks = new WeakMap<object, number>();
-let lastMark = 0;
-
-/** A function in terms that are compared as text. */
-function marked(_: string, value: unknown): unknown {
-  if (typeof value !== 'function') return value;
-  const mark = marks.get(value) ?? ++lastMark;
-  marks.set(value, mark);
-  return mark;
-}
-
 /** What calls of one batch have in common, their origin apart. */
 function groupOf({ request, plain, windowless, lane }: Asking, rest: string): string {
   const { key, retry, timeout } = lane ?? {};
   const terms = [key, retry, typeof timeout === 'object' ? timeout.attempt : undefined];
-  const own = terms.some((term) => term !== undefined) ? JSON.stringify(terms, marked) : '';
+  const own = terms.some((term) => term !== undefined) ? textOf(terms) : '';
   // As below: to read all that of a request takes longer than the rest.
   if (plain) return [rest, own, 'same-origin', 'cors', 'about:client', '', false].join('\n');
   const { credentials, mode, referrer, referrerPolicy, headers } = request;

@@ -1,12 +1,9 @@
 /** What a batch was answered with, and the responses that are made of it. */
 import { isSameOrigin, withoutFragment } from '../addresses.js';
-import { looksOf } from '../cache/answer.js';
+import { looksOf, mayHaveBody } from '../cache/answer.js';
 import { isStream, tagOf } from '../platform.js';
 import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';
-
-/** Statuses that have no body. */
-const BODILESS = [204, 205, 304];
 
 /** What they say of the answer to the batch is not true of its parts, or of what is left when it was decoded. */
 const OF_THE_WHOLE = ['content-length', 'content-encoding', 'transfer-encoding'];
@@ -33,7 +30,7 @@ export function respond(request: Request, item: BatchItem, noStore: string | und
     if (!OF_THE_WHOLE.includes(lower)) headers[lower] = value;
   }
   if (noStore !== undefined) headers['cache-control'] ??= noStore;
-  const content = BODILESS.includes(status) ? null : bodyOf(body, headers);
+  const content = mayHaveBody(status) ? bodyOf(body, headers) : null;
   return dressed(request, new Response(content, { status, headers }));
 }
 
@@ -51,7 +48,7 @@ export function notFound(request: Request, noStore: string | undefined): Respons
 
 /** What was said of the batch as a whole, for each of its requests. */
 export function copyOf(request: Request, { status, statusText, headers }: Response, body: ArrayBuffer): Response {
-  const content = BODILESS.includes(status) ? null : body;
+  const content = mayHaveBody(status) ? body : null;
   return dressed(request, new Response(content, { status, statusText, headers }));
 }
 

@@ -1,6 +1,7 @@
 /** The tier in localStorage: small texts, read and written at once while the page waits. */
 import { Handle } from '../handle.js';
 import type { CacheIndex } from '../pkg/sixlane.js';
+import { tagOf } from '../platform.js';
 import { hash } from './hash.js';
 import type { Health } from './health.js';
 import {
@@ -414,12 +415,12 @@ function sizeOf(name: string, text: string): number {
 function encode({ key: _, policy, content, ...entry }: StoredEntry): string | undefined {
   const words = Array.from(policy);
   const { body, ...head } = (content ?? {}) as Record<string, unknown>;
-  if (!(body instanceof ArrayBuffer)) {
+  if (tagOf(body) !== 'ArrayBuffer') {
     return isPlain(content) ? JSON.stringify({ ...entry, policy: words, content }) : undefined;
   }
   if (!isPlain(head)) return undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body as ArrayBuffer);
     return JSON.stringify({ ...entry, policy: words, content: head, text });
   } catch {
     return undefined;

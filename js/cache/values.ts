@@ -4,7 +4,7 @@ import { taken } from '../taken.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { addressTag, Cuts, tagName } from './cuts.js';
 import type { HttpCache } from './http.js';
-import { beginningOf, storedKeyOf } from './keys.js';
+import { beginningsOf, storedKeyOf } from './keys.js';
 import { Past } from './past.js';
 import { Purge, type Reach } from './purge.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
@@ -242,10 +242,11 @@ export class Values implements Cache {
   }
 
   #forgetHere(key: string): { here: boolean; doomed: Doomed } {
-    for (const cut of [name(key), beginningOf(key), tagName(addressTag(key))]) this.cuts.cut(cut);
+    const beginnings = beginningsOf(key);
+    for (const cut of [name(key), ...beginnings, tagName(addressTag(key))]) this.cuts.cut(cut);
     const value = this.#store?.removeKey(name(key)) ?? false;
     const here = this.#http?.forget(key) || value;
-    const doomed = { keys: [name(key)], beginnings: [beginningOf(key)], tags: [addressTag(key)] };
+    const doomed = { keys: [name(key)], beginnings, tags: [addressTag(key)] };
     return { here, doomed: this.#http ? doomed : { keys: doomed.keys } };
   }
 

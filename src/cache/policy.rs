@@ -401,25 +401,6 @@ pub const fn supersedes(status: u16) -> bool {
     !matches!(status, 304 | 408 | 425 | 429 | 500..)
 }
 
-/// Whether the answer that was kept takes over this header of a 304: "the cache MUST update its headers with each header
-/// field in the provided response", but for those that are about the message and not its content (section 3.2), and those
-/// that tell how the kept body was encoded.
-pub fn updates(name: &str) -> bool {
-    const KEPT: [&str; 10] = [
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-range",
-        "content-type",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "te",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    !KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
-}
-
 fn seconds(text: &str) -> Option<Duration> {
     // "If a cache receives a delta-seconds value greater than the greatest integer it can represent […] the cache MUST
     // consider the value to be 2147483648" (section 1.2.2)
@@ -815,6 +796,5 @@ mod tests {
     fn a_change_that_succeeded_makes_what_is_kept_invalid() {
         assert!(invalidates("POST", 201) && invalidates("DELETE", 303));
         assert!(!invalidates("POST", 500) && !invalidates("GET", 200) && !invalidates("HEAD", 200));
-        assert!(updates("ETag") && updates("cache-control") && !updates("Content-Length"));
     }
 }

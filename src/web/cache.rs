@@ -130,12 +130,6 @@ pub fn supersedes(status: u16) -> bool {
     policy::supersedes(status)
 }
 
-/// See the core's function of that name.
-#[wasm_bindgen]
-pub fn updates(name: &str) -> bool {
-    policy::updates(name)
-}
-
 /// Checks what one call says about the cache.
 ///
 /// # Errors
