@@ -256,16 +256,11 @@ export class Local {
   }
 
   #count(name: string, text: string): void {
-    const policy = policyOf(text) as unknown as Float64Array;
-    const bytes = sizeOf(name, text);
-    const now = Date.now();
-    const known = this.#items.get(name);
-    if (known) this.#forget(name);
-    const id =
-      this.#index?.use(
-        (index) => (known ? index.replace(known.id, bytes, policy, now) : index.insert(hash(name), bytes, policy, now)),
-        Number.NaN,
-      ) ?? Number.NaN;
+    const policy = policyOf(text);
+    const place = this.#items.get(name)?.id ?? Number.NaN;
+    this.#forget(name);
+    const put = (index: CacheIndex): number => index.put(place, hash(name), sizeOf(name, text), policy, Date.now());
+    const id = this.#index?.use(put, Number.NaN) ?? Number.NaN;
     if (Number.isNaN(id)) return;
     const item = { id, name };
     this.#items.set(name, item);
@@ -428,9 +423,9 @@ function encode({ key: _, policy, content, ...entry }: StoredEntry): string | un
 }
 
 /** When it may answer, as it was written: found without a look at the rest, of which there may be much. */
-function policyOf(json: string): number[] {
+function policyOf(json: string): Float64Array {
   const words = /"policy":\[([^\]]*)/.exec(json)?.[1]?.split(',') ?? [];
-  return words.map((word) => (word === 'null' ? Number.POSITIVE_INFINITY : Number(word)));
+  return Float64Array.from(words, (word) => (word === 'null' ? Number.POSITIVE_INFINITY : Number(word)));
 }
 
 /** Undefined for what was written under another mark than this, or does not read back as an entry. */

@@ -143,11 +143,8 @@ export class Store {
     const entry: Entry = { ...made, tags: [...made.tags], hash: old?.hash ?? hash(made.key), id: Number.NaN };
     const { bytes } = entry;
     const policy = made.policy as Float64Array;
-    const now = Date.now();
-    entry.id = this.#index.use(
-      (index) => (old ? index.replace(old.id, bytes, policy, now) : index.insert(entry.hash, bytes, policy, now)),
-      Number.NaN,
-    );
+    const place = old?.id ?? Number.NaN;
+    entry.id = this.#index.use((index) => index.put(place, entry.hash, bytes, policy, Date.now()), Number.NaN);
     if (Number.isNaN(entry.id)) return;
     this.#entries.set(entry.key, entry);
     this.#byId[entry.id] = entry;

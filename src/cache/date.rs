@@ -1,5 +1,6 @@
 //! Dates as HTTP writes them.
 
+use super::whole;
 use std::time::Duration;
 
 /// A moment on the wall clock, in milliseconds since 1970. Only it outlives a page; unlike [`Time`](crate::Time) it may
@@ -31,8 +32,8 @@ impl Wall {
     /// The first whole millisecond that is `wait` later at least, or the last one there is.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
-        let millis = u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(millis))
+        let rest = u64::from(wait.subsec_nanos().div_ceil(1_000_000));
+        Self(self.0.saturating_add(wait.as_secs().saturating_mul(1_000)).saturating_add(rest))
     }
 
     /// Time passed since `earlier`; `None` when that lies ahead.
@@ -101,8 +102,7 @@ fn is_gmt(zone: &str) -> bool {
 
 /// A number of exactly so many digits.
 fn digits(text: &str, length: usize) -> Option<u64> {
-    let plain = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok())?
+    whole(text).filter(|_| text.len() == length)
 }
 
 /// "Recipients of a timestamp value in rfc850-date format, which uses a two-digit year, MUST interpret a timestamp that

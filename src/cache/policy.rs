@@ -4,7 +4,7 @@
 //! A browser's cache has one user, so the rules for shared caches (`s-maxage`, `private`, `proxy-revalidate`, the header
 //! `Authorization`) have no part in this.
 
-use super::date::Wall;
+use super::{date::Wall, whole};
 use std::time::Duration;
 
 /// What of a request matters here.
@@ -313,10 +313,11 @@ fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> D
 /// that its browser accepts.
 pub fn varies_on(ask: &Ask<'_>, answer: &Answer<'_>) -> Option<Vec<String>> {
     const CONSTANT: [&str; 3] = ["accept-encoding", "cookie", "origin"];
+    let own = names(ask.fields.unwrap_or_default());
     let mut seen = Vec::new();
     for name in names(answer.vary.unwrap_or_default()) {
         let name = name.to_ascii_lowercase();
-        let known = names(ask.fields.unwrap_or_default()).any(|own| own.eq_ignore_ascii_case(&name));
+        let known = own.iter().any(|own| own.eq_ignore_ascii_case(&name));
         if name == "*" || !is_token(&name) || (is_hidden(&name) && !known) {
             return None;
         }
@@ -351,34 +352,34 @@ fn is_hidden(name: &str) -> bool {
 /// one proxy, and "The no-cache […] and private […] cache directives can have arguments that prevent storage of header
 /// fields by all caches and shared caches, respectively" (RFC 9111, section 3.1). This is no shared cache.
 ///
-/// Names in small letters; one may come twice.
-pub fn withheld(connection: Option<&str>, cache_control: Option<&str>) -> Vec<String> {
-    const ALWAYS: [&str; 9] = [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
+/// Names in small letters, joined by commas; one may come twice.
+pub fn withheld(connection: Option<&str>, cache_control: Option<&str>) -> String {
+    let mut all = String::from(
+        "connection,keep-alive,proxy-authenticate,proxy-authentication-info,proxy-connection,te,trailer,\
+         transfer-encoding,upgrade",
+    );
     let own = Directives::of(cache_control);
-    let nominated = names(connection.unwrap_or_default());
-    let qualified = own.all("no-cache").filter_map(qualified).flat_map(names);
-    ALWAYS.into_iter().chain(nominated).chain(qualified).map(str::to_ascii_lowercase).collect()
+    let qualified = own.all("no-cache").filter_map(qualified);
+    for name in connection.into_iter().chain(qualified).flat_map(names) {
+        all.push(',');
+        all.push_str(name);
+    }
+    all.make_ascii_lowercase();
+    all
 }
 
 /// The argument of a directive that has names of fields. `None`: there are none, or something else is among them, and the
 /// directive is to be taken for its unqualified form.
 fn qualified(argument: Option<&str>) -> Option<&str> {
-    argument.filter(|argument| names(argument).next().is_some() && names(argument).all(is_token))
+    argument.filter(|argument| {
+        let names = names(argument);
+        !names.is_empty() && names.into_iter().all(is_token)
+    })
 }
 
 /// The elements of a list: RFC 9110, section 5.6.1.
-fn names(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim_ascii).filter(|name| !name.is_empty())
+fn names(list: &str) -> Vec<&str> {
+    list.split(',').map(str::trim_ascii).filter(|name| !name.is_empty()).collect()
 }
 
 /// RFC 9110, section 5.6.2.
@@ -404,8 +405,7 @@ pub const fn supersedes(status: u16) -> bool {
 fn seconds(text: &str) -> Option<Duration> {
     // "If a cache receives a delta-seconds value greater than the greatest integer it can represent […] the cache MUST
     // consider the value to be 2147483648" (section 1.2.2)
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| Duration::from_secs(text.parse().unwrap_or(MOST_SECONDS).min(MOST_SECONDS)))
+    Some(Duration::from_secs(whole(text)?.min(MOST_SECONDS)))
 }
 
 /// The directives of a `Cache-Control` field: section 5.2.
@@ -743,18 +743,18 @@ mod tests {
 
     #[test]
     fn fields_of_one_connection_and_those_that_no_cache_names_are_withheld() {
-        let of = |connection, cache_control| withheld(Some(connection), Some(cache_control));
         let always = withheld(None, None);
-        assert!(
-            ["connection", "keep-alive", "transfer-encoding"]
-                .iter()
-                .all(|&name| always.contains(&name.into()))
-        );
-        let more = |connection, cache_control| of(connection, cache_control)[always.len()..].join(",");
-        assert_eq!(more("close, X-Hop ,,x-b", ""), "close,x-hop,x-b");
+        let more = |connection, cache_control| {
+            let all = withheld(Some(connection), Some(cache_control));
+            all.strip_prefix(&always).expect("it begins with those").to_owned()
+        };
+        for name in ["connection", "keep-alive", "transfer-encoding", "upgrade"] {
+            assert!(names(&always).contains(&name), "{name}");
+        }
+        assert_eq!(more("close, X-Hop ,,x-b", ""), ",close,x-hop,x-b");
         assert_eq!(
             more("", "max-age=9, No-Cache=\"Set-Cookie, X-One\", no-cache=x-two"),
-            "set-cookie,x-one,x-two"
+            ",set-cookie,x-one,x-two"
         );
         assert_eq!(more("", "no-cache, private=\"x-one\", no-cache=\"\", no-cache=\"a b\""), "");
     }

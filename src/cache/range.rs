@@ -1,5 +1,6 @@
 //! One part of a body, as a request asks for it: RFC 9110, section 14.1.2.
 
+use super::whole;
 use std::ops::Range;
 
 /// What a request gets that asks for one part.
@@ -22,12 +23,12 @@ pub fn part_of(field: &str, length: u64) -> Option<Part> {
     let (first, last) = spec.split_once('-')?;
     if first.is_empty() {
         // "If the selected representation is shorter than the specified suffix-length, the entire representation is used."
-        let suffix = number(last)?;
+        let suffix = whole(last)?;
         // Of a body without a byte it would be a part that Content-Range cannot say.
         return (length > 0).then(|| part(length.saturating_sub(suffix)..length));
     }
-    let first = number(first)?;
-    let last = if last.is_empty() { u64::MAX } else { number(last)? };
+    let first = whole(first)?;
+    let last = if last.is_empty() { u64::MAX } else { whole(last)? };
     // "An int-range is invalid if the last-pos value is present and less than first-pos."
     // "If […] the value is greater than or equal to the current length of the representation data, the byte range is
     // interpreted as the remainder of the representation".
@@ -36,12 +37,6 @@ pub fn part_of(field: &str, length: u64) -> Option<Part> {
 
 fn part(bytes: Range<u64>) -> Part {
     if bytes.is_empty() { Part::Unsatisfiable } else { Part::Bytes(bytes) }
-}
-
-/// One that is too large to be held is larger than any body.
-fn number(digits: &str) -> Option<u64> {
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

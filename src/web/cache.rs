@@ -92,14 +92,20 @@ pub fn verdict(
 #[wasm_bindgen(js_name = variesOn)]
 pub fn varies_on(vary: &str, fields: &str) -> Option<String> {
     let ask = Ask { fields: Some(fields), ..Ask::default() };
-    Some(policy::varies_on(&ask, &Answer { vary: Some(vary), ..Answer::default() })?.join(","))
+    let mut joined = String::new();
+    for name in policy::varies_on(&ask, &Answer { vary: Some(vary), ..Answer::default() })? {
+        joined.push_str(&name);
+        joined.push(',');
+    }
+    joined.pop();
+    Some(joined)
 }
 
 /// The names of the header fields of a response that are not kept with it, in small letters, joined by commas. The two are
 /// the fields `Connection` and `Cache-Control` of the response; empty where it has none.
 #[wasm_bindgen]
 pub fn withheld(connection: &str, cache_control: &str) -> String {
-    policy::withheld(Some(connection), Some(cache_control)).join(",")
+    policy::withheld(Some(connection), Some(cache_control))
 }
 
 /// What a request with this field `Range` gets of a body of so many bytes: where the part begins, and where it ends (the
@@ -239,20 +245,16 @@ impl CacheIndex {
         self.used(id);
     }
 
-    /// Keeps an entry with this policy. Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).
+    /// Keeps an entry with this policy, in the place of the one with this id; NaN: under a key of which nothing is kept.
+    /// Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-    pub fn insert(&mut self, hash: u32, bytes: f64, policy: &[f64], now: f64) -> f64 {
-        let until = of_words(policy).useful_until();
-        let id = self.index.insert(hash, bytes as u32, until, wall(now), &mut self.gone);
-        id.map_or(f64::NAN, |EntryId(id)| f64::from(id))
-    }
-
-    /// Keeps something else under the key of an entry that is kept. Returns and is followed by the same as
-    /// [`insert`](Self::insert).
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-    pub fn replace(&mut self, id: u32, bytes: f64, policy: &[f64], now: f64) -> f64 {
-        let until = of_words(policy).useful_until();
-        let id = self.index.replace(EntryId(id), bytes as u32, until, wall(now), &mut self.gone);
+    pub fn put(&mut self, id: f64, hash: u32, bytes: f64, policy: &[f64], now: f64) -> f64 {
+        let (until, now, bytes) = (of_words(policy).useful_until(), wall(now), bytes as u32);
+        let id = if id.is_nan() {
+            self.index.insert(hash, bytes, until, now, &mut self.gone)
+        } else {
+            self.index.replace(EntryId(id as u32), bytes, until, now, &mut self.gone)
+        };
         id.map_or(f64::NAN, |EntryId(id)| f64::from(id))
     }
 
@@ -286,7 +288,7 @@ impl CacheIndex {
 }
 
 fn rule(ttl: f64, stale_while_revalidate: f64, stale_if_error: f64) -> Rule {
-    let duration = |millis: f64| (!millis.is_nan()).then(|| span(millis));
+    let duration = |millis: f64| (!millis.is_nan()).then(|| convert::span(millis));
     Rule {
         ttl: duration(ttl),
         stale_while_revalidate: duration(stale_while_revalidate),
@@ -314,20 +316,14 @@ fn of_words(words: &[f64]) -> Policy {
     let word = |place: usize| words.get(place).copied().unwrap_or_default();
     let flags = word(3) as u8;
     Policy {
-        lifetime: span(word(0)),
-        initial_age: span(word(1)),
+        lifetime: convert::span(word(0)),
+        initial_age: convert::span(word(1)),
         received: wall(word(2)),
         always_validate: flags & 1 != 0,
         must_revalidate: flags & 2 != 0,
-        stale_while_revalidate: span(word(4)),
-        stale_if_error: span(word(5)),
+        stale_while_revalidate: convert::span(word(4)),
+        stale_if_error: convert::span(word(5)),
     }
-}
-
-/// Milliseconds as JavaScript has them; what is no number, or below 0, is 0, and what is too much is the most there is.
-fn span(millis: f64) -> Duration {
-    let seconds = if millis > 0.0 { millis / 1000.0 } else { 0.0 };
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 #[expect(

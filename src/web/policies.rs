@@ -58,7 +58,7 @@ impl RetryPolicy {
             return 0.0;
         }
         self.budget.retry(now);
-        let last = convert::asked(last).unwrap_or_default();
+        let last = convert::span(last);
         let delay = self.config.delay(retries.saturating_add(1), last, &mut self.random);
         convert::millis(delay.max(asked.unwrap_or_default()))
     }
