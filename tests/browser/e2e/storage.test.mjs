@@ -12,6 +12,7 @@ const UNDER_WAY = 30;
 
 export default async function ({ launch, server, test }) {
   for (const name of ['chromium', 'firefox']) await tabs(name, { launch, server, test });
+  await quotaOfFirefox({ launch, server, test });
   const browser = await launch('chromium');
   const blank = new URL('/blank.html', server.url).href;
   try {
@@ -160,6 +161,81 @@ async function tabs(name, { launch, server, test }) {
         left,
         Array.from({ length: ROUNDS }, () => ({ items: 0, hits: 0 })),
       );
+    });
+  } finally {
+    await browser.close();
+  }
+}
+
+/** There a transaction after a full quota may only delete, which no stub would tell. */
+async function quotaOfFirefox({ launch, server, test }) {
+  const browser = await launch('firefox', { 'dom.quotaManager.temporaryStorage.fixedLimit': 8 * 1024 });
+  try {
+    await test('makes room under the quota of Firefox as often as it takes, and is purged when it is full', async () => {
+      await browser.open(new URL('/blank.html', server.url).href);
+      const found = await browser.evaluate(async () => {
+        const { recount } = await import('/tests/browser/suite/support/database.js');
+        const { createCache, init } = await import('/dist/index.js');
+        await init();
+        const options = { tiers: ['indexedDB'], indexedDB: { database: 'quota' } };
+        const { quota } = await navigator.storage.estimate();
+        const found = { quota, bytes: 0, latest: 0, disabled: [], problems: [] };
+        // Four times the quota, of what cannot be compressed.
+        for (let round = 0; round < 8; round++) {
+          const cache = createCache(options);
+          for (let n = 0; n < 16; n++) {
+            const noise = new Uint8Array(4 * 65_536);
+            for (let k = 0; k < 4; k++) crypto.getRandomValues(noise.subarray(k * 65_536, (k + 1) * 65_536));
+            found.bytes += noise.byteLength;
+            await cache.set(`noise ${n}`, noise);
+            // Most are written by then, each in a transaction of its own.
+            await cache.get('nothing');
+            found.disabled.push(...Object.values(cache.stats().disabled));
+          }
+          // All of them are.
+          await cache.close();
+          const next = createCache(options);
+          if ((await next.get('noise 15')) !== undefined) found.latest += 1;
+          await next.close();
+          found.problems.push(...(await recount('quota')).problems);
+        }
+        // Whoever fills it up to the last byte leaves no room for a mark.
+        const opened = () =>
+          new Promise((resolve) => {
+            const request = indexedDB.open('other', 1);
+            request.onupgradeneeded = () => request.result.createObjectStore('store');
+            request.onsuccess = () => resolve(request.result);
+          });
+        for (let size = 2 ** 20; size >= 2 ** 10; ) {
+          // A connection of its own, which may put.
+          const raw = await opened();
+          const transaction = raw.transaction('store', 'readwrite');
+          const parts = Array.from({ length: Math.ceil(size / 65_536) }, () => new Uint8Array(Math.min(size, 65_536)));
+          for (const part of parts) transaction.objectStore('store').put(crypto.getRandomValues(part), Math.random());
+          const isKept = await new Promise((resolve) => {
+            transaction.oncomplete = () => resolve(true);
+            transaction.onabort = () => resolve(false);
+          });
+          raw.close();
+          if (!isKept) size /= 2;
+        }
+        const purger = createCache(options);
+        const purged = await purger.purge().then(
+          () => 'done',
+          (error) => `${error.name}: ${error.message}`,
+        );
+        await purger.close();
+        return { ...found, purged, after: await recount('quota') };
+      });
+      assert.deepEqual(found, {
+        quota: 8 * 2 ** 20,
+        bytes: 32 * 2 ** 20,
+        latest: 8,
+        disabled: [],
+        problems: [],
+        purged: 'done',
+        after: { entries: 0, bytes: 0, problems: [] },
+      });
     });
   } finally {
     await browser.close();
