@@ -1,3 +1,5 @@
+import { ownOrigin } from './platform.js';
+
 /** Addresses: to look at their text is quicker than to take them apart, and to remember them than to resolve them. */
 
 /** As `new URL(url).origin`, of a whole address of HTTP. */
@@ -6,10 +8,11 @@ export function originOf(url: string): string {
 }
 
 /** To ask for it takes long, and it never changes. */
-const own = globalThis.location?.origin;
+let own: string | undefined;
 
 /** Whether it is of the page's own origin. */
 export function isSameOrigin(url: string): boolean {
+  own ??= ownOrigin();
   return originOf(url) === own;
 }
 

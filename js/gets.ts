@@ -14,6 +14,7 @@ import type { Refusal } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
+import { isResponse, nameOf } from './platform.js';
 import { discard } from './retry.js';
 import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
@@ -93,7 +94,7 @@ function isPatient({ request, lane }: Asking): boolean {
 /** The network brought nothing, not in time, or its circuit breaker is open. What somebody turns away may look the same. */
 function isOutage(error: unknown, { refusal }: Sent): boolean {
   if (refusal !== undefined) return refusal === 'circuit-open' || refusal === 'timeout';
-  return ['TypeError', 'TimeoutError'].includes((error as Error | undefined)?.name ?? '');
+  return ['TypeError', 'TimeoutError'].includes(nameOf(error) ?? '');
 }
 
 export class Gets {
@@ -279,7 +280,7 @@ export class Gets {
   #follow(joint: Joint<Sent>, asking: Asking): Promise<Response> {
     return joint.add(asking).catch((error: unknown) => {
       const first = joint.wire?.refusal === 'timeout' && !asking.signal.aborted;
-      if (first && (error as Error | undefined)?.name === 'TimeoutError') return this.fetch(asking);
+      if (first && nameOf(error) === 'TimeoutError') return this.fetch(asking);
       throw error;
     });
   }
@@ -328,7 +329,7 @@ export class Gets {
   #mayShare({ lane }: Asking, response: Response): boolean {
     try {
       // A mock may answer with anything, also with what was read before.
-      if (!(response instanceof Response) || response.bodyUsed) return false;
+      if (!isResponse(response) || response.bodyUsed) return false;
       if ((lane?.dedupe ?? this.#dedupe) === true) return true;
       return !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
     } catch (error) {
@@ -383,7 +384,7 @@ export class Gets {
       if (!gone && isOutage(error, wire) && asked && this.#mayStandIn(asked)) return { kept: asked, stale: true };
       throw error;
     }
-    if (!cache || !asked || !(response instanceof Response)) return { response };
+    if (!cache || !asked || !isResponse(response)) return { response };
     try {
       if (!wire.batched) cache.went(request, wire.at);
       if (cache.isTrouble(response) && this.#mayStandIn(asked)) {

@@ -158,7 +158,9 @@ function breakable(response: Response, caller: Caller, left: (caller: Caller, re
   const { signal } = caller;
   const reader = body.getReader();
   let forget = (): void => {};
-  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+  // The browser's own kind, as its Response wants it, and not what a library may have put under that name.
+  const Stream = body.constructor as typeof ReadableStream;
+  const stream = new Stream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       // The signal may live long. Who holds the stream, or its reader, holds this.
       const weak = new WeakRef(controller);

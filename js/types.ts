@@ -41,7 +41,8 @@ export interface RetryOptions {
   factor?: number;
   /**
    * Spreads the delays of many: "full" is 0 to the delay, "equal" half of it to all of it, "decorrelated" from `baseDelay` to
-   * three times the last one; a number from 0 to 1 is ± that share of the delay; `false` is the delay itself.
+   * three times the last one; a number from 0 to 1 is ± that share of the delay; `false` is the delay itself. None is above
+   * `maxDelay`, and those that would be are spread below it.
    *
    * @defaultValue "full"
    */
@@ -55,7 +56,7 @@ export interface RetryOptions {
   /**
    * Whole numbers from 100 to 599.
    *
-   * @defaultValue 408 425 429 500 502 503 504
+   * @defaultValue 408 429 500 502 503 504
    */
   statusCodes?: readonly number[];
   /**
@@ -289,10 +290,15 @@ export interface LaneInit {
   slot?: 'body' | 'headers';
 }
 
+/** A URLPattern, also to a compiler that knows none (before TypeScript 5.9): then it is what this uses of one. */
+type Pattern = typeof globalThis extends { readonly URLPattern: { readonly prototype: infer P } }
+  ? P
+  : { test(input: string): boolean; exec(input: string): unknown };
+
 /** What a call site would say under `lane`, said once for many. */
 export interface Route extends LaneInit {
   /** A URLPattern, its pathname as a string ("/api/users/:id"), a RegExp on the whole URL, or a predicate. */
-  match: string | RegExp | URLPattern | ((request: Request) => boolean);
+  match: string | RegExp | Pattern | ((request: Request) => boolean);
   /** One method or several, in any case. Default: all. */
   method?: string | readonly string[];
 }
@@ -623,7 +629,9 @@ export interface Cache {
   invalidateTag(tag: string): Promise<number>;
   /**
    * Forgets everything of a partition, in all tiers and tabs, and what is under way for it is not kept. Resolves when storage
-   * is empty of it; where that fails, before it is used again.
+   * is empty of it, also where a tier is off. Rejects with an Error named "PurgeError" when it is not, after ten seconds at
+   * most: its message names the tier and why, `cause` is what the browser said. That is noted in localStorage before, and done
+   * by the next page that opens the tier, before anything is read there; where it cannot be noted, the message says that, too.
    *
    * @param partition default: the one of this cache
    */

@@ -3,6 +3,7 @@ import { originOf } from '../addresses.js';
 import { textOf } from '../encode.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
+import { isResponse } from '../platform.js';
 import type { BatchRule } from '../types.js';
 import { EndPoint } from './endpoint.js';
 import { Member, type Tell } from './member.js';
@@ -81,7 +82,7 @@ export class Batching {
   }
 
   readonly #tell: Tell = ({ asking, callers, shares }, outcome) => {
-    if (outcome instanceof Response) {
+    if (isResponse(outcome)) {
       this.batched += callers;
       if (shares) this.deduplicated += 1;
     }

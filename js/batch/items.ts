@@ -1,6 +1,7 @@
 /** What a batch was answered with, and the responses that are made of it. */
 import { isSameOrigin, withoutFragment } from '../addresses.js';
 import { looksOf, mayHaveBody } from '../cache/answer.js';
+import { isStream, tagOf } from '../platform.js';
 import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';
 
@@ -62,7 +63,7 @@ function bodyOf(body: unknown, headers: Record<string, string>): BodyInit | null
   const type = headers['content-type'];
   if (typeof body === 'string' && type !== undefined && !/\bjson\b/i.test(type)) return body;
   if (isBody(body)) return body;
-  if (body instanceof ReadableStream) throw new TypeError('the `body` of an item must not be a stream');
+  if (isStream(body)) throw new TypeError('the `body` of an item must not be a stream');
   headers['content-type'] ??= 'application/json';
   return body === undefined ? null : JSON.stringify(body);
 }
@@ -70,7 +71,7 @@ function bodyOf(body: unknown, headers: Record<string, string>): BodyInit | null
 const BODIES = ['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams'];
 
 function isBody(body: unknown): body is BodyInit {
-  return ArrayBuffer.isView(body) || BODIES.includes(Object.prototype.toString.call(body).slice(8, -1));
+  return ArrayBuffer.isView(body) || BODIES.includes(tagOf(body));
 }
 
 /** What is in a JSON answer: by key, or in the order of the keys. What is null there is missing. */

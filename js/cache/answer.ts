@@ -72,13 +72,34 @@ export function thaw({ url, redirected, type, ...answer }: Frozen): Answer {
   return { ...answer, looks: looksOf({ url, redirected, type }) };
 }
 
-/** Whatever lies in storage may have been changed there. */
+/** Whether a response can be made of it: whatever lies in storage may have been changed there. */
 export function isFrozen(content: unknown): content is Frozen {
-  const { status, statusText, headers, body, type } = (content ?? {}) as Partial<Record<keyof Frozen, unknown>>;
-  const head = typeof status === 'number' && isStatus(status) && typeof statusText === 'string';
-  const dressed = typeof type === 'string' && Object.hasOwn(TYPES, type) && Array.isArray(headers);
-  return head && dressed && headers.at(-1)?.[0] === 'age' && (body === null || body instanceof ArrayBuffer);
+  const { status, statusText, headers, body, url, redirected, type } = (content ?? {}) as Partial<Frozen>;
+  if (
+    !Number.isInteger(status) ||
+    !isStatus(status as number) ||
+    typeof url !== 'string' ||
+    typeof redirected !== 'boolean'
+  ) {
+    return false;
+  }
+  if (!KEPT.includes(type as string) || !Array.isArray(headers) || headers.at(-1)?.[0] !== 'age') return false;
+  if (body !== null && (!(body instanceof ArrayBuffer) || NULL_BODY.includes(status as number))) return false;
+  try {
+    // The browser itself judges names, values and the text of the status.
+    return (
+      typeof statusText === 'string' && Boolean(new Response(null, { status: status as number, statusText, headers }))
+    );
+  } catch {
+    return false;
+  }
 }
+
+/** Types of responses that are kept. */
+const KEPT = ['basic', 'cors', 'default'];
+
+/** Of these statuses a response can be made with no body at all. */
+const NULL_BODY = [204, 205, 304];
 
 /** Whether a response can be made with it. */
 export function isStatus(status: number): boolean {

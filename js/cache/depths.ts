@@ -4,10 +4,11 @@ import { within } from '../sleep.js';
 import type { CacheStats, CacheTier } from '../types.js';
 import type { Disk, Found } from './disk.js';
 import { Health } from './health.js';
-import { Local } from './local.js';
+import { hearOfPurge, Local, purgeItems } from './local.js';
 import type { openStorage } from './storage.js';
 import type { CacheConfig } from './store.js';
-import { CHANGE_LIMIT, type Doomed, isDoomed, nameOf, Owed, READ_LIMIT, type StoredEntry } from './tier.js';
+import { CHANGE_LIMIT, type Doomed, isDoomed, nameOf, Owed, prefixOf, READ_LIMIT, type StoredEntry } from './tier.js';
+import { wipe } from './wipe.js';
 
 /** Where something was found that memory did not have. */
 export interface Below extends Found {
@@ -29,6 +30,12 @@ export class Depths {
   #local: Local | undefined;
   #disk: Disk | undefined;
   #loading: Promise<Disk | undefined> | undefined;
+  /** When the file for IndexedDB was first asked for. */
+  #since = 0;
+  /** Whether IndexedDB has ever answered, or been found to be of no use. */
+  #hasAnswered = false;
+  /** Another tab has begun to purge the partition, and was not heard to have done it. */
+  #isSuspect = false;
   /** What is to be done when the file for IndexedDB is there. */
   readonly #pending: ((disk: Disk | undefined) => void)[] = [];
   /** What is to be written when it is there. */
@@ -72,13 +79,24 @@ export class Depths {
     this.#use('indexedDB');
     const unwritten = this.#unwritten.get(key);
     if (unwritten) return { entry: unwritten, pack: [unwritten], tier: 'indexedDB' };
-    // The file may be a while on its way, behind the very requests that wait for it.
     const reading = this.#onDisk((disk) => disk.read(key));
-    const found = await (this.#disk ? reading : unlessLate(READ_LIMIT, reading));
+    const found = await (this.#hasAnswered ? reading : this.#awaited(reading));
     if (!found) return entry === undefined ? undefined : found;
     // What lies above it is to have it, too.
     if (tiers.includes('localStorage')) this.#localStorage().write(found.entry);
     return { ...found, tier: 'indexedDB' };
+  }
+
+  /**
+   * The file may be a while on its way, behind the very requests that wait for it, and the database after that: they are
+   * awaited no longer than that by all together.
+   */
+  async #awaited<T>(reading: Promise<T>): Promise<T | undefined> {
+    const heard = reading.then((found) => {
+      this.#hasAnswered = true;
+      return found;
+    });
+    return unlessLate(Math.max(0, this.#since + READ_LIMIT - performance.now()), heard);
   }
 
   /** Learns by which purges it comes, for who does not look. */
@@ -137,14 +155,51 @@ export class Depths {
     return [...unwritten.map(({ key }) => key), ...(this.#disk?.forgetWaiting(doomed) ?? [])];
   }
 
-  /** Also of what only calls before this page's time put there. */
-  async purge(partition: string): Promise<void> {
-    this.#anyLocal().purge(partition, this.#inUse.has('localStorage'));
-    const disk = this.#loading ?? ((await this.#mayHaveDatabase()) ? this.#indexedDB() : undefined);
-    await unlessLate(
-      CHANGE_LIMIT,
-      disk?.then((disk) => disk?.purge(partition)),
-    );
+  /** Whether a tier is looked into. */
+  uses(tier: CacheTier): boolean {
+    return this.#inUse.has(tier);
+  }
+
+  /** The partition was purged in localStorage, and has that mark now. */
+  learn(mark: string): void {
+    this.#local?.learn(mark);
+  }
+
+  /**
+   * Empties a partition in IndexedDB, also of what only calls before this page's time put there.
+   *
+   * @param note is called before the database is asked, where there may be one
+   * @throws (rejects with) what the browser says
+   */
+  async purge(partition: string, note: () => void = () => {}): Promise<void> {
+    if (!this.#loading && !(await this.#mayHaveDatabase())) return;
+    note();
+    const disk = await within(CHANGE_LIMIT, this.#indexedDB());
+    // Without the file nobody can tell what is whose in there.
+    await (disk ? disk.purge(partition) : wipe(this.#config.database));
+  }
+
+  /**
+   * Another tab purges the partition, and has given it that mark in localStorage, if it could.
+   *
+   * @param done whether it has emptied the database, too; undefined where it does not say
+   * @param isSame whether its database is this one
+   */
+  heardPurge(mark: string | undefined, done: boolean | undefined, isSame: boolean): void {
+    const prefix = prefixOf(this.#partition);
+    if (mark !== undefined) {
+      hearOfPurge(prefix, mark);
+      this.learn(mark);
+    } else if (this.#inUse.has('localStorage') && done !== true) {
+      try {
+        this.learn(purgeItems(prefix));
+      } catch {
+        // It may not be touched, or there is none.
+      }
+    }
+    if (!isSame) this.purge(this.#partition).catch(() => {});
+    else if (this.#disk) this.#disk.heardPurge(done !== false);
+    else this.#isSuspect = done === false;
   }
 
   async close(): Promise<void> {
@@ -214,7 +269,10 @@ export class Depths {
   }
 
   #indexedDB(): Promise<Disk | undefined> {
-    this.#loading ??= this.#load();
+    if (!this.#loading) {
+      this.#since = performance.now();
+      this.#loading = this.#load();
+    }
     return this.#loading;
   }
 
@@ -240,6 +298,7 @@ export class Depths {
       const { indexedDB: most, database } = this.#config;
       const options = { database, most, partition: this.#partition, health: this.#diskHealth, purged: this.#purged };
       this.#disk = new Disk((name) => openStorage(compile, name), options);
+      if (this.#isSuspect) this.#disk.heardPurge(false);
       if (this.#inUse.has('indexedDB')) this.#use('indexedDB');
       this.#catchUp();
       return this.#disk;

@@ -4,6 +4,7 @@
  * It is a file of its own in the package, loaded on demand. What it imports, it brings along: nothing that has a state.
  */
 import { within } from '../sleep.js';
+import { debtsOf, settle } from './debts.js';
 import type { Health } from './health.js';
 import { type OpenStorage, openStorage, type Storage } from './storage.js';
 import {
@@ -14,6 +15,7 @@ import {
   GIVE_UP,
   isDoomed,
   isStored,
+  NEWS,
   nameOf,
   Owed,
   prefixOf,
@@ -65,6 +67,9 @@ const MOST_KNOWN = 10_000;
 /** A pack that was used within this time is not written again for that. */
 const USE_PRECISION = 3_600_000;
 
+/** What is left of what was kept when there is no room. */
+const HALF = 0.5;
+
 /** When the next writes begin: when all of this turn has come. */
 const inThisTurn = queueMicrotask;
 
@@ -76,8 +81,17 @@ export class Disk {
   readonly #health: Health;
   readonly #purged: () => void;
   #storage: Promise<Storage> | undefined;
-  /** What has to be done before anything else is, since it could not be done in its time. */
+  /** Since when a connection has been awaited. */
+  #opening: number | undefined;
+  /** Prefixes of partitions that have to be purged before anything else is done. */
   readonly #unpurged = new Set<string>();
+  /** Another tab has begun to purge the partition, and was not heard to have done it. */
+  #isSuspect = false;
+  /** The connection for which the purges that are owed were looked up. */
+  #heeded: Storage | undefined;
+  #paying: Promise<void> | undefined;
+  /** Until then other tabs may purge without having heard of what was written here before the epoch was known. */
+  #blindUntil = 0;
   readonly #owed = new Owed();
   /** That of the partition, once it was seen; 0 before anybody wrote there or purged it. */
   #epoch: number | undefined;
@@ -190,12 +204,43 @@ export class Disk {
     return leaves || this.#recent.has(doomed);
   }
 
-  /** If it cannot be done now, it is done before anything else is. */
-  async purge(partition: string): Promise<void> {
+  /**
+   * Empties a partition, whether the tier is off or not. What cannot be done now is done before anything else is, here and by
+   * whoever opens the database next, if that was noted.
+   *
+   * @throws (rejects with) what the browser says
+   */
+  purge(partition: string): Promise<void> {
     const prefix = prefixOf(partition);
     if (prefix === this.#prefix) this.forgetWaiting(EVERYTHING);
     this.#unpurged.add(prefix);
-    await this.#do(CHANGE_LIMIT, async () => undefined);
+    return this.#behind(this.#purge());
+  }
+
+  async #purge(): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await within(this.#patience(CHANGE_LIMIT), this.#ready());
+        this.#health.worked(false);
+        return;
+      } catch (error) {
+        const next = this.#health.failed(error, attempt, true);
+        // To take the marks down there must be room, and there is no half of it that may stay.
+        if (next === AFTER_MAKING_ROOM) await this.#makeRoom(0);
+        else this.disconnect();
+        if (next === GIVE_UP) throw error;
+      }
+    }
+  }
+
+  /** Another tab purges the partition: until it is done nothing is read here that this tab has not purged itself. */
+  heardPurge(done: boolean): void {
+    this.#isSuspect = !done;
+    // That may have come there after the purge, and no epoch was there to tell.
+    if (done && performance.now() < this.#blindUntil) {
+      this.#unpurged.add(this.#prefix);
+      this.#behind(this.#purge()).catch(() => {});
+    }
   }
 
   /** The page may go at any moment: what waits is handed over now. */
@@ -224,6 +269,8 @@ export class Disk {
   async disconnect(): Promise<void> {
     const storage = this.#storage;
     this.#storage = undefined;
+    this.#opening = undefined;
+    this.#paying = undefined;
     await storage?.then(
       (open) => open.close(),
       () => {},
@@ -244,20 +291,29 @@ export class Disk {
   }
 
   #hand(outcome: Outcome | undefined, wanted: Map<string, Wanted>): void {
+    const rubbish = new Set<string>();
+    let isSound = true;
     for (const [place, pack] of (outcome?.packs ?? []).entries()) {
-      if (!Array.isArray(pack)) continue;
-      this.#use(outcome?.names?.[place] as string);
-      const stored = pack.filter(isStored);
-      this.#know(stored);
+      this.#use(outcome?.names?.[place]);
       const doomed = [...this.#doomed];
-      const entries = stored
-        .map((entry) => this.#own(entry))
-        .filter(({ key, tags }) => !doomed.some((each) => isDoomed(each.doomed, key, tags)));
+      const entries: StoredEntry[] = [];
+      for (const stored of Array.isArray(pack) ? pack : [undefined]) {
+        const entry = this.#own(stored);
+        if (entry && isStored(entry)) {
+          if (!doomed.some((each) => isDoomed(each.doomed, entry.key, entry.tags))) entries.push(entry);
+        } else {
+          isSound = false;
+          if (entry) rubbish.add(entry.key);
+        }
+      }
+      this.#know(entries.map(({ key }) => this.#prefix + key));
       for (const entry of entries) {
         wanted.get(entry.key)?.resolve({ entry, pack: entries });
         wanted.delete(entry.key);
       }
     }
+    // With what was looked for and is not there goes whatever its pack has in its place.
+    if (!isSound) this.remove({ keys: [...rubbish, ...wanted.keys()] });
   }
 
   /** What comes while one transaction is under way goes into the next one. */
@@ -271,7 +327,7 @@ export class Disk {
         ),
       );
       if (!outcome) for (const { doomed } of all) this.owe(doomed);
-      const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry));
+      const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry) as StoredEntry);
       for (const each of all) {
         this.#doomed.delete(each);
         each.resolve(gone);
@@ -308,7 +364,8 @@ export class Disk {
       // Some of it may have to be forgotten since, each time.
       const left = () => entries.filter((entry) => this.#leaving.has(entry)).map((entry) => this.#stored(entry));
       const put = (stored: StoredEntry[], known: string[] | undefined): Promise<unknown> => {
-        this.#know(stored);
+        this.#know(stored.map(({ key }) => key));
+        if (this.#epoch === undefined) this.#blindUntil = performance.now() + NEWS;
         return storage.write(this.#prefix, this.#epoch, stored, known, [...used], this.#most);
       };
       const first = left();
@@ -339,9 +396,9 @@ export class Disk {
     }
   }
 
-  #know(stored: readonly StoredEntry[]): void {
+  #know(keys: readonly string[]): void {
     if (this.#known.size > MOST_KNOWN) this.#known.clear();
-    for (const { key } of stored) this.#known.add(key);
+    for (const key of keys) this.#known.add(key);
   }
 
   /**
@@ -350,7 +407,11 @@ export class Disk {
    * @throws (rejects) for what cannot be stored at all, and for nothing else
    */
   #do(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Outcome | undefined> {
-    const done = this.#attempt(limit, operation);
+    return this.#behind(this.#attempt(limit, operation));
+  }
+
+  /** What has begun is over before this is closed. */
+  #behind<R>(done: Promise<R>): Promise<R> {
     const before = this.#last;
     this.#last = done.then(
       () => before,
@@ -359,17 +420,23 @@ export class Disk {
     return done;
   }
 
+  /** A connection that does not come is awaited no longer than that by all together. */
+  #patience(limit: number): number {
+    return this.#opening === undefined ? limit : Math.max(0, this.#opening + limit - performance.now());
+  }
+
   async #attempt(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Outcome | undefined> {
     for (let attempt = 0; this.#health.usable; attempt++) {
       try {
-        const outcome = (await within(limit, this.#ready().then(operation))) as Outcome | undefined;
+        const ready = this.#ready();
+        const outcome = (await within(this.#patience(limit), ready.then(operation))) as Outcome | undefined;
         this.#health.worked(false);
         if (outcome) this.#note(outcome);
         return outcome;
       } catch (error) {
         if (nameOf(error) === 'DataCloneError') throw error;
         const next = this.#health.failed(error, attempt);
-        if (next === AFTER_MAKING_ROOM) await this.#makeRoom();
+        if (next === AFTER_MAKING_ROOM) await this.#makeRoom(HALF);
         else this.disconnect();
         if (next === GIVE_UP) return undefined;
       }
@@ -378,7 +445,14 @@ export class Disk {
   }
 
   #connected(): Promise<Storage> {
-    const open = (): Promise<Storage> => this.#open(this.#database);
+    const open = async (): Promise<Storage> => {
+      this.#opening ??= performance.now();
+      try {
+        return await this.#open(this.#database);
+      } finally {
+        this.#opening = undefined;
+      }
+    };
     this.#storage = this.#storage?.then((storage) => (storage.closed ? open() : storage)) ?? open();
     return this.#storage;
   }
@@ -386,11 +460,14 @@ export class Disk {
   /** Where nothing is left that must be gone. */
   async #ready(): Promise<Storage> {
     const storage = await this.#connected();
-    for (const prefix of this.#unpurged) {
-      const { totals, epoch } = (await storage.purge(prefix)) as Outcome;
-      this.totals = totals;
-      if (prefix === this.#prefix) this.#epoch = epoch;
-      this.#unpurged.delete(prefix);
+    while (this.#heeded !== storage || this.#unpurged.size > 0 || this.#isSuspect) {
+      this.#paying ??= this.#pay(storage);
+      const paying = this.#paying;
+      try {
+        await paying;
+      } finally {
+        if (this.#paying === paying) this.#paying = undefined;
+      }
     }
     const owed = this.#owed.doomed;
     if (owed) {
@@ -400,13 +477,52 @@ export class Disk {
     return storage;
   }
 
-  async #makeRoom(): Promise<void> {
+  /** Does the purges that could not be done in their time, by this page or by any before it. */
+  async #pay(storage: Storage): Promise<void> {
+    const isOpen = this.#heeded === storage && this.#unpurged.size === 0;
+    const debts = isOpen ? [] : debtsOf(this.#database);
+    for (const { prefix } of debts) this.#unpurged.add(prefix);
+    if (this.#isSuspect) {
+      // What is heard, or asked for, from here on is another purge.
+      this.#isSuspect = false;
+      try {
+        if (!(await this.#wasPurged(storage))) this.#unpurged.add(this.#prefix);
+      } catch (error) {
+        this.#isSuspect = true;
+        throw error;
+      }
+    }
+    for (const prefix of [...this.#unpurged]) {
+      this.#unpurged.delete(prefix);
+      try {
+        const { totals, epoch } = (await storage.purge(prefix)) as Outcome;
+        this.totals = totals;
+        if (prefix === this.#prefix) this.#epoch = epoch;
+      } catch (error) {
+        this.#unpurged.add(prefix);
+        throw error;
+      }
+      settle(debts.filter((debt) => debt.prefix === prefix));
+    }
+    this.#heeded = storage;
+  }
+
+  /** Whether the other tab has done it by now. */
+  async #wasPurged(storage: Storage): Promise<boolean> {
+    if (this.#epoch === undefined) return false;
+    const { epoch = 0 } = (await storage.read(this.#prefix, [])) as Outcome;
+    const is = epoch !== this.#epoch && epoch > 0;
+    if (is) this.#epoch = epoch;
+    return is;
+  }
+
+  /** Gives up what was used longest ago, until that share is left. */
+  async #makeRoom(share: number): Promise<void> {
     try {
       const storage = await this.#connected();
-      await within(
-        CHANGE_LIMIT,
-        storage.write(this.#prefix, this.#epoch, [], [], [], Math.floor(this.totals.bytes / 2)),
-      );
+      const { evicted = 0 } = (await within(CHANGE_LIMIT, storage.makeRoom(share))) as Outcome;
+      this.evictions += evicted;
+      this.totals = ((await within(CHANGE_LIMIT, storage.recount())) as Outcome).totals;
     } catch {
       // The next attempt will tell.
     }
@@ -429,7 +545,8 @@ export class Disk {
     this.#waiting.delete(key);
   }
 
-  #use(pack: string): void {
+  #use(pack: unknown): void {
+    if (typeof pack !== 'string') return;
     const now = Date.now();
     if (now - (this.#uses.get(pack) ?? 0) < USE_PRECISION) return;
     if (this.#uses.size > MOST_KNOWN) this.#uses.clear();
@@ -442,9 +559,13 @@ export class Disk {
     return { ...entry, key: this.#prefix + key, tags: tags.map((tag) => this.#prefix + tag) };
   }
 
-  #own({ key, tags, ...entry }: StoredEntry): StoredEntry {
-    const { length } = this.#prefix;
-    return { ...entry, key: key.slice(length), tags: tags.map((tag) => tag.slice(length)) };
+  /** Undefined for what is none of the partition; otherwise what it is has still to be judged. */
+  #own(stored: StoredEntry | null | undefined): StoredEntry | undefined {
+    const { key, tags } = stored ?? {};
+    const isOwn = (text: unknown): text is string => typeof text === 'string' && text.startsWith(this.#prefix);
+    if (!isOwn(key) || !Array.isArray(tags)) return undefined;
+    const cut = (text: unknown): unknown => (isOwn(text) ? text.slice(this.#prefix.length) : undefined);
+    return { ...(stored as StoredEntry), key: cut(key) as string, tags: tags.map(cut) as string[] };
   }
 }
 

@@ -20,8 +20,8 @@ export class Health {
     this.#health.use((health) => health.worked(kept), undefined);
   }
 
-  /** What to do about an error at that attempt, counted from 0. */
-  failed(error: unknown, attempt: number): number {
-    return this.#health.use((health) => health.failed(nameOf(error), attempt), GIVE_UP);
+  /** What to do about an error at that attempt, counted from 0; `must`: it is made whether the tier is off or not. */
+  failed(error: unknown, attempt: number, must = false): number {
+    return this.#health.use((health) => health.failed(nameOf(error), attempt, must), GIVE_UP);
   }
 }

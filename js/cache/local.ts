@@ -1,6 +1,7 @@
 /** The tier in localStorage: small texts, read and written at once while the page waits. */
 import { Handle } from '../handle.js';
 import type { CacheIndex } from '../pkg/sixlane.js';
+import { tagOf } from '../platform.js';
 import { hash } from './hash.js';
 import type { Health } from './health.js';
 import {
@@ -15,10 +16,20 @@ import {
 } from './tier.js';
 
 /** Begins the names of all our items, and carries the version of what is in them. */
-const NAMESPACE = 'sixlane:0:';
+const NAMESPACE = 'sixlane:1:';
 
-/** Begins the names of what changes with each purge, one for each partition. */
-const EPOCHS = 'sixlane:epoch:0:';
+/** That of a version whose items did not say under which mark they were written. */
+const FORMER = 'sixlane:0:';
+
+/**
+ * Begins the names of the marks, one for each partition, which change with each purge. Each item begins with the mark that
+ * its writer knew, and is given only while that is the mark of its partition: pages see each other's writes late, so that
+ * an item may come after the purge that was to remove it. A mark begins with a number that only grows.
+ */
+const MARKS = 'sixlane:epoch:0:';
+
+/** What stands for the mark of a partition that nobody has purged. */
+const UNMARKED = '';
 
 /** A character there takes two bytes. */
 const BYTES_OF_CHARACTER = 2;
@@ -35,8 +46,8 @@ export class Local {
   readonly #prefix: string;
   readonly #health: Health;
   readonly #purged: () => void;
-  /** That of the partition, once it was seen; null before anybody purged it. */
-  #epoch: string | null | undefined;
+  /** The mark of the partition, once it was seen or heard of. */
+  #known: string | undefined;
   /** Who is there and who goes, of all partitions: the bound is one for all. Made when it is first needed. */
   #index: Handle<CacheIndex> | undefined;
   readonly #items = new Map<string, Item>();
@@ -44,13 +55,17 @@ export class Local {
   readonly #recent = new Recent();
   /** Others write there, too. */
   readonly #onChange: Hear = (name, text) => {
-    this.#uncount(name);
+    if (!this.#isRight()) this.#index = undefined;
     // It may be gone again by now.
     if (text !== null && globalThis.localStorage.getItem(name) === text) this.#count(name, text);
+    else this.#uncount(name);
   };
   readonly #onStorage = ({ key, newValue }: StorageEvent): void => {
-    if (key === null) this.#index = undefined;
-    else if (key.startsWith(NAMESPACE)) this.#onChange(key, newValue);
+    if (key === null) {
+      this.#index = undefined;
+      // With all marks, of which those are not awaited any more that were still to be seen here.
+      onThisPage().heard.clear();
+    } else if (key.startsWith(NAMESPACE)) this.#onChange(key, newValue);
   };
 
   /** @param purged is called when somebody has purged the partition and this was not told */
@@ -72,51 +87,64 @@ export class Local {
   /** Null for what is not there, undefined when nobody knows. */
   read(key: string): StoredEntry | null | undefined {
     const name = this.#prefix + key;
-    const text = this.#do((storage) => {
-      this.#isCurrent(storage);
-      const found = storage.getItem(name);
+    const found = this.#do((storage) => {
+      const mark = this.#mark(storage);
+      if (mark === undefined) return undefined;
+      const text = storage.getItem(name);
       // Whoever misses it will bring it: then it counts how often it was asked for.
-      if (found === null) this.#load(storage);
+      if (text === null) this.#load(storage);
       this.#index?.use((index) => index.asked(hash(name)), undefined);
-      return found;
+      return { text, mark };
     }, undefined);
-    if (text === undefined) return undefined;
-    const entry = text === null ? null : (decode(key, text) ?? null);
+    if (!found) return undefined;
+    const { text, mark } = found;
+    if (text === null) return null;
+    const entry = decode(key, text, mark);
     const item = this.#items.get(name);
     if (entry && item) this.#index?.use((index) => index.used(item.id), undefined);
     // Whatever else is there under our name, it is of no use.
-    if (text !== null && !entry) this.#removeItem(name);
-    return entry;
+    if (!entry) this.#removeItem(name);
+    return entry ?? null;
   }
 
   /** Learns when the partition was purged last. */
   heed(): void {
-    this.#do((storage) => this.#isCurrent(storage), undefined);
+    this.#do((storage) => this.#mark(storage), undefined);
+  }
+
+  /** Another tab has purged the partition, and told of the mark, so that nobody has to find it out. */
+  learn(mark: string): void {
+    if (isBefore(this.#known ?? null, mark)) this.#known = mark;
   }
 
   /** Keeps what is small and a text; of what it replaces nothing is left in any case. */
   write(entry: StoredEntry): void {
     const name = this.#prefix + entry.key;
-    const text = entry.bytes > this.#mostOfEntry ? undefined : encode(entry);
-    const bytes = text === undefined ? Number.POSITIVE_INFINITY : sizeOf(name, text);
-    this.#removeItem(name);
-    this.#do((storage) => {
-      if (!this.#isCurrent(storage)) return;
+    const json = entry.bytes > this.#mostOfEntry ? undefined : encode(entry);
+    const kept = this.#do((storage) => {
+      const before = this.#known;
+      const mark = this.#mark(storage);
+      // It may be from before a purge that was only found out now.
+      if (mark === undefined || (before !== undefined && before !== mark)) return false;
       this.#load(storage);
-      if (text === undefined || bytes > this.#mostOfEntry) return;
+      if (json === undefined) return false;
+      const text = `${mark}\n${json}`;
+      if (sizeOf(name, text) > this.#mostOfEntry) return false;
       this.#count(name, text);
       // It may have been one of those for whom there was no room.
-      if (!this.#items.has(name)) return;
+      if (!this.#items.has(name)) return false;
       try {
         storage.setItem(name, text);
         this.#health.worked(true);
         this.#recent.note([entry]);
         tell(name, text, this.#onChange);
+        return true;
       } catch (error) {
         this.#uncount(name);
         throw error;
       }
-    }, undefined);
+    }, false);
+    if (!kept) this.#removeItem(name);
   }
 
   /** Of that key nothing is left. */
@@ -148,15 +176,13 @@ export class Local {
     return this.#recent.has(doomed);
   }
 
-  /** With `inUse` also for those who are about to write there and have not heard of it. */
-  purge(partition: string, inUse: boolean): void {
-    const prefix = prefixOf(partition);
-    const epoch = purgeItems(prefix, inUse);
-    if (epoch !== undefined && prefix === this.#partition) this.#epoch = epoch;
-  }
-
   get totals(): { entries: number; bytes: number } {
-    this.#do((storage) => this.#load(storage), undefined);
+    this.#do((storage) => {
+      const names = Object.keys(storage).filter((name) => name.startsWith(NAMESPACE));
+      // The page may have removed any of them.
+      if (names.length !== this.#items.size || !names.every((name) => this.#items.has(name))) this.#index = undefined;
+      this.#load(storage);
+    }, undefined);
     return { entries: this.#items.size, bytes: this.#index?.use((index) => index.bytes, 0) ?? 0 };
   }
 
@@ -166,7 +192,7 @@ export class Local {
 
   close(): void {
     globalThis.removeEventListener?.('storage', this.#onStorage);
-    onThisPage().delete(this.#onChange);
+    onThisPage().hears.delete(this.#onChange);
   }
 
   #do<R>(operation: (storage: Storage) => R, without: R): R {
@@ -187,29 +213,59 @@ export class Local {
     return without;
   }
 
-  /** Whether nobody has purged the partition since this was last asked. */
-  #isCurrent(storage: Storage): boolean {
-    const found = storage.getItem(EPOCHS + this.#partition);
-    const current = this.#epoch === undefined || this.#epoch === found;
-    this.#epoch = found;
-    if (!current) this.#purged();
-    return current;
+  /** The mark of the partition; undefined when it was purged, and this page does not see the mark of that yet. */
+  #mark(storage: Storage): string | undefined {
+    const found = storage.getItem(MARKS + this.#partition);
+    const { heard } = onThisPage();
+    if (isBefore(found, heard.get(this.#partition))) return undefined;
+    heard.delete(this.#partition);
+    // Somebody has emptied all of localStorage: what is written under no mark from now on may be from before any purge.
+    const mark = found ?? (this.#known ? purgeItems(this.#partition) : UNMARKED);
+    const isNews = this.#known !== undefined && this.#known !== mark;
+    this.#known = mark;
+    if (isNews) this.#purged();
+    return mark;
   }
 
   /** No more than the bound is looked at, once. */
   #load(storage: Storage): void {
-    if (this.#index) return;
+    if (this.#index && this.#isRight()) return;
     this.#index = new Handle('createCache', ({ CacheIndex }) => new CacheIndex(this.#most));
     this.#items.clear();
     globalThis.addEventListener?.('storage', this.#onStorage);
-    onThisPage().add(this.#onChange);
+    onThisPage().hears.add(this.#onChange);
+    const marks = new Map<string, string>();
+    const markOf = (prefix: string): string => {
+      const mark = marks.get(prefix) ?? storage.getItem(MARKS + prefix) ?? UNMARKED;
+      marks.set(prefix, mark);
+      return mark;
+    };
     for (const name of Object.keys(storage)) {
-      if (name.startsWith(NAMESPACE)) this.#count(name, storage.getItem(name) ?? '');
+      if (!name.startsWith(NAMESPACE) && !name.startsWith(FORMER)) continue;
+      const text = storage.getItem(name) ?? '';
+      const prefix = name.startsWith(NAMESPACE) ? prefixIn(name.slice(NAMESPACE.length)) : undefined;
+      if (prefix !== undefined && isUnder(markOf(prefix), text)) this.#count(name, text);
+      else this.#removeItem(name);
     }
   }
 
+  /** Whether what is counted is there, by the first of it: the page may have emptied localStorage. */
+  #isRight(): boolean {
+    const [first] = this.#items.keys();
+    return first === undefined || globalThis.localStorage.getItem(first) !== null;
+  }
+
   #count(name: string, text: string): void {
-    const id = this.#index?.use((index) => index.insert(hash(name), sizeOf(name, text)), Number.NaN) ?? Number.NaN;
+    const policy = policyOf(text) as unknown as Float64Array;
+    const bytes = sizeOf(name, text);
+    const now = Date.now();
+    const known = this.#items.get(name);
+    if (known) this.#forget(name);
+    const id =
+      this.#index?.use(
+        (index) => (known ? index.replace(known.id, bytes, policy, now) : index.insert(hash(name), bytes, policy, now)),
+        Number.NaN,
+      ) ?? Number.NaN;
     if (Number.isNaN(id)) return;
     const item = { id, name };
     this.#items.set(name, item);
@@ -249,35 +305,96 @@ export class Local {
   }
 }
 
-/** Empties a partition. Returns its new mark, where it has one: with `inUse` in any case, else if there was anything. */
-export function purgeItems(prefix: string, inUse: boolean): string | undefined {
-  return regardless((storage) => {
-    const names = Object.keys(storage).filter((name) => name.startsWith(NAMESPACE + prefix));
-    for (const name of names) {
-      storage.removeItem(name);
-      tell(name, null);
-    }
-    if (!inUse && names.length === 0) return undefined;
-    const epoch = `${Math.random()}`;
-    storage.setItem(EPOCHS + prefix, epoch);
-    return epoch;
+/**
+ * Empties a partition. Returns its new mark.
+ *
+ * @throws what the browser says where localStorage may not be used
+ */
+export function purgeItems(prefix: string): string {
+  const storage = globalThis.localStorage;
+  if (!storage) throw new DOMException('there is none', 'NotSupportedError');
+  removeItems(storage, prefix);
+  const before = Number.parseInt(storage.getItem(MARKS + prefix) ?? '', 10) || 0;
+  const mark = `${Math.max(Date.now(), before + 1)}:${Math.random()}`;
+  storage.setItem(MARKS + prefix, mark);
+  return mark;
+}
+
+/** Whether anything of a partition is there, or was before somebody purged it. */
+export function hasItems(prefix: string): boolean {
+  return Boolean(
+    regardless((storage) => {
+      const own = (name: string): boolean =>
+        [NAMESPACE, FORMER, MARKS].some((space) => name.startsWith(space + prefix));
+      return Object.keys(storage).some(own);
+    }),
+  );
+}
+
+/**
+ * Another tab has purged a partition. Items that this page sees may have been removed there, or have come after that from
+ * those who had not heard of it; the mark may be seen here before this or after.
+ */
+export function hearOfPurge(prefix: string, mark: string): void {
+  regardless((storage) => {
+    const found = storage.getItem(MARKS + prefix);
+    const { heard } = onThisPage();
+    if (isBefore(found, mark) && !isBefore(mark, heard.get(prefix))) heard.set(prefix, mark);
+    removeItems(storage, prefix, [mark, isBefore(found, mark) ? mark : (found ?? mark)]);
   });
+}
+
+/** But for those under one of these marks. */
+function removeItems(storage: Storage, prefix: string, but: readonly string[] = []): void {
+  for (const name of Object.keys(storage)) {
+    if (![NAMESPACE, FORMER].some((space) => name.startsWith(space + prefix))) continue;
+    const text = storage.getItem(name) ?? '';
+    if (but.some((mark) => isUnder(mark, text))) continue;
+    storage.removeItem(name);
+    tell(name, null);
+  }
+}
+
+/** Whether a mark is older than another; of two purges at once neither is. */
+function isBefore(mark: string | null, other: string | undefined): boolean {
+  return other !== undefined && (Number.parseInt(mark ?? '', 10) || 0) < Number.parseInt(other, 10);
+}
+
+/** Whether an item was written under that mark. */
+function isUnder(mark: string, text: string): boolean {
+  return text.startsWith(`${mark}\n`);
+}
+
+/** What begins a key, if that is the prefix of a partition. */
+function prefixIn(key: string): string | undefined {
+  const length = Number.parseInt(key, 10);
+  const prefix = key.slice(0, `${length}:`.length + length + 1);
+  return prefix.endsWith('\n') ? prefix : undefined;
 }
 
 /** Hears of an item that was written, or is gone. */
 type Hear = (name: string, text: string | null) => void;
 
-const SYMBOL = Symbol.for('sixlane.local.0');
+/** What all copies of the package on this page have in common. */
+interface OnThisPage {
+  /** Whoever counts what is there: the browser tells a page only of others. */
+  readonly hears: Set<Hear>;
+  /** By partition the mark of a purge that this page was told of, until it is seen here. */
+  readonly heard: Map<string, string>;
+}
 
-/** Whoever counts what is there, of all copies of the package on this page: the browser tells a page only of others. */
-function onThisPage(): Set<Hear> {
-  const host = globalThis as { [SYMBOL]?: Set<Hear> };
-  if (!host[SYMBOL]) Object.defineProperty(host, SYMBOL, { value: new Set<Hear>(), configurable: true });
-  return host[SYMBOL] as Set<Hear>;
+const SYMBOL = Symbol.for('sixlane.local.1');
+
+function onThisPage(): OnThisPage {
+  const host = globalThis as { [SYMBOL]?: OnThisPage };
+  if (!host[SYMBOL]) {
+    Object.defineProperty(host, SYMBOL, { value: { hears: new Set(), heard: new Map() }, configurable: true });
+  }
+  return host[SYMBOL] as OnThisPage;
 }
 
 function tell(name: string, text: string | null, teller?: Hear): void {
-  for (const hear of onThisPage()) if (hear !== teller) hear(name, text);
+  for (const hear of onThisPage().hears) if (hear !== teller) hear(name, text);
 }
 
 /** What is to go has to go while the tier is off, too: it may be on again. */
@@ -298,26 +415,35 @@ function sizeOf(name: string, text: string): number {
 function encode({ key: _, policy, content, ...entry }: StoredEntry): string | undefined {
   const words = Array.from(policy);
   const { body, ...head } = (content ?? {}) as Record<string, unknown>;
-  if (!(body instanceof ArrayBuffer)) {
+  if (tagOf(body) !== 'ArrayBuffer') {
     return isPlain(content) ? JSON.stringify({ ...entry, policy: words, content }) : undefined;
   }
   if (!isPlain(head)) return undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body as ArrayBuffer);
     return JSON.stringify({ ...entry, policy: words, content: head, text });
   } catch {
     return undefined;
   }
 }
 
-function decode(key: string, json: string): StoredEntry | undefined {
+/** When it may answer, as it was written: found without a look at the rest, of which there may be much. */
+function policyOf(json: string): number[] {
+  const words = /"policy":\[([^\]]*)/.exec(json)?.[1]?.split(',') ?? [];
+  return words.map((word) => (word === 'null' ? Number.POSITIVE_INFINITY : Number(word)));
+}
+
+/** Undefined for what was written under another mark than this, or does not read back as an entry. */
+function decode(key: string, item: string, mark = item.slice(0, item.indexOf('\n'))): StoredEntry | undefined {
+  if (!isUnder(mark, item)) return undefined;
   try {
-    const { text, content, policy, ...entry } = JSON.parse(json);
+    const { bytes, tags, policy, names, text, ...rest } = JSON.parse(item.slice(mark.length + 1));
     // JSON knows no infinity.
     const words = (policy as (number | null)[]).map((word) => word ?? Number.POSITIVE_INFINITY);
-    const whole = text === undefined ? content : { ...content, body: new TextEncoder().encode(text).buffer };
-    const stored = { ...entry, key, policy: words, content: whole };
-    return isStored(stored) ? stored : undefined;
+    if (text !== undefined) rest.content = { ...rest.content, body: new TextEncoder().encode(text).buffer };
+    const content = 'content' in rest && { content: rest.content };
+    const stored = { key, bytes, tags, policy: words, names, ...content };
+    return isStored(stored) && (text === undefined || typeof text === 'string') ? stored : undefined;
   } catch {
     return undefined;
   }

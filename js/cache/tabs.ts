@@ -1,7 +1,17 @@
 /** What the caches of one origin's tabs tell each other. */
 
-/** What is to be forgotten, of one partition. Who says it has seen to the storage of that name. */
-export type Word = { partition: string; storage: string } & ({ forget: string } | { tag: string } | { purge: true });
+/** A purge is told of when it begins and when it is `done`, with the mark that it left in localStorage, if it could. */
+interface Purged {
+  readonly purge: true;
+  readonly mark?: string | undefined;
+  readonly done?: boolean;
+}
+
+/** What is to be forgotten. */
+export type What = { readonly forget: string } | { readonly tag: string } | Purged;
+
+/** The same of one partition. Who says it has seen to the storage of that name. */
+export type Word = { readonly partition: string; readonly storage: string } & What;
 
 /** Carries the version of what is said. */
 const CHANNEL = 'sixlane.cache.0';
@@ -62,7 +72,9 @@ export class Tabs {
       // A frame without an origin has no other tabs.
       return;
     }
-    this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#hear(data);
+    this.#channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (isWord(data)) this.#hear(data);
+    };
     // Node would not end while it is open.
     (this.#channel as { unref?(): void }).unref?.();
   }
@@ -71,4 +83,18 @@ export class Tabs {
     this.#channel?.close();
     this.#channel = undefined;
   }
+}
+
+/** Anybody of this origin may say anything there. */
+function isWord(data: unknown): data is Word {
+  if (typeof data !== 'object' || data === null) return false;
+  const { partition, storage, forget, tag, purge, mark, done } = data as Record<string, unknown>;
+  if (!isText(partition) || !isText(storage)) return false;
+  if ('forget' in data) return isText(forget);
+  if ('tag' in data) return isText(tag);
+  return purge === true && (mark === undefined || isText(mark)) && (done === undefined || typeof done === 'boolean');
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
 }

@@ -1,5 +1,6 @@
 /** Storage beyond the page: what its two tiers have in common. One of them is loaded on demand, and brings a copy of this. */
-import type { Names } from './keys.js';
+import { isFrozen } from './answer.js';
+import { isResponse, type Names } from './keys.js';
 import type { Policy } from './store.js';
 
 /** One thing as it lies in storage, where nothing but plain data can. */
@@ -72,7 +73,7 @@ export function isEverything({ beginnings = [] }: Doomed): boolean {
 }
 
 /** For so long what was written may have been written by somebody who was still to hear that it is to be forgotten. */
-const NEWS = 1000;
+export const NEWS = 1000;
 
 /** What was written just now. */
 export class Recent {
@@ -90,11 +91,29 @@ export class Recent {
   }
 }
 
-/** Whatever lies in storage may have been changed there. */
+/** Words of a policy. What has no content has none. */
+const WORDS = 6;
+
+/** Whether it is an entry, of which a response can really be made if it is one: what lies in storage may have been changed. */
 export function isStored(entry: Partial<StoredEntry> | null | undefined): boolean {
-  const { key, bytes, tags, policy } = entry ?? {};
-  const texts = Array.isArray(tags) && [key, ...tags].every((text) => typeof text === 'string');
-  return texts && typeof bytes === 'number' && Array.from(policy ?? []).every((word) => typeof word === 'number');
+  const { key, bytes, tags, policy, names, content } = entry ?? {};
+  if (typeof key !== 'string' || !Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) return false;
+  if (!isCount(bytes) || !Number.isSafeInteger(bytes)) return false;
+  const words = Array.isArray(policy) || policy instanceof Float64Array ? Array.from(policy) : undefined;
+  const whole = entry !== null && typeof entry === 'object' && 'content' in entry;
+  if (!words?.every(isCount) || words.length !== (whole ? WORDS : 0)) return false;
+  // Ages are made of the second and the third.
+  if (words[1] === Number.POSITIVE_INFINITY || words[2] === Number.POSITIVE_INFINITY) return false;
+  return !isResponse(key) || (areNames(names) && (!whole || isFrozen(content)));
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0;
+}
+
+function areNames(names: unknown): boolean {
+  const isName = (name: unknown): boolean => typeof name === 'string' && /^[!#$%&'*+.^_`|~\w-]+$/.test(name);
+  return names === undefined || names === 'all' || (Array.isArray(names) && names.every(isName));
 }
 
 export function nameOf(error: unknown): string {

@@ -1,14 +1,16 @@
 import { resolved, withoutFragment } from '../addresses.js';
 import { consult, loaded } from '../load.js';
+import { taken } from '../taken.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { addressTag, Cuts, tagName } from './cuts.js';
 import type { HttpCache } from './http.js';
 import { beginningsOf, storedKeyOf } from './keys.js';
 import { Past } from './past.js';
+import { Purge, type Reach } from './purge.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
-import { Tabs, type Word } from './tabs.js';
+import { Tabs, type What, type Word } from './tabs.js';
 import { type Doomed, EVERYTHING, type StoredEntry } from './tier.js';
-import { wipe } from './wipe.js';
+import { DATABASE, wipe } from './wipe.js';
 import type { Write } from './writes.js';
 
 /** What a value costs beside itself. About; exact would be the engine's to say. */
@@ -49,7 +51,8 @@ export class Values implements Cache {
   /** What was to be forgotten, and when. */
   readonly cuts = new Cuts();
   readonly past = new Past();
-  readonly #options: CacheOptions;
+  /** As they were when it was made. */
+  readonly options: CacheOptions;
   readonly #tabs: Tabs;
   readonly #loading = new Map<string, Loading>();
   /** What was to be set before one of them is not. */
@@ -65,7 +68,7 @@ export class Values implements Cache {
   #http: HttpCache | undefined;
 
   constructor(options: CacheOptions, store?: Store) {
-    this.#options = options;
+    this.options = taken(options);
     this.#store = store;
     this.#tabs = new Tabs(
       (word) => this.#heard(word),
@@ -108,6 +111,16 @@ export class Values implements Cache {
     for (const address of addresses) this.forget(address, false);
   }
 
+  /**
+   * A response of the page's own origin may say that what is kept for that is to be forgotten, and means what is kept here,
+   * too (Clear-Site-Data, section 3: of use in secure contexts alone). What is under way is not kept.
+   */
+  cleared({ type, headers }: Response): void {
+    if (type !== 'basic' || !globalThis.isSecureContext) return;
+    // Where storage cannot be emptied nobody asked, and it is emptied before it is read again.
+    if (/"(cache|storage|\*)"/.test(headers.get('clear-site-data') ?? '')) this.purge().catch(() => {});
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -132,16 +145,20 @@ export class Values implements Cache {
 
   async set<T>(key: string, value: T, rule: CacheRule = {}): Promise<void> {
     const purges = this.#purges;
-    const opened = this.#opened(key, rule);
+    const own = taken(rule);
+    const opened = this.#opened(key, own);
+    // What is kept is what it is now, also where the store has still to come.
+    const content = opened instanceof Promise ? copy(value) : value;
     const store = opened instanceof Promise ? await opened : opened;
     if (!store || purges !== this.#purges) return;
     const under = this.#loading.get(key);
     if (under) under.replaced = true;
-    this.#put(store, key, value, rule);
+    this.#put(store, key, content, own);
   }
 
-  async getWithFallback<T>(key: string, load: CacheLoader<T>, rule: CacheRule = {}): Promise<T> {
+  async getWithFallback<T>(key: string, load: CacheLoader<T>, said: CacheRule = {}): Promise<T> {
     if (typeof load !== 'function') throw new TypeError(`\`load\` must be a function, got ${typeof load}`);
+    const rule = taken(said);
     const store = await this.#opened(key, rule);
     if (!store) return load({ signal: new AbortController().signal });
     const found = this.#at(store, key) ?? (await this.#below(store, key, rule.tiers ?? store.config.tiers));
@@ -189,13 +206,22 @@ export class Values implements Cache {
 
   async purge(partition: string = this.#partition): Promise<void> {
     if (typeof partition !== 'string') throw new TypeError(`\`partition\` must be a string, got ${typeof partition}`);
-    // At once, and not after anything else has had its turn.
-    if (partition === this.#partition) this.#empty();
-    this.#tell({ purge: true }, partition);
-    if (!this.#store) await this.#ready;
-    await this.#purgeBelow(partition);
+    const purge = new Purge(partition);
+    // At once, and not after anything else has had its turn: the page may go while it waits.
+    this.#beginPurge(purge, partition);
+    this.#tell({ purge: true, mark: purge.mark, done: false }, partition);
+    if (!this.#store) {
+      await this.#ready;
+      this.#beginPurge(purge, partition);
+    }
+    const { depths } = this.#store ?? {};
+    const { database } = this.#reach;
+    if (!loaded()) await purge.empty(() => wipe(database));
+    else if (depths) await purge.empty(() => depths.purge(partition, () => purge.note(database)));
+    await this.#letGo();
     // Who has looked meanwhile may have found what was still there.
-    this.#tell({ purge: true }, partition);
+    if (purge.isDone) this.#tell({ purge: true, mark: purge.mark, done: true }, partition);
+    purge.end();
   }
 
   stats(): CacheStats {
@@ -224,11 +250,19 @@ export class Values implements Cache {
     return { here, doomed: this.#http ? doomed : { keys: doomed.keys } };
   }
 
-  async #purgeBelow(partition: string): Promise<void> {
-    const { depths } = this.#store ?? {};
-    if (!loaded()) await wipe(this.#options, partition);
-    else await depths?.purge(partition);
-    await this.#letGo();
+  #beginPurge(purge: Purge, partition: string): void {
+    const isOwn = partition === this.#partition;
+    if (isOwn) this.#empty();
+    purge.begin(this.#reach);
+    if (isOwn && purge.mark !== undefined) this.#store?.depths.learn(purge.mark);
+  }
+
+  get #reach(): Reach {
+    const { tiers = [], indexedDB } = this.options;
+    const { depths, config } = this.#store ?? {};
+    const uses = (tier: CacheTier): boolean => depths?.uses(tier) ?? tiers.includes(tier);
+    const database = config?.database ?? indexedDB?.database ?? DATABASE;
+    return { localStorage: uses('localStorage'), indexedDB: uses('indexedDB'), database };
   }
 
   /** What is done when it is closed already leaves no connection behind. */
@@ -252,11 +286,11 @@ export class Values implements Cache {
       forget({ tags: [word.tag] });
     } else {
       this.#empty();
-      if (!elsewhere) store?.depths.purge(word.partition);
+      store?.depths.heardPurge(word.mark, word.done, elsewhere);
     }
   }
 
-  #tell(what: { forget: string } | { tag: string } | { purge: true }, partition = this.#partition): void {
+  #tell(what: What, partition = this.#partition): void {
     this.#tabs.tell({ partition, storage: this.#store?.depths.name ?? '', ...what });
   }
 
@@ -268,7 +302,7 @@ export class Values implements Cache {
   }
 
   get #partition(): string {
-    return this.#options.partition ?? '';
+    return this.options.partition ?? '';
   }
 
   /**
@@ -322,7 +356,7 @@ export class Values implements Cache {
   }
 
   #put(store: Store, key: string, value: unknown, rule: CacheRule): void {
-    const { ttl, staleWhileRevalidate, staleIfError } = { ...this.#options, ...rule };
+    const { ttl, staleWhileRevalidate, staleIfError } = { ...this.options, ...rule };
     const times = [ttl, staleWhileRevalidate, staleIfError].map((time) =>
       typeof time === 'number' ? time : Number.NaN,
     );
@@ -333,8 +367,8 @@ export class Values implements Cache {
     const bytes = OVERHEAD + 2 * key.length + sizeOf(content);
     const entry = { key: name(key), content, bytes, tags: rule.tags ?? [], policy };
     const tiers = rule.tiers ?? store.config.tiers;
-    store.removeKey(entry.key);
     if (tiers.includes('memory')) store.put(entry);
+    else store.removeKey(entry.key);
     store.depths.keep(entry, tiers);
   }
 

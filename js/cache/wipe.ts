@@ -1,26 +1,37 @@
 /** Storage is emptied without the module, which may be what is missing: what is private must go all the same. */
 import { within } from '../sleep.js';
-import type { CacheOptions } from '../types.js';
-import { purgeItems } from './local.js';
-import { CHANGE_LIMIT, prefixOf } from './tier.js';
+import { debtsOf, settle } from './debts.js';
+import { CHANGE_LIMIT } from './tier.js';
 
 /** As in the core, which is not there to be asked. */
-const DATABASE = 'sixlane';
+export const DATABASE = 'sixlane';
 
-/** Of localStorage the partition is emptied; of IndexedDB all goes, since what is in there only the module can tell. */
-export async function wipe({ indexedDB }: CacheOptions, partition: string): Promise<void> {
-  purgeItems(prefixOf(partition), true);
-  try {
-    await within(CHANGE_LIMIT, deleted(indexedDB?.database ?? DATABASE));
-  } catch {
-    // There is none that may be touched, or somebody does not let go of it: it goes when they do.
-  }
+/**
+ * Deletes a database, since what is in there only the module can tell.
+ *
+ * @throws (rejects with) what the browser says, or a TimeoutError while somebody does not let go of it: it goes when they do
+ */
+export async function wipe(database: string): Promise<void> {
+  await within(CHANGE_LIMIT, deleted(database));
 }
 
-function deleted(database: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function deleted(database: string): Promise<void> {
+  const debts = debtsOf(database);
+  await new Promise<void>((resolve, reject) => {
     const request = globalThis.indexedDB.deleteDatabase(database);
     request.onsuccess = () => resolve();
     request.onerror = () => reject(request.error);
   });
+  // Also when nobody waits for it any more.
+  settle(debts);
+}
+
+/** Whether there is no such storage, so that nothing can lie in it: outside of browsers, or in a frame without an origin. */
+export function isWithout(storage: 'indexedDB' | 'localStorage'): boolean {
+  try {
+    // Pages have what a worker cannot reach.
+    return !globalThis[storage] && !(storage === 'localStorage' && 'WorkerGlobalScope' in globalThis);
+  } catch {
+    return globalThis.origin === 'null';
+  }
 }

@@ -9,7 +9,7 @@ use std::{
 use axum::{
     body::{Body, HttpBody, to_bytes},
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -147,6 +147,7 @@ impl Orders {
 pub(crate) struct Labels {
     cache: Option<HeaderValue>,
     vary: Option<HeaderValue>,
+    clear: Option<HeaderValue>,
     etag: bool,
 }
 
@@ -158,6 +159,7 @@ impl Labels {
                 None => field(params, "cacheControl")?,
             },
             vary: field(params, "vary")?,
+            clear: field(params, "clearSiteData")?,
             etag: params.switch("etag", false)?,
         })
     }
@@ -262,9 +264,10 @@ fn head_only(mut response: Response) -> Response {
 /// Gives an answer the age, the size and the pace that were ordered.
 async fn shape(mut response: Response, orders: &Orders, is_head: bool) -> Response {
     let status = response.status();
-    let Labels { cache, vary, etag } = &orders.labels;
+    let Labels { cache, vary, clear, etag } = &orders.labels;
     let well = is_well(status);
-    for (name, value) in [(header::CACHE_CONTROL, cache), (header::VARY, vary)] {
+    let clear_site_data = HeaderName::from_static("clear-site-data");
+    for (name, value) in [(header::CACHE_CONTROL, cache), (header::VARY, vary), (clear_site_data, clear)] {
         if let Some(value) = value.clone().filter(|_| well) {
             response.headers_mut().insert(name, value);
         }

@@ -76,16 +76,24 @@ impl Health {
         if !self.usable(now) {
             return Next::GiveUp;
         }
-        if fault == Fault::Forbidden {
-            self.off = Some(Off { fault, until: None });
-            return Next::GiveUp;
+        let next = Next::after(fault, attempt);
+        if next == Next::GiveUp {
+            self.full = fault == Fault::Full;
+            let until = (fault != Fault::Forbidden).then(|| self.rests.begin(now));
+            self.off = Some(Off { fault, until });
         }
-        if attempt == 0 && fault != Fault::Silent {
-            return if fault == Fault::Full { Next::AfterMakingRoom } else { Next::Again };
+        next
+    }
+}
+
+impl Next {
+    /// What to do about a fault at that attempt, counted from 0, where the attempt is made whether the tier is off or not.
+    pub fn after(fault: Fault, attempt: u32) -> Self {
+        match fault {
+            Fault::Lost if attempt == 0 => Self::Again,
+            Fault::Full if attempt == 0 => Self::AfterMakingRoom,
+            _ => Self::GiveUp,
         }
-        self.full = fault == Fault::Full;
-        self.off = Some(Off { fault, until: Some(self.rests.begin(now)) });
-        Next::GiveUp
     }
 }
 
@@ -146,6 +154,21 @@ mod tests {
         assert_eq!(health.failed(Fault::Silent, 0, START), Next::GiveUp);
         assert_eq!(health.off(START), Some(Fault::Silent));
         assert!(health.usable(START.after(Rests::FIRST)));
+    }
+
+    #[test]
+    fn what_must_be_done_is_tried_while_the_tier_is_off() {
+        let mut health = Health::default();
+        health.failed(Fault::Full, 1, START);
+        assert!(!health.usable(START));
+        assert_eq!(health.failed(Fault::Full, 0, START), Next::GiveUp);
+        assert_eq!(Next::after(Fault::Full, 0), Next::AfterMakingRoom);
+        assert_eq!(Next::after(Fault::Lost, 0), Next::Again);
+        for (fault, attempt) in
+            [(Fault::Full, 1), (Fault::Lost, 1), (Fault::Silent, 0), (Fault::Forbidden, 0)]
+        {
+            assert_eq!(Next::after(fault, attempt), Next::GiveUp);
+        }
     }
 
     #[test]

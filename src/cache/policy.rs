@@ -148,6 +148,19 @@ impl Policy {
         }
     }
 
+    /// From when on it is not given any more to a request that asks for nothing special, neither fresh nor stale.
+    pub fn useful_until(&self) -> Wall {
+        if self.always_validate {
+            return self.received;
+        }
+        let stale = self.stale_while_revalidate.max(self.stale_if_error);
+        let stale = if self.must_revalidate { Duration::ZERO } else { stale };
+        // It is fresh before its lifetime is over, and may be given stale to the end of that time.
+        let last = if stale.is_zero() { Duration::ZERO } else { Duration::from_nanos(1) };
+        let age = self.lifetime.saturating_add(stale).saturating_add(last);
+        self.received.after(age.saturating_sub(self.initial_age))
+    }
+
     /// Whether there is any use in keeping the answer: it is fresh for a while, or may be given stale, or the origin can be
     /// asked whether it still holds.
     pub const fn is_useful(&self, has_validator: bool) -> bool {
@@ -456,6 +469,7 @@ fn end_of(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const GET: Ask<'_> = Ask { method: "GET", cache_control: None, pragma: None, fields: None };
     const OK: Answer<'_> = Answer {
@@ -569,6 +583,34 @@ mod tests {
         assert_eq!(policy.age(at(99)), None);
         assert_eq!(policy.verdict(&GET, at(99)), Verdict::Validate);
         assert!(!policy.stands_in(&asks("stale-if-error=9999"), at(99)));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_useful_as_long_as_it_may_be_given_and_no_longer(
+            lifetime in 0..50_u64,
+            initial_age in 0..70_u64,
+            flags in 0..4_u8,
+            stale_while_revalidate in 0..30_u64,
+            stale_if_error in 0..30_u64,
+            micros in 0..2_u64,
+            later in 0..200_u64,
+        ) {
+            let millis = |millis| Duration::from_micros(millis * 1_000 + micros * 500);
+            let stale = |millis| if millis == 0 { Duration::ZERO } else { Duration::from_millis(millis) };
+            let policy = Policy {
+                lifetime: millis(lifetime),
+                initial_age: Duration::from_millis(initial_age),
+                received: at(0),
+                always_validate: flags & 1 != 0,
+                must_revalidate: flags & 2 != 0,
+                stale_while_revalidate: stale(stale_while_revalidate),
+                stale_if_error: stale(stale_if_error),
+            };
+            let now = at(0).after(Duration::from_millis(later));
+            let given = policy.verdict(&GET, now) != Verdict::Validate || policy.stands_in(&GET, now);
+            prop_assert_eq!(now < policy.useful_until(), given);
+        }
     }
 
     #[test]

@@ -64,7 +64,6 @@ pub fn policy_of_value(ttl: f64, stale_while_revalidate: f64, stale_if_error: f6
     clippy::too_many_arguments,
     reason = "numbers cross into the module for next to nothing, an object does not"
 )]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 pub fn verdict(
     lifetime: f64,
     initial_age: f64,
@@ -75,15 +74,7 @@ pub fn verdict(
     now: f64,
     wanted: &str,
 ) -> u32 {
-    let kept = Policy {
-        lifetime: span(lifetime),
-        initial_age: span(initial_age),
-        received: wall(received),
-        always_validate: flags as u8 & 1 != 0,
-        must_revalidate: flags as u8 & 2 != 0,
-        stale_while_revalidate: span(stale_while_revalidate),
-        stale_if_error: span(stale_if_error),
-    };
+    let kept = of_words(&[lifetime, initial_age, received, flags, stale_while_revalidate, stale_if_error]);
     let mut lines = wanted.split('\n').map(|line| line.strip_prefix(':'));
     let mut line = || lines.next().flatten();
     let ask = Ask { method: "GET", cache_control: line(), pragma: line(), fields: None };
@@ -197,16 +188,17 @@ impl TierHealth {
         self.health.worked(if kept { Done::Kept } else { Done::Other }, clock::now());
     }
 
-    /// An attempt, counted from 0, failed with an error of that name. Returns 0 for giving up, 1 for trying again, 2 for
-    /// trying again after half was given up.
-    pub fn failed(&mut self, name: &str, attempt: u32) -> u32 {
+    /// An attempt, counted from 0, failed with an error of that name; `must`: it is made whether the tier is off or not.
+    /// Returns 0 for giving up, 1 for trying again, 2 for trying again after half was given up.
+    pub fn failed(&mut self, name: &str, attempt: u32, must: bool) -> u32 {
         let fault = match name {
             "SecurityError" | "NotSupportedError" | "NotAllowedError" | "VersionError" => Fault::Forbidden,
             "QuotaExceededError" | "NS_ERROR_DOM_QUOTA_REACHED" => Fault::Full,
             "TimeoutError" => Fault::Silent,
             _ => Fault::Lost,
         };
-        match self.health.failed(fault, attempt, clock::now()) {
+        let next = self.health.failed(fault, attempt, clock::now());
+        match if must { Next::after(fault, attempt) } else { next } {
             Next::GiveUp => 0,
             Next::Again => 1,
             Next::AfterMakingRoom => 2,
@@ -247,10 +239,20 @@ impl CacheIndex {
         self.used(id);
     }
 
-    /// Keeps an entry. Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).
-    pub fn insert(&mut self, hash: u32, bytes: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-        let id = self.index.insert(hash, bytes as u32, &mut self.gone);
+    /// Keeps an entry with this policy. Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub fn insert(&mut self, hash: u32, bytes: f64, policy: &[f64], now: f64) -> f64 {
+        let until = of_words(policy).useful_until();
+        let id = self.index.insert(hash, bytes as u32, until, wall(now), &mut self.gone);
+        id.map_or(f64::NAN, |EntryId(id)| f64::from(id))
+    }
+
+    /// Keeps something else under the key of an entry that is kept. Returns and is followed by the same as
+    /// [`insert`](Self::insert).
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub fn replace(&mut self, id: u32, bytes: f64, policy: &[f64], now: f64) -> f64 {
+        let until = of_words(policy).useful_until();
+        let id = self.index.replace(EntryId(id), bytes as u32, until, wall(now), &mut self.gone);
         id.map_or(f64::NAN, |EntryId(id)| f64::from(id))
     }
 
@@ -304,6 +306,22 @@ fn words(policy: &Policy) -> Vec<f64> {
         convert::millis(policy.stale_while_revalidate),
         convert::millis(policy.stale_if_error),
     ]
+}
+
+/// The policy of [`words`]. Whatever lies in storage may have been changed there: what is missing is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+fn of_words(words: &[f64]) -> Policy {
+    let word = |place: usize| words.get(place).copied().unwrap_or_default();
+    let flags = word(3) as u8;
+    Policy {
+        lifetime: span(word(0)),
+        initial_age: span(word(1)),
+        received: wall(word(2)),
+        always_validate: flags & 1 != 0,
+        must_revalidate: flags & 2 != 0,
+        stale_while_revalidate: span(word(4)),
+        stale_if_error: span(word(5)),
+    }
 }
 
 /// Milliseconds as JavaScript has them; what is no number, or below 0, is 0, and what is too much is the most there is.

@@ -84,6 +84,11 @@ pub(super) const fn what(code: f64, same_origin: bool) -> What {
     }
 }
 
+/// The pause that somebody asked for, in milliseconds; NaN for none. One that is longer than can be told is the longest.
+pub(super) fn asked(millis: f64) -> Option<Duration> {
+    (!millis.is_nan()).then(|| Duration::try_from_secs_f64(millis.max(0.0) / 1000.0).unwrap_or(Duration::MAX))
+}
+
 /// A time as JavaScript has it.
 pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0

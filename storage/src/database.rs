@@ -47,15 +47,15 @@ extern "C" {
     #[wasm_bindgen(method, getter, structural)]
     fn key(this: &Entry) -> JsValue;
     #[wasm_bindgen(method, getter, structural)]
-    fn bytes(this: &Entry) -> f64;
+    fn bytes(this: &Entry) -> JsValue;
     #[wasm_bindgen(method, getter, structural)]
-    fn tags(this: &Entry) -> Array;
+    fn tags(this: &Entry) -> JsValue;
 
     /// Some of them together.
     #[wasm_bindgen(extends = Object)]
     type Pack;
     #[wasm_bindgen(method, getter, structural)]
-    fn entries(this: &Pack) -> Array;
+    fn entries(this: &Pack) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_entries(this: &Pack, entries: &Array);
     /// Its own key, for who found it by one of its entries.
@@ -63,6 +63,9 @@ extern "C" {
     fn name(this: &Pack) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_name(this: &Pack, name: &JsValue);
+    /// Those of its entries: by these it is found.
+    #[wasm_bindgen(method, getter, structural)]
+    fn keys(this: &Pack) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_keys(this: &Pack, keys: &Array);
     #[wasm_bindgen(method, setter, structural)]
@@ -78,11 +81,11 @@ extern "C" {
     #[wasm_bindgen(method, setter, structural)]
     fn set_used(this: &Use, at: f64);
     #[wasm_bindgen(method, getter, structural)]
-    fn bytes(this: &Use) -> f64;
+    fn bytes(this: &Use) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_bytes(this: &Use, bytes: f64);
     #[wasm_bindgen(method, getter, structural)]
-    fn entries(this: &Use) -> f64;
+    fn entries(this: &Use) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_entries(this: &Use, entries: f64);
 
@@ -90,16 +93,16 @@ extern "C" {
     #[wasm_bindgen(extends = Object)]
     type Totals;
     #[wasm_bindgen(method, getter, structural)]
-    fn bytes(this: &Totals) -> f64;
+    fn bytes(this: &Totals) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_bytes(this: &Totals, bytes: f64);
     #[wasm_bindgen(method, getter, structural)]
-    fn entries(this: &Totals) -> f64;
+    fn entries(this: &Totals) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_entries(this: &Totals, entries: f64);
     /// The number of the next pack.
     #[wasm_bindgen(method, getter, structural)]
-    fn next(this: &Totals) -> f64;
+    fn next(this: &Totals) -> JsValue;
     #[wasm_bindgen(method, setter, structural)]
     fn set_next(this: &Totals, next: f64);
 
@@ -261,6 +264,36 @@ impl Storage {
         })
     }
 
+    /// Gives up what was used longest ago until this share of the bytes is left, and writes nothing: Firefox lets the first
+    /// transaction after a full quota delete, and breaks it off when it puts. The totals are wrong until [`recount`] is done.
+    ///
+    /// [`recount`]: Self::recount
+    #[wasm_bindgen(js_name = makeRoom)]
+    pub fn make_room(&self, share: f64) -> Promise {
+        self.within(TransactionMode::Readwrite, async move |work| {
+            let totals = work.totals().await?;
+            let outcome = Outcome::new();
+            outcome.set_evicted(work.evict(&totals, number(&totals.bytes()) * share).await?);
+            outcome.set_totals(&totals);
+            Ok(outcome)
+        })
+    }
+
+    /// Makes the totals say what there is.
+    pub fn recount(&self) -> Promise {
+        self.within(TransactionMode::Readwrite, async move |work| {
+            let totals = work.totals().await?;
+            totals.none();
+            for each in work.uses.get_all::<JsValue>().primitive()?.await? {
+                totals.more(each?.unchecked_ref());
+            }
+            work.save(&totals)?;
+            let outcome = Outcome::new();
+            outcome.set_totals(&totals);
+            Ok(outcome)
+        })
+    }
+
     /// Does something in one transaction; rejects with what the browser says when that breaks off.
     fn within<F>(&self, mode: TransactionMode, doing: F) -> Promise
     where
@@ -330,16 +363,18 @@ impl<'a> Work<'a> {
 
     async fn totals(&self) -> Result<Totals, Error> {
         let found: Option<JsValue> = self.state.get(JsValue::from(TOTALS)).primitive()?.await?;
-        Ok(found.map_or_else(
-            || {
-                let totals: Totals = Object::new().unchecked_into();
-                totals.set_bytes(0.0);
-                totals.set_entries(0.0);
-                totals.set_next(0.0);
-                totals
-            },
-            JsCast::unchecked_into,
-        ))
+        let totals: Totals =
+            found.filter(JsValue::is_object).unwrap_or_else(|| Object::new().into()).unchecked_into();
+        totals.set_bytes(number(&totals.bytes()));
+        totals.set_entries(number(&totals.entries()));
+        // What is no number any more begins above all that it can have been.
+        let next = totals.next();
+        totals.set_next(if next.is_undefined() {
+            0.0
+        } else {
+            next.as_f64().filter(|&next| is_count(next)).unwrap_or_else(Date::now)
+        });
+        Ok(totals)
     }
 
     fn save(&self, totals: &Totals) -> Result<(), Error> {
@@ -434,7 +469,7 @@ impl<'a> Work<'a> {
             let name = name?;
             let Some(pack) = self.pack(&name).await? else { continue };
             let entries = Array::new();
-            for old in pack.entries().iter() {
+            for old in sound(&pack).iter() {
                 let key = old.unchecked_ref::<Entry>().key();
                 let new = fresh.get(&key);
                 entries.push(if fresh.delete(&key) { &new } else { &old });
@@ -444,11 +479,11 @@ impl<'a> Work<'a> {
         let fresh: Vec<Entry> =
             fresh.values().into_iter().filter_map(Result::ok).map(JsCast::unchecked_into).collect();
         #[expect(clippy::cast_sign_loss, reason = "`as` saturates")]
-        let sizes: Vec<u64> = fresh.iter().map(|entry| entry.bytes() as u64).collect();
+        let sizes: Vec<u64> = fresh.iter().map(|entry| number(&entry.bytes()) as u64).collect();
         let mut written = Vec::new();
         for range in packs::split(&sizes) {
-            let name = concatenated(partition, &totals.next().into());
-            totals.set_next(totals.next() + 1.0);
+            let name = concatenated(partition, &totals.next());
+            totals.set_next(number(&totals.next()) + 1.0);
             written.push(self.store(totals, &name, &fresh[range].iter().collect())?);
         }
         // Before the commit: Firefox 153 does not break off a transaction for what fails after that.
@@ -482,10 +517,10 @@ impl<'a> Work<'a> {
         for entry in entries.iter() {
             let entry: Entry = entry.unchecked_into();
             keys.push(&entry.key());
-            for tag in entry.tags().iter() {
+            for tag in entry.tags().unchecked_into::<Array>().iter() {
                 tags.push(&tag);
             }
-            bytes += entry.bytes();
+            bytes += number(&entry.bytes());
         }
         pack.set_name(name);
         pack.set_keys(&keys);
@@ -521,23 +556,28 @@ impl<'a> Work<'a> {
 
     /// Returns how many entries had to go.
     async fn evict(&self, totals: &Totals, most: f64) -> Result<f64, Error> {
-        let before = totals.entries();
         let index = self.uses.index("used")?;
-        while totals.bytes() > most && totals.entries() > 0.0 {
+        let mut evicted = 0.0;
+        while number(&totals.bytes()) > most && number(&totals.entries()) > 0.0 {
             let oldest = index.get_all::<JsValue>().with_limit(VICTIMS).primitive()?.await?;
-            let count = totals.entries();
+            let count = number(&totals.entries());
+            if oldest.len() == 0 {
+                // Nothing is left, whatever the totals say: room was made, and the page went before they were corrected.
+                totals.none();
+            }
             for victim in oldest {
                 let victim: Use = victim?.unchecked_into();
-                if totals.bytes() > most {
+                if number(&totals.bytes()) > most {
                     self.discard(&victim.pack())?;
                     totals.less(&victim);
+                    evicted += number(&victim.entries());
                 }
             }
-            if totals.entries() >= count {
+            if number(&totals.entries()) >= count {
                 break;
             }
         }
-        Ok(before - totals.entries())
+        Ok(evicted)
     }
 
     async fn remove(
@@ -565,9 +605,10 @@ impl<'a> Work<'a> {
             let name = name?;
             let Some(pack) = self.pack(&name).await? else { continue };
             let rest = Array::new();
-            for entry in pack.entries().iter() {
+            for entry in sound(&pack).iter() {
                 let (key, own) =
                     (entry.unchecked_ref::<Entry>().key(), entry.unchecked_ref::<Entry>().tags());
+                let own: Array = own.unchecked_into();
                 let goes = keys.includes(&key, 0)
                     || beginnings.iter().any(|beginning| begins(&key, &beginning))
                     || tags.iter().any(|tag| own.includes(&tag, 0));
@@ -589,16 +630,49 @@ fn deliver(pack: &Pack, wanted: &Set, packs: &Array, names: &Set) {
         return;
     }
     names.add(&pack.name());
-    let entries = pack.entries();
-    for entry in entries.iter() {
+    for entry in sound(pack).iter() {
         wanted.delete(&entry.unchecked_into::<Entry>().key());
     }
-    packs.push(&entries);
+    // With what is not sound: there it is seen that something has to go.
+    packs.push(&pack.entries());
 }
 
 /// Whether an epoch began with the first that was written, and not with a purge.
 fn is_first(epoch: &JsValue) -> bool {
     epoch.as_f64().is_some_and(|epoch| epoch < 0.0)
+}
+
+/// Entries of a pack that are what they should be: whatever lies in storage may have been changed there. The others go when
+/// the pack is next written.
+fn sound(pack: &Pack) -> Array {
+    let (entries, keys) = (pack.entries(), pack.keys());
+    if !Array::is_array(&entries) || !Array::is_array(&keys) {
+        return Array::new();
+    }
+    let keys: Array = keys.unchecked_into();
+    entries.unchecked_into::<Array>().iter().filter(|entry| is_sound(entry, &keys)).collect()
+}
+
+fn is_sound(entry: &JsValue, keys: &Array) -> bool {
+    if !entry.is_object() {
+        return false;
+    }
+    let entry: &Entry = entry.unchecked_ref();
+    let (tags, bytes) = (entry.tags(), entry.bytes());
+    keys.includes(&entry.key(), 0)
+        && entry.key().is_string()
+        && bytes.as_f64().is_some_and(is_count)
+        && Array::is_array(&tags)
+        && tags.unchecked_into::<Array>().iter().all(|tag| tag.is_string())
+}
+
+fn is_count(number: f64) -> bool {
+    (0.0..=f64::MAX).contains(&number)
+}
+
+/// 0 for what is no number, or none that counts anything.
+fn number(value: &JsValue) -> f64 {
+    value.as_f64().filter(|&number| is_count(number)).unwrap_or(0.0)
 }
 
 fn distinct(names: Vec<Option<JsValue>>) -> Set {
@@ -617,13 +691,18 @@ impl Outcome {
 
 impl Totals {
     fn more(&self, uses: &Use) {
-        self.set_bytes(self.bytes() + uses.bytes());
-        self.set_entries(self.entries() + uses.entries());
+        self.set_bytes(number(&self.bytes()) + number(&uses.bytes()));
+        self.set_entries(number(&self.entries()) + number(&uses.entries()));
     }
 
     fn less(&self, uses: &Use) {
-        self.set_bytes(self.bytes() - uses.bytes());
-        self.set_entries(self.entries() - uses.entries());
+        self.set_bytes((number(&self.bytes()) - number(&uses.bytes())).max(0.0));
+        self.set_entries((number(&self.entries()) - number(&uses.entries())).max(0.0));
+    }
+
+    fn none(&self) {
+        self.set_bytes(0.0);
+        self.set_entries(0.0);
     }
 }
 

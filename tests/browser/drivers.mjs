@@ -20,9 +20,9 @@ const DRIVERS = {
 
 export const BROWSERS = Object.keys(DRIVERS);
 
-/** Starts a browser with an empty profile. */
-export async function launch(name) {
+/** Starts a browser with an empty profile. `preferences`: of Firefox, beside those of all tests. */
+export async function launch(name, preferences) {
   if (!DRIVERS[name]) throw new Error(`there is no browser ${name}, only ${BROWSERS.join(', ')}`);
   const { start } = await DRIVERS[name]();
-  return start();
+  return start(preferences);
 }

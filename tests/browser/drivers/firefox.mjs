@@ -12,7 +12,7 @@ const PREFERENCES = {
   'network.http.http3.enable': false,
 };
 
-export async function start() {
+export async function start(preferences) {
   const browser = await puppeteer.launch({
     acceptInsecureCerts: true, // That of our own server, which nobody signed.
     browser: 'firefox',
@@ -20,7 +20,7 @@ export async function start() {
     executablePath: program('firefox-esr', 'firefox'),
     headless: true,
     defaultViewport: VIEWPORT,
-    extraPrefsFirefox: PREFERENCES,
+    extraPrefsFirefox: { ...PREFERENCES, ...preferences },
   });
   const [page] = await browser.pages();
 

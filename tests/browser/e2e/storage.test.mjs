@@ -1,9 +1,17 @@
-// Storage faults that only a browser can make: its own quota, and the end of a page's process in the middle of a write.
+// Storage as only browsers make it: their own quota, the end of a page's process in the middle of a write, and tabs whose
+// processes see each other's writes late.
 import assert from 'node:assert/strict';
 
 const QUOTA = 2_000_000;
 
+/** In how many rounds two tabs meet. */
+const ROUNDS = 20;
+
+/** Responses under way in one of them when the other purges. */
+const UNDER_WAY = 30;
+
 export default async function ({ launch, server, test }) {
+  for (const name of ['chromium', 'firefox']) await tabs(name, { launch, server, test });
   const browser = await launch('chromium');
   const blank = new URL('/blank.html', server.url).href;
   try {
@@ -77,6 +85,81 @@ export default async function ({ launch, server, test }) {
         assert.ok(found.before.entries > 0);
         assert.equal(found.added, round === 0 ? 1 : 0);
       }
+    });
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Two real tabs, each with a process of its own. */
+async function tabs(name, { launch, server, test }) {
+  const browser = await launch(name);
+  const newPage = async () => {
+    const page = await (browser.context ?? browser.page.browser()).newPage();
+    await page.goto(new URL('/blank.html', server.url).href);
+    return page;
+  };
+  try {
+    await test(`a purge leaves nothing that another tab has just written (${name})`, async () => {
+      const [writer, purger] = [await newPage(), await newPage()];
+      const setUp = async (count) => {
+        const { createFetch } = await import('/dist/index.js');
+        window.make = async () => {
+          const made = createFetch({ cache: { tiers: ['memory', 'localStorage'] } });
+          await made.ready;
+          return made;
+        };
+        window.fetching = await window.make();
+        window.paths = (round) =>
+          Array.from({ length: count }, (_, n) => `/api/data/${n + 1}?cache=3600&round=${round}`);
+        window.isOf = (round) => (name) => /^sixlane:\d+:/.test(name) && name.includes(`round=${round}\n`);
+        /** Resolves when an item was written, or is there, whose name fits. */
+        window.written = (fits) =>
+          new Promise((resolve) => {
+            const look = () => Object.keys(localStorage).some(fits) && resolve();
+            addEventListener('storage', look);
+            look();
+          });
+        // What comes here has been heard by all on the page that listened before.
+        const channel = new BroadcastChannel('sixlane.cache.0');
+        window.purges = 0;
+        window.heard = new EventTarget();
+        channel.onmessage = () => {
+          window.purges += 1;
+          window.heard.dispatchEvent(new Event('purge'));
+        };
+      };
+      await Promise.all([writer, purger].map((page) => page.evaluate(setUp, UNDER_WAY)));
+      const left = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        const writing = writer.evaluate(async (round) => {
+          const told = window.purges + 2;
+          const all = window.paths(round).map(async (path) => (await window.fetching(path)).text());
+          await Promise.all(all);
+          while (window.purges < told) {
+            await new Promise((resolve) => window.heard.addEventListener('purge', resolve, { once: true }));
+          }
+          // Whoever sees this has seen all that was written here before it.
+          localStorage.setItem(`seen ${round}`, '');
+        }, round);
+        const found = purger.evaluate(async (round) => {
+          await window.written(window.isOf(round));
+          await window.fetching.cache.purge();
+          await window.written((name) => name === `seen ${round}`);
+          const items = Object.keys(localStorage).filter(window.isOf(round)).length;
+          const next = await window.make();
+          await Promise.all(window.paths(round).map(async (path) => (await next(path)).text()));
+          const { hits } = next.cache.stats();
+          await next.close();
+          return { items, hits: hits.localStorage };
+        }, round);
+        left.push(await found);
+        await writing;
+      }
+      assert.deepEqual(
+        left,
+        Array.from({ length: ROUNDS }, () => ({ items: 0, hits: 0 })),
+      );
     });
   } finally {
     await browser.close();

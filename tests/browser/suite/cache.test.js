@@ -515,11 +515,13 @@ describe('the cache', () => {
       await kept(2);
       await Promise.all([speak('de'), speak('fr')]);
       expect(await seen()).to.equal(2);
-      for (const vary of ['*', 'user-agent']) {
+      const odd = ['Accept-Encoding;User-Agent', 'a b', '"x"', 'x/y', 'x:', 'accept-language', 'DPR', 'Sec-CH-UA'];
+      const unfit = ['*', 'user-agent', ...odd];
+      for (const vary of unfit) {
         await text({ cache: 60, vary });
         await text({ cache: 60, vary });
       }
-      expect(await seen()).to.equal(6);
+      expect(await seen()).to.equal(2 + 2 * unfit.length);
     });
 
     it('never gives what one user got to another', async () => {
@@ -1319,6 +1321,43 @@ describe('createCache', () => {
     expect(small.stats().evictions).to.equal(100 - small.stats().memory.entries);
     await small.set('large', 'x'.repeat(20_000));
     expect(await small.get('large')).to.equal(undefined);
+  });
+
+  it('keeps nothing out for what is over and may not be given any more', async () => {
+    const value = 'x'.repeat(100);
+    const bytes = async (most) => {
+      const one = createCache({ memory: { maxBytes: most } });
+      await one.set('key-0000', value);
+      return one.stats().memory.bytes;
+    };
+    const small = createCache({ memory: { maxBytes: 500 * (await bytes(10_000)) } });
+    for (let n = 1000; n < 1500; n += 1) {
+      await small.set(`old-${n}`, value, { ttl: 0 });
+      await small.get(`old-${n}`);
+    }
+    expect(small.stats().memory.entries).to.equal(500);
+    const loads = [];
+    for (let round = 0; round < 8; round += 1) {
+      loads.push(0);
+      const load = () => {
+        loads[round] += 1;
+        return value;
+      };
+      for (let n = 1000; n < 1300; n += 1) await small.getWithFallback(`new-${n}`, load);
+    }
+    expect(loads).to.deep.equal([300, 0, 0, 0, 0, 0, 0, 0]);
+    expect(small.stats()).to.deep.include({ evictions: 300 });
+  });
+
+  it('gives an entry that is set again the place that it had, also when it needs more room', async () => {
+    const small = createCache({ memory: { maxBytes: 10_000 } });
+    while (small.stats().evictions === 0) await small.set(`k${small.stats().memory.entries}`, 'x'.repeat(200));
+    const { entries, bytes } = small.stats().memory;
+    const again = 'y'.repeat(200 + (10_000 - bytes) / 2 + 1);
+    await small.set('k1', again);
+    expect(await small.get('k1')).to.equal(again);
+    expect(small.stats()).to.deep.include({ evictions: 2 });
+    expect(small.stats().memory.entries).to.equal(entries - 1);
   });
 
   it('refuses a tier that it has not', () => {

@@ -146,10 +146,10 @@ describe('starting', () => {
         const fetch = createFetch({ cache, fetch: past, wasm: new Uint8Array(4) });
         await fetch.ready;
         expect(fetch.status().mode).to.equal('native');
-        expect(Object.keys(localStorage).some((name) => name.startsWith('sixlane:0:'))).to.equal(true);
+        expect(Object.keys(localStorage).some((name) => name.startsWith('sixlane:1:'))).to.equal(true);
         await fetch.cache.purge();
       });
-      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:0:'))).to.deep.equal([]);
+      expect(Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'))).to.deep.equal([]);
       const raw = await asked(indexedDB.open(database));
       expect([...raw.objectStoreNames]).to.deep.equal([]);
       raw.close();
