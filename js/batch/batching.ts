@@ -21,6 +21,9 @@ const NOT_FOR_MANY = ['range', 'if-match', 'if-modified-since', 'if-none-match',
 /** These want what the browser has kept. */
 const BROWSERS_OWN = ['force-cache', 'only-if-cached'];
 
+/** End points that are remembered; of more of them, those at rest go, and are asked again whether they take batches. */
+const MAX_END_POINTS = 100;
+
 export class Batching {
   readonly #network: Network;
   readonly #rules: readonly Rule[];
@@ -93,10 +96,15 @@ export class Batching {
     const name = `${index} ${origin}`;
     let endPoint = this.#endPoints.get(name);
     if (!endPoint) {
+      if (this.#endPoints.size >= MAX_END_POINTS) this.#sweep();
       endPoint = new EndPoint(this.#network, options, new URL(options.endpoint, origin));
       this.#endPoints.set(name, endPoint);
     }
     return endPoint;
+  }
+
+  #sweep(): void {
+    for (const [name, { atRest }] of this.#endPoints) if (atRest) this.#endPoints.delete(name);
   }
 }
 

@@ -45,6 +45,11 @@ export class EndPoint {
     return this.#core.use((core) => core.aside, true);
   }
 
+  /** Nobody waits for it. */
+  get atRest(): boolean {
+    return this.#under.size === 0 && this.#windows.isEmpty;
+  }
+
   add(member: Member, group: string, key: string): void {
     const { priority } = member;
     const known = this.#windows.find(group, key);

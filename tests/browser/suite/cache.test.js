@@ -1060,9 +1060,19 @@ describe('the cache', () => {
       'not to be kept': 'no-store',
     };
 
-    for (const [state, before] of Object.entries(STATES)) {
+    /** Whether the browser has a cache at all. */
+    let keeps;
+    before(async () => {
+      const probe = new Run();
+      for (let i = 0; i < 2; i++) await (await globalThis.fetch(probe.path('/api/data/1', FRESH))).text();
+      keeps = (await probe.stats()).seen === 1;
+    });
+
+    for (const [state, earlier] of Object.entries(STATES)) {
       for (const [freshness, cacheControl] of Object.entries(FRESHNESS)) {
-        it(`are what they are for native fetch where ${state}, ${freshness}`, async () => {
+        it(`are what they are for native fetch where ${state}, ${freshness}`, async function () {
+          // WebKitGTK keeps nothing here.
+          if (!keeps) this.skip();
           const native = globalThis.fetch;
           fetch = make({ fetch: undefined });
           const row = async (mode, use) => {
@@ -1070,7 +1080,7 @@ describe('the cache', () => {
             const own = new Run();
             const path = own.path('/api/echo', { cacheControl, etag: 1 });
             const all = [];
-            for (const init of [...before, asked, undefined, { headers: { 'x-other': '2' } }, asked]) {
+            for (const init of [...earlier, asked, undefined, { headers: { 'x-other': '2' } }, asked]) {
               all.push({ ...(await told(() => use(path, init))), seen: (await own.stats()).seen });
             }
             return all;
