@@ -552,6 +552,34 @@ describe('storage', () => {
       for (const cache of caches) await cache.close();
     });
 
+    it('keeps nothing out for what is over and may not be given any more, also after a reload', async () => {
+      const options = { tiers: LOCAL, localStorage: { maxBytes: 20_000 }, partition: database };
+      const value = 'x'.repeat(400);
+      let cache = createCache(options);
+      for (let n = 100; cache.stats().evictions === 0; n++) {
+        await cache.set(`old-${n}`, value, { ttl: 0 });
+        await cache.get(`old-${n}`);
+      }
+      const live = cache.stats().localStorage.entries - 2;
+      await cache.close();
+      cache = createCache(options);
+      for (let n = 0; n < live; n++) await cache.set(`new-${n}`, value);
+      for (let n = 0; n < live; n++) expect(await cache.get(`new-${n}`)).to.equal(value);
+      await cache.close();
+    });
+
+    it('gives an item that is written again the place that it had, also when it needs more room', async () => {
+      const cache = createCache({ tiers: LOCAL, localStorage: { maxBytes: 20_000 }, partition: database });
+      for (let n = 0; cache.stats().evictions === 0; n++) await cache.set(`k${n}`, 'x'.repeat(400));
+      const { entries, bytes } = cache.stats().localStorage;
+      const again = 'y'.repeat(400 + (20_000 - bytes) / 2 + 1);
+      await cache.set('k1', again);
+      expect(await cache.get('k1')).to.equal(again);
+      expect(cache.stats()).to.deep.include({ evictions: 2 });
+      expect(cache.stats().localStorage.entries).to.equal(entries - 1);
+      await cache.close();
+    });
+
     it('leaves alone what is not its own, and is not put off by what others did to its own', async () => {
       localStorage.setItem('theirs', '1');
       const cache = createCache({ tiers: LOCAL });
