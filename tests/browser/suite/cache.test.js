@@ -1351,13 +1351,14 @@ describe('createCache', () => {
 
   it('gives an entry that is set again the place that it had, also when it needs more room', async () => {
     const small = createCache({ memory: { maxBytes: 10_000 } });
-    while (small.stats().evictions === 0) await small.set(`k${small.stats().memory.entries}`, 'x'.repeat(200));
-    const { entries, bytes } = small.stats().memory;
-    const again = 'y'.repeat(200 + (10_000 - bytes) / 2 + 1);
-    await small.set('k1', again);
-    expect(await small.get('k1')).to.equal(again);
-    expect(small.stats()).to.deep.include({ evictions: 2 });
-    expect(small.stats().memory.entries).to.equal(entries - 1);
+    for (let n = 10; small.stats().evictions === 0; n += 1) await small.set(`k${n}`, 'x'.repeat(200));
+    await small.set('k11', 'y'.repeat(200));
+    await small.set('new', 'x'.repeat(200));
+    expect(await small.get('k11')).to.equal('y'.repeat(200));
+    const again = 'z'.repeat(200 + (10_000 - small.stats().memory.bytes) / 2 + 1);
+    await small.set('k11', again);
+    expect(await small.get('k11')).to.equal(again);
+    expect(small.stats()).to.deep.include({ evictions: 3 });
   });
 
   it('refuses a tier that it has not', () => {

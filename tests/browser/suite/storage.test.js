@@ -641,6 +641,36 @@ describe('storage', () => {
       await cache.close();
     });
 
+    it('keeps nothing out for what is over and may not be given any more, also after a reload', async () => {
+      const options = { tiers: ['localStorage'], localStorage: { maxBytes: 20_000 }, partition: database };
+      const value = 'x'.repeat(400);
+      let cache = createCache(options);
+      for (let n = 100; cache.stats().evictions === 0; n++) {
+        await cache.set(`old-${n}`, value, { ttl: 0 });
+        await cache.get(`old-${n}`);
+      }
+      const live = cache.stats().localStorage.entries - 2;
+      await cache.close();
+      cache = createCache(options);
+      for (let n = 0; n < live; n++) await cache.set(`new-${n}`, value);
+      for (let n = 0; n < live; n++) expect(await cache.get(`new-${n}`)).to.equal(value);
+      await cache.close();
+    });
+
+    it('gives an item that is written again the place that it had, also when it needs more room', async () => {
+      const options = { localStorage: { maxBytes: 20_000 }, partition: database };
+      const cache = createCache({ ...options, tiers: ['localStorage'] });
+      for (let n = 10; cache.stats().evictions === 0; n++) await cache.set(`k${n}`, 'x'.repeat(400));
+      await cache.set('k11', 'y'.repeat(400));
+      await cache.set('new', 'x'.repeat(400));
+      expect(await cache.get('k11')).to.equal('y'.repeat(400));
+      const again = 'z'.repeat(400 + (20_000 - cache.stats().localStorage.bytes) / 2 + 1);
+      await cache.set('k11', again);
+      expect(await cache.get('k11')).to.equal(again);
+      expect(cache.stats()).to.deep.include({ evictions: 3 });
+      await cache.close();
+    });
+
     it('leaves alone what is not its own, and is not put off by what others did to its own', async () => {
       localStorage.setItem('theirs', '1');
       const cache = createCache({ tiers: LOCAL });
