@@ -1218,6 +1218,39 @@ describe('createCache', () => {
     expect((await rejection(cache.set('f', { f() {} }))).name).to.equal('DataCloneError');
   });
 
+  it('takes a rule as it is when it is said, and rejects one that throws', async () => {
+    await cache.set('key', 'value', { tags: ['tag'] });
+    const thrown = new Error('no rule');
+    for (const name of ['ttl', 'staleIfError', 'tags', 'tiers', 'key']) {
+      const rule = {
+        get [name]() {
+          throw thrown;
+        },
+      };
+      expect(await rejection(cache.set('key', 'other', rule)), name).to.equal(thrown);
+      expect(await rejection(cache.getWithFallback('none', () => 1, rule)), name).to.equal(thrown);
+    }
+    expect(await cache.get('key')).to.equal('value');
+    // Each is right at first.
+    const odd = { ttl: [1_000, {}], tags: [['tag'], 5], tiers: [['memory'], null] };
+    for (const [name, values] of Object.entries(odd)) {
+      const rule = {
+        get [name]() {
+          return values.length > 1 ? values.shift() : values[0];
+        },
+      };
+      await cache.set(name, 'value', rule);
+      expect(await cache.get(name), name).to.equal('value');
+    }
+    const tags = ['mine'];
+    await cache.set('tagged', 'value', { tags });
+    tags[0] = 'another';
+    expect([await cache.invalidateTag('another'), await cache.invalidateTag('mine')]).to.deep.equal([0, 1]);
+    expect(await cache.invalidateTag('tag')).to.equal(2);
+    await cache.purge();
+    expect(cache.stats().memory).to.deep.equal({ entries: 0, bytes: 0 });
+  });
+
   it('forgets what is no longer fresh, by itself or by order', async () => {
     await cache.set('short', 1, { ttl: 0 });
     expect(await cache.get('short')).to.equal(undefined);

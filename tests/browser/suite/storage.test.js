@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createCache, createFetch, init } from '/dist/index.js';
 import { asked, contents, destroy, destroyUnblocked, freshName, recount } from './support/database.js';
-import { Run, rejection, turn } from './support/server.js';
+import { otherHost, Run, rejection, turn } from './support/server.js';
 
 const open = [];
 const databases = [];
@@ -1024,6 +1024,62 @@ describe('storage', () => {
       await until(() => deaf.cache.stats().memory.entries === 1);
       await until(() => deaf.cache.stats().memory.entries === 0);
       expect((await contents(database)).packs.size).to.equal(1);
+    });
+
+    it('is empty of the partition that it was made with, whatever becomes of the options', async () => {
+      const options = { tiers: ['memory', 'localStorage'], partition: 'alice', indexedDB: { database } };
+      const lists = options.tiers;
+      const fetch = createFetch({ fetch: past, cache: options });
+      open.push(fetch);
+      const cache = createCache(options);
+      options.partition = 'bob';
+      options.indexedDB.database = 'another';
+      lists.length = 0;
+      lists.push('indexedDB');
+      await fetch.ready;
+      await text(fetch, path());
+      await cache.set('key', 'value');
+      const names = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'));
+      expect(names().every((name) => name.startsWith('sixlane:1:5:alice\n'))).to.equal(true);
+      expect(names().length).to.equal(2);
+      await fetch.cache.purge();
+      expect(names()).to.deep.equal([]);
+      expect([await cache.get('key'), fetch.cache.stats().memory.entries]).to.deep.equal([undefined, 0]);
+      await cache.close();
+    });
+
+    it('is empty after a response that clears the site’s data, and keeps nothing that was under way', async function () {
+      const shown = (await past(path(3, { clearSiteData: '"cache"' }))).headers.has('clear-site-data');
+      // Chromium does not show it to scripts.
+      if (!shown) this.skip();
+      for (const said of ['"cache"', '"cookies", "cache"']) {
+        const fetch = await again();
+        await text(fetch, path(1));
+        await fetch.cache.set('key', 'value');
+        await stored(fetch, 2);
+        let load;
+        const loading = fetch.cache.getWithFallback('late', () => new Promise((resolve) => (load = resolve)));
+        await until(() => load);
+        const cleared = await fetch(path(2, { ...FRESH, clearSiteData: said }));
+        // In time for whoever knows that it has come.
+        expect(fetch.cache.stats().memory.entries).to.equal(0);
+        await cleared.text();
+        load('old');
+        await loading;
+        expect(await fetch.cache.get('key')).to.equal(undefined);
+        expect(await fetch.cache.get('late')).to.equal(undefined);
+        await stored(fetch, 0);
+        await fetch.close();
+        expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
+      }
+    });
+
+    it('has what it had after a response that clears something else, or comes from elsewhere', async () => {
+      const fetch = make();
+      await fetch.cache.set('key', 'value');
+      for (const said of ['"cookies"', 'cache', '"clientHints"']) await text(fetch, path(2, { clearSiteData: said }));
+      await text(fetch, run.url('/api/data/2', { clearSiteData: '"cache"' }, otherHost));
+      expect(await fetch.cache.get('key')).to.equal('value');
     });
 
     it('is told of what is written just when it is to be forgotten elsewhere', async () => {
