@@ -84,7 +84,7 @@ export function isFrozen(content: unknown): content is Frozen {
     return false;
   }
   if (!KEPT.includes(type as string) || !Array.isArray(headers) || headers.at(-1)?.[0] !== 'age') return false;
-  if (body !== null && (!(body instanceof ArrayBuffer) || NULL_BODY.includes(status as number))) return false;
+  if (body !== null && (!(body instanceof ArrayBuffer) || !mayHaveBody(status as number))) return false;
   try {
     // The browser itself judges names, values and the text of the status.
     return (
@@ -97,9 +97,6 @@ export function isFrozen(content: unknown): content is Frozen {
 
 /** Types of responses that are kept. */
 const KEPT = ['basic', 'cors', 'default'];
-
-/** Of these statuses a response can be made with no body at all. */
-const NULL_BODY = [204, 205, 304];
 
 /** Whether a response can be made with it. */
 export function isStatus(status: number): boolean {

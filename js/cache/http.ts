@@ -8,6 +8,7 @@ import {
   freeze,
   isFrozen,
   looksOf,
+  mayHaveBody,
   type Part,
   partOf,
   readAll,
@@ -358,7 +359,8 @@ export class HttpCache {
     const keep = async (bytes: ArrayBuffer | null): Promise<void> => {
       const texts = 2 * (key.length + url.length + answer.headers.flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
-      const entry = { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, names };
+      const body = mayHaveBody(status) ? bytes : null;
+      const entry = { key, content: { ...answer, body }, bytes: size, tags, policy, names };
       if (this.isCurrent(asked)) await this.#keep(asked, entry, when);
     };
     let body: Response['body'];
