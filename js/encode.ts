@@ -13,15 +13,15 @@ function markOf(value: object): number {
  *
  * @throws RangeError for a circle, or what a getter of the page throws
  */
-export function textOf(value: unknown): string {
+export function encode(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return `#${markOf(value)}`;
   // Two symbols may have one description.
   if (typeof value === 'symbol') throw new TypeError('a symbol has no text');
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? `${value}n` : String(value);
-  if (Array.isArray(value)) return `[${Array.from(value, textOf).join()}]`;
+  if (Array.isArray(value)) return `[${Array.from(value, encode).join()}]`;
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return `#${markOf(value)}`;
   const parts = Object.entries(value).filter(([, part]) => part !== undefined);
-  return `{${parts.map(([name, part]) => `${JSON.stringify(name)}:${textOf(part)}`).join()}}`;
+  return `{${parts.map(([name, part]) => `${JSON.stringify(name)}:${encode(part)}`).join()}}`;
 }

@@ -9,7 +9,7 @@ import { beginningOf } from './cache/keys.js';
 import type { Past } from './cache/past.js';
 import type { Store } from './cache/store.js';
 import { lastWrite } from './cache/writes.js';
-import { textOf } from './encode.js';
+import { encode } from './encode.js';
 import type { Refusal } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
@@ -356,7 +356,7 @@ export class Gets {
     // How urgent it is does not make it another: that of the most urgent counts.
     let own: string;
     try {
-      own = terms.some((term) => term !== undefined) ? textOf(terms) : '';
+      own = terms.some((term) => term !== undefined) ? encode(terms) : '';
     } catch {
       // What cannot be told is like no other.
       return undefined;

@@ -653,7 +653,7 @@ export interface CacheStats {
   readonly misses: number;
   /** Given although stale. */
   readonly stale: number;
-  /** A 304 said that it still held. */
+  /** The browser asked whether what its own HTTP cache has still holds, and it did; 0 in browsers that do not tell. */
   readonly revalidated: number;
   /** Gone because there was no room. */
   readonly evictions: number;

@@ -1,6 +1,6 @@
 /** Many small GETs as few POSTs: which calls wait for others, and for which. */
 import { originOf } from '../addresses.js';
-import { textOf } from '../encode.js';
+import { encode } from '../encode.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
 import { isResponse } from '../platform.js';
@@ -120,7 +120,7 @@ function isForMany({ request, plain, lane }: Asking): boolean {
 function groupOf({ request, plain, windowless, lane }: Asking, rest: string): string {
   const { key, retry, timeout } = lane ?? {};
   const terms = [key, retry, typeof timeout === 'object' ? timeout.attempt : undefined];
-  const own = terms.some((term) => term !== undefined) ? textOf(terms) : '';
+  const own = terms.some((term) => term !== undefined) ? encode(terms) : '';
   // As below: to read all that of a request takes longer than the rest.
   if (plain) return [rest, own, 'same-origin', 'cors', 'about:client', '', false].join('\n');
   const { credentials, mode, referrer, referrerPolicy, headers } = request;

@@ -84,7 +84,7 @@ export function isFrozen(content: unknown): content is Frozen {
     return false;
   }
   if (!KEPT.includes(type as string) || !Array.isArray(headers) || headers.at(-1)?.[0] !== 'age') return false;
-  if (body !== null && (!(body instanceof ArrayBuffer) || NULL_BODY.includes(status as number))) return false;
+  if (body !== null && (!(body instanceof ArrayBuffer) || !mayHaveBody(status as number))) return false;
   try {
     // The browser itself judges names, values and the text of the status.
     return (
@@ -97,9 +97,6 @@ export function isFrozen(content: unknown): content is Frozen {
 
 /** Types of responses that are kept. */
 const KEPT = ['basic', 'cors', 'default'];
-
-/** Of these statuses a response can be made with no body at all. */
-const NULL_BODY = [204, 205, 304];
 
 /** Whether a response can be made with it. */
 export function isStatus(status: number): boolean {
@@ -141,10 +138,6 @@ export function partOf({ status, headers, body, looks }: Answer, wanted: Headers
   if (status !== 200 || range === null || !body || looks.type?.value === 'cors') return undefined;
   const field = (name: string): string | undefined => headers.find(([own]) => own === name)?.[1];
   if (field('content-encoding') !== undefined) return undefined;
-  // "If the validator given in the If-Range header field matches the current validator […] using the strong comparison"
-  // (section 13.1.5). That a date is a strong one is more than can be told here.
-  const validator = wanted.get('if-range');
-  if (validator !== null && (validator !== field('etag') || !validator.startsWith('"'))) return undefined;
   const bounds = consult(({ rangeOf }) => rangeOf(range, body.byteLength), undefined);
   return bounds?.length === 2 ? (Array.from(bounds) as [number, number]) : undefined;
 }

@@ -8,6 +8,7 @@ import {
   freeze,
   isFrozen,
   looksOf,
+  mayHaveBody,
   type Part,
   partOf,
   readAll,
@@ -89,7 +90,7 @@ const MEMORY: readonly CacheTier[] = ['memory'];
 const DISK: readonly CacheTier[] = ['indexedDB'];
 
 /** With one of these the caller does what a cache would do. */
-const CALLERS_OWN = ['if-match', 'if-modified-since', 'if-none-match', 'if-unmodified-since'];
+const CALLERS_OWN = ['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'];
 
 /** An origin that is in trouble: RFC 5861, section 4. */
 const TROUBLE = [500, 502, 503, 504];
@@ -358,7 +359,8 @@ export class HttpCache {
     const keep = async (bytes: ArrayBuffer | null): Promise<void> => {
       const texts = 2 * (key.length + url.length + answer.headers.flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
-      const entry = { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, names };
+      const body = mayHaveBody(status) ? bytes : null;
+      const entry = { key, content: { ...answer, body }, bytes: size, tags, policy, names };
       if (this.isCurrent(asked)) await this.#keep(asked, entry, when);
     };
     let body: Response['body'];

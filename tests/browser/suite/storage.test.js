@@ -692,6 +692,36 @@ describe('storage', () => {
     });
   });
 
+  it('answers with a status that has no body, with parts and with headers that cannot be changed', async () => {
+    for (const [tier, tiers] of Object.entries({ localStorage: LOCAL, indexedDB: DISK })) {
+      const rule = { tiers, ttl: 60_000 };
+      // Some browsers and mocks have an empty body there.
+      const none = () => {
+        const response = new Response('', { headers: { 'cache-control': 'max-age=60' } });
+        const empty = (one) => Object.defineProperty(one, 'status', { value: 204 });
+        return Object.defineProperty(empty(response), 'clone', {
+          value: () => empty(Response.prototype.clone.call(response)),
+          configurable: true,
+        });
+      };
+      const network = async (...call) => (call[0].url.includes('none') ? none() : past(...call));
+      const first = make(rule, { fetch: network });
+      await text(first, path());
+      await first('/none');
+      await until(() => first.cache.stats()[tier].entries === 2);
+      const next = await again(rule, { fetch: network });
+      const part = await next(path(), { headers: { range: 'bytes=0-1' } });
+      expect([part.status, await part.text()], tier).to.deep.equal([206, '{"']);
+      const { status, body } = await next('/none');
+      expect([status, body], tier).to.deep.equal([204, null]);
+      const whole = await next(path());
+      expect(() => whole.headers.set('x', '1'), tier).to.throw(TypeError);
+      expect(next.cache.stats().hits[tier], tier).to.equal(2);
+      await next.cache.purge();
+    }
+    expect(await seen()).to.equal(2);
+  });
+
   describe('damaged', () => {
     /** What a stored entry may have become, in any of its parts. */
     const ODD = [
