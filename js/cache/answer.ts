@@ -136,8 +136,7 @@ export type Part = readonly [start: number, end: number];
 export function partOf({ status, headers, body, looks }: Answer, wanted: Headers): Part | undefined {
   const range = wanted.get('range');
   if (status !== 200 || range === null || !body || looks.type?.value === 'cors') return undefined;
-  const field = (name: string): string | undefined => headers.find(([own]) => own === name)?.[1];
-  if (field('content-encoding') !== undefined) return undefined;
+  if (headers.some(([name]) => name === 'content-encoding')) return undefined;
   const bounds = consult(({ rangeOf }) => rangeOf(range, body.byteLength), undefined);
   return bounds?.length === 2 ? (Array.from(bounds) as [number, number]) : undefined;
 }
