@@ -908,7 +908,7 @@ mod tests {
                 "asked for {asked}: {delay:?}"
             );
             rig.actions();
-            rig.core.handle(Event::Woke, Time::ZERO.after(delay - Duration::from_nanos(1)));
+            rig.core.handle(Event::Woke, Time::ZERO.after(delay.saturating_sub(Duration::from_nanos(1))));
             assert_eq!(rig.actions(), [], "asked for {asked}");
             rig.core.handle(Event::Woke, Time::ZERO.after(delay));
             assert_eq!(rig.actions(), [Action::Start(call, Level::Normal)]);
@@ -923,7 +923,7 @@ mod tests {
             (Some(Duration::from_secs(61)), State::Open),
             (Some(Duration::MAX), State::Open),
             (Some(MS), State::Closed),
-            (Some(Duration::from_secs(60)), State::Closed),
+            (Some(Duration::from_mins(1)), State::Closed),
         ] {
             let mut rig = Rig::new(|config| config.breaker = Some(BreakerConfig::default()));
             for call in (0..5).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>() {
