@@ -255,14 +255,14 @@ impl RetryConfig {
         let base = self.base_delay.as_secs_f64();
         let cap = self.max_delay.as_secs_f64();
         let backoff = (base * power(self.factor, retry.saturating_sub(1))).min(cap);
-        let (least, most) = match self.jitter {
+        let (from, to) = match self.jitter {
             Jitter::None => (backoff, backoff),
             Jitter::Full => (0.0, backoff),
             Jitter::Equal => (backoff / 2.0, backoff),
             Jitter::Decorrelated => (base, (last.as_secs_f64() * 3.0).max(base)),
             Jitter::Share(share) => (backoff * (1.0 - share), backoff * (1.0 + share)),
         };
-        let seconds = least + (most.min(cap) - least) * rng.fraction();
+        let seconds = from + (to.min(cap) - from) * rng.fraction();
         Duration::try_from_secs_f64(seconds).map_or(self.max_delay, |delay| delay.min(self.max_delay))
     }
 

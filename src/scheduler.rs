@@ -504,15 +504,9 @@ impl Scheduler {
         let streams = self.running.iter().filter(|(_, record)| record.phase == Some(Phase::Streaming));
         let ids = streams.map(|(&id, _)| id).filter(|&id| {
             let lane = self.queue.lane_of(id);
-            lane.is_some_and(|lane| self.queue.has_excess_streams(lane, self.most_streams(lane)))
+            lane.is_some_and(|lane| self.queue.has_excess_streams(lane, STREAMS_PER_LANE))
         });
         ids.max_by_key(|&id| self.queue.arrival_of(id))
-    }
-
-    /// A quarter of what a shared connection takes; of six connections, two.
-    fn most_streams(&self, lane: LaneId) -> u32 {
-        let limit = self.queue.limit_of(lane).filter(|_| self.queue.is_multiplexed(lane)).unwrap_or(0);
-        STREAMS_PER_LANE.max(limit / 4)
     }
 
     fn reading(&mut self, id: CallId) {
@@ -908,7 +902,7 @@ mod tests {
                 "asked for {asked}: {delay:?}"
             );
             rig.actions();
-            rig.core.handle(Event::Woke, Time::ZERO.after(delay - Duration::from_nanos(1)));
+            rig.core.handle(Event::Woke, Time::ZERO.after(delay.saturating_sub(Duration::from_nanos(1))));
             assert_eq!(rig.actions(), [], "asked for {asked}");
             rig.core.handle(Event::Woke, Time::ZERO.after(delay));
             assert_eq!(rig.actions(), [Action::Start(call, Level::Normal)]);
@@ -923,7 +917,7 @@ mod tests {
             (Some(Duration::from_secs(61)), State::Open),
             (Some(Duration::MAX), State::Open),
             (Some(MS), State::Closed),
-            (Some(Duration::from_secs(60)), State::Closed),
+            (Some(Duration::from_mins(1)), State::Closed),
         ] {
             let mut rig = Rig::new(|config| config.breaker = Some(BreakerConfig::default()));
             for call in (0..5).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>() {
@@ -954,6 +948,19 @@ mod tests {
         let retried =
             retried.iter().filter(|&&call| rig.core.retry(call, &thrifty, &failure, true, at(1)).is_some());
         assert_eq!(retried.count(), 1);
+    }
+
+    #[test]
+    fn a_pause_takes_no_slot_from_the_streams_that_may_have_it() {
+        let mut rig = Rig::new(|_| {});
+        rig.core.handle(Event::Protocol(rig.lane, Protocol::Multiplexed), at(0));
+        let streams = rig.streams(6);
+        let refused = rig.get(Level::Normal);
+        rig.actions();
+        let failure = Failure { asked: Some(MS * 500), ..REFUSED };
+        assert!(rig.core.retry(refused, &plain(), &failure, true, at(2)).is_some());
+        rig.core.handle(Event::Woke, at(1_000));
+        assert!(streams.iter().all(|&id| rig.core.contains(id)));
     }
 
     #[test]

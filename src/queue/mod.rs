@@ -621,11 +621,6 @@ impl Queue {
         }
     }
 
-    /// Whether the calls of a lane are known to share one connection.
-    pub fn is_multiplexed(&self, lane: LaneId) -> bool {
-        self.lane(lane).is_some_and(|lane| lane.multiplexed)
-    }
-
     /// Counts one more running call of a lane, or with `ended` one less, that holds its slot for a body without an end.
     pub fn count_stream(&mut self, lane: LaneId, ended: bool) {
         let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
@@ -640,15 +635,18 @@ impl Queue {
         self.streams
     }
 
-    /// Whether fewer of them should do so: in this lane there are more than `most`, or they leave no slot to others, of
-    /// this lane, of its origin where others outside share it, or of all.
+    /// Whether fewer of them should do so: in this lane there are more than `most`, or than a quarter of its slots on a
+    /// connection that many share, or they leave no slot to others, of this lane, of its origin where others outside share
+    /// it, or of all.
     pub fn has_excess_streams(&self, lane: LaneId, most: u32) -> bool {
         let Some(entry) = self.lane(lane) else { return false };
-        let Lane { streams, elsewhere, shared, .. } = *entry;
+        let Lane { streams, elsewhere, shared, multiplexed, .. } = *entry;
+        let slots = entry.full_slots();
+        let quarter = slots.filter(|_| multiplexed).unwrap_or(0) / 4;
         // What others outside hold may be streams, too.
-        let room = shared.map(|shared| shared.saturating_sub(elsewhere));
-        let full = entry.full_slots().into_iter().chain(room).any(|slots| streams >= slots);
-        streams > most || full || self.concurrency.is_some_and(|limit| self.streams >= limit)
+        let left = shared.map(|shared| shared.saturating_sub(elsewhere));
+        let full = [slots, left].into_iter().flatten().any(|slots| streams >= slots);
+        streams > most.max(quarter) || full || self.concurrency.is_some_and(|limit| self.streams >= limit)
     }
 
     /// An answer came to a running call of a lane, or a refusal, that was sent at `sent`.

@@ -9,7 +9,6 @@ use crate::cache::health::{Done, Fault, Health, Next};
 use crate::cache::index::{EntryId, Index};
 use crate::cache::policy::{self, Answer, Ask, Policy, Rule, Verdict};
 use crate::cache::range::{self, Part};
-use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 /// What to keep beside an answer that was asked for and came at these times, in milliseconds since 1970; nothing when it

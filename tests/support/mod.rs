@@ -222,9 +222,17 @@ pub(crate) struct World {
     swap: Option<Swap>,
     log: Vec<(Time, Action)>,
     seen: Seen,
-    restless: bool,
-    /// Endless bodies are held for ever.
-    forever: bool,
+    habit: Habit,
+}
+
+/// What callers do that they do not always do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Habit {
+    None,
+    /// After each call there is another.
+    Restless,
+    /// They hold endless bodies for ever, and wait as long for others.
+    Patient,
 }
 
 impl World {
@@ -254,7 +262,7 @@ impl World {
     /// A world that never rests: after each call there is another.
     pub(crate) fn restless(seed: u64) -> Self {
         let mut world = Self::of_one_origin(seed, Config::default(), Origin::healthy(), 1);
-        world.restless = true;
+        world.habit = Habit::Restless;
         world
     }
 
@@ -284,15 +292,14 @@ impl World {
             swap: None,
             log: Vec::new(),
             seen: Seen::default(),
-            restless: false,
-            forever: false,
+            habit: Habit::None,
         }
     }
 
     /// One in which endless bodies are held for ever, by callers who never go.
     pub(crate) fn with_streams_held_for_ever(seed: u64) -> Self {
         let mut world = Self::new(seed);
-        world.forever = true;
+        world.habit = Habit::Patient;
         for origin in &mut world.origins {
             if world.rng.bool() {
                 *origin = Origin::event_streams();
@@ -308,7 +315,7 @@ impl World {
 
     /// Checks what must be true when nothing will happen any more.
     pub(crate) fn check_rest(&self) {
-        let streams = self.running(|call| self.forever && call.stage == Stage::Streaming);
+        let streams = self.running(|call| self.habit == Habit::Patient && call.stage == Stage::Streaming);
         self.check(self.alive.len() == streams as usize, || format!("lost: {:?}", self.alive));
         let count = Count { queued: 0, running: streams };
         self.check(self.core.count() == count, || format!("{:?}", self.core.count()));
@@ -533,7 +540,7 @@ impl World {
     // ── what callers and origins do
 
     fn submit(&mut self) {
-        if self.restless {
+        if self.habit == Habit::Restless {
             self.later(MS * 20, Happening::Submitted);
         }
         let number = self.calls.len();
@@ -570,7 +577,7 @@ impl World {
         }
         let patience = match (call.total, call.attempt) {
             // Who waits behind them is not let off by going away.
-            _ if self.forever => None,
+            _ if self.habit == Habit::Patient => None,
             (None, None) => Some((0, 90_000)),
             _ => self.rng.bool().then_some((0, 3_000)),
         };
@@ -768,7 +775,7 @@ impl World {
 
     /// The body's fate goes on whether or not it holds a slot, so some of what follows comes late.
     fn schedule_body(&mut self, number: usize, body: Body) {
-        if body == Body::None || (body == Body::Endless && self.forever) {
+        if body == Body::None || (body == Body::Endless && self.habit == Habit::Patient) {
             return;
         }
         let origin = &self.origins[self.calls[number].origin];
@@ -791,7 +798,7 @@ impl World {
     fn caller_aborted(&mut self, number: usize) {
         let id = self.calls[number].id;
         let stage = self.calls[number].stage;
-        if stage == Stage::Streaming && self.forever {
+        if stage == Stage::Streaming && self.habit == Habit::Patient {
             return self.tell(Event::Woke);
         }
         let mut event = Event::Settled(id, Outcome::Cancelled);
