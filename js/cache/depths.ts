@@ -183,9 +183,9 @@ export class Depths {
    * Another tab purges the partition, and has given it that mark in localStorage, if it could.
    *
    * @param done whether it has emptied the database, too; undefined where it does not say
-   * @param isSame whether its database is this one
+   * @param name as ours: what it reads and writes
    */
-  heardPurge(mark: string | undefined, done: boolean | undefined, isSame: boolean): void {
+  heardPurge(mark: string | undefined, done: boolean | undefined, name: string): void {
     const prefix = prefixOf(this.#partition);
     if (mark !== undefined) {
       hearOfPurge(prefix, mark);
@@ -197,8 +197,11 @@ export class Depths {
         // It may not be touched, or there is none.
       }
     }
-    if (!isSame) this.purge(this.#partition).catch(() => {});
-    else if (this.#disk) this.#disk.heardPurge(done !== false);
+    const [tiers = ''] = name.split(' ', 1);
+    const isSame = tiers.includes('indexedDB') && name.slice(tiers.length + 1) === this.#config.database;
+    if (!isSame) {
+      if (done !== true) this.purge(this.#partition).catch(() => {});
+    } else if (this.#disk) this.#disk.heardPurge(done !== false);
     else this.#isSuspect = done === false;
   }
 

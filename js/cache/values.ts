@@ -286,7 +286,7 @@ export class Values implements Cache {
       forget({ tags: [word.tag] });
     } else {
       this.#empty();
-      store?.depths.heardPurge(word.mark, word.done, elsewhere);
+      store?.depths.heardPurge(word.mark, word.done, word.storage);
     }
   }
 
