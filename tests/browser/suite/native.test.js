@@ -25,7 +25,10 @@ describe('it stays fetch', () => {
       return Promise.resolve(`thrown ${error?.name}`);
     }
     return promise.then(
-      ({ status, type }) => `${type} ${status}`,
+      async ({ status, type, body }) => {
+        await body?.cancel();
+        return `${type} ${status}`;
+      },
       (error) => `rejected ${error?.name ?? String(error)}`,
     );
   };
@@ -254,16 +257,39 @@ describe('it stays fetch', () => {
       ['/api/data/1 and a Proxy', () => ['/api/data/1', revoked()]],
     ];
 
-    it(`of ${lists.length} lists, each comes to what native fetch makes of it, and none throws`, async () => {
-      const fetch = make();
-      const differ = [];
-      for (const [name, args] of lists) {
-        const [ours, theirs] = [await outcome(() => fetch(...args())), await outcome(() => native(...args()))];
-        if (ours !== theirs) differ.push(`${name}: ${ours} instead of ${theirs}`);
-      }
-      expect(differ).to.deep.equal([]);
-      expect(fetch.status()).to.include({ running: 0, queued: 0 });
-    });
+    const modes = {
+      wasm: () => make(),
+      // Another copy of the package, whose module does not come.
+      starting: async () => {
+        const { createFetch } = await import(`/dist/index.js?${run.tag}`);
+        const made = createFetch({ retry: SOON, wasm: '/api/data/1?delay=60000' });
+        open.push(made);
+        return made;
+      },
+      native: async () => {
+        const { createFetch } = await import(`/dist/index.js?${run.tag}`);
+        const { warn } = console;
+        console.warn = () => {};
+        const made = createFetch({ retry: SOON, wasm: '/api/status/404' });
+        open.push(made);
+        await made.ready;
+        console.warn = warn;
+        return made;
+      },
+    };
+    for (const [mode, start] of Object.entries(modes)) {
+      it(`of ${lists.length} lists, each comes to what native fetch makes of it, and none throws, in mode "${mode}"`, async () => {
+        const fetch = await start();
+        expect(fetch.status().mode).to.equal(mode);
+        const ours = await Promise.all(lists.map(([, args]) => outcome(() => fetch(...args()))));
+        expect(fetch.status()).to.include({ running: 0, queued: 0, mode });
+        const theirs = await Promise.all(lists.map(([, args]) => outcome(() => native(...args()))));
+        const differ = lists.flatMap(([name], n) =>
+          ours[n] === theirs[n] ? [] : [`${name}: ${ours[n]} instead of ${theirs[n]}`],
+        );
+        expect(differ).to.deep.equal([]);
+      });
+    }
 
     it('what `lane` says is read once, and what is wrong in it rejects', async () => {
       const fetch = make();
