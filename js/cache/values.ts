@@ -208,6 +208,7 @@ export class Values implements Cache {
     if (typeof partition !== 'string') throw new TypeError(`\`partition\` must be a string, got ${typeof partition}`);
     const purge = new Purge(partition);
     // At once, and not after anything else has had its turn: the page may go while it waits.
+    if (partition === this.#partition) this.#empty();
     this.#beginPurge(purge, partition);
     this.#tell({ purge: true, mark: purge.mark, done: false }, partition);
     if (!this.#store) {
@@ -250,10 +251,8 @@ export class Values implements Cache {
   }
 
   #beginPurge(purge: Purge, partition: string): void {
-    const isOwn = partition === this.#partition;
-    if (isOwn) this.#empty();
     purge.begin(this.#reach);
-    if (isOwn && purge.mark !== undefined) this.#store?.depths.learn(purge.mark);
+    if (partition === this.#partition && purge.mark !== undefined) this.#store?.depths.learn(purge.mark);
   }
 
   get #reach(): Reach {

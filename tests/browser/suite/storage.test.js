@@ -938,6 +938,16 @@ describe('storage', () => {
       expect((await recount(database)).entries).to.equal(0);
     });
 
+    it('leaves what is set after it, also while the module is on its way', async () => {
+      const fetch = make({ tiers: ALL });
+      const purged = fetch.cache.purge();
+      const set = fetch.cache.set('key', 'value');
+      await Promise.all([purged, set]);
+      expect(await fetch.cache.get('key')).to.equal('value');
+      const next = await again({ tiers: ALL });
+      expect(await next.cache.get('key')).to.equal('value');
+    });
+
     it('is done when the cache is closed already, too, and leaves no connection', async () => {
       const fetch = make({ tiers: ALL });
       await text(fetch, path(1));
