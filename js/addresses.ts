@@ -1,3 +1,5 @@
+import { ownOrigin } from './platform.js';
+
 /** Addresses: to look at their text is quicker than to take them apart, and to remember them than to resolve them. */
 
 /** As `new URL(url).origin`, of a whole address of HTTP. */
@@ -6,10 +8,11 @@ export function originOf(url: string): string {
 }
 
 /** To ask for it takes long, and it never changes. */
-const own = globalThis.location?.origin;
+let own: string | undefined;
 
 /** Whether it is of the page's own origin. */
 export function isSameOrigin(url: string): boolean {
+  own ??= ownOrigin();
   return originOf(url) === own;
 }
 
@@ -21,13 +24,17 @@ export function withoutFragment(url: string): string {
 /** Addresses that were looked at already, for one base: to resolve one takes longer than to look it up. */
 const addresses = { base: '', known: new Map<string, string>() };
 
-const MOST_ADDRESSES = 1000;
+/** With {@link MAX_CHARACTERS}, some 300 kB in all, and mostly much less. */
+const MAX_ADDRESSES = 1000;
+
+/** Of an address that is remembered; longer ones are resolved each time. */
+const MAX_CHARACTERS = 128;
 
 /** The whole address, or undefined for what is none: native fetch says why. */
 export function resolved(input: string): string | undefined {
   const base = globalThis.document?.baseURI ?? globalThis.location?.href ?? '';
   const { known } = addresses;
-  if (addresses.base !== base || known.size >= MOST_ADDRESSES) {
+  if (addresses.base !== base || known.size >= MAX_ADDRESSES) {
     addresses.base = base;
     known.clear();
   }
@@ -38,7 +45,7 @@ export function resolved(input: string): string | undefined {
     } catch {
       return undefined;
     }
-    known.set(input, url);
+    if (url.length <= MAX_CHARACTERS) known.set(input, url);
   }
   return url;
 }

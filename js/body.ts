@@ -13,8 +13,6 @@ export interface BodyWatch {
   reading(): void;
   /** It is read, failed, cancelled or dropped. Told once. */
   ended(): void;
-  /** What its reader is to hear of a failure: some browsers do not pass on the reason of an abort. */
-  failure?(error: unknown): unknown;
 }
 
 export const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
@@ -42,10 +40,6 @@ class Body {
 
   reading(): void {
     this.#watch?.reading();
-  }
-
-  failure(error: unknown): unknown {
-    return this.#watch?.failure?.(error) ?? error;
   }
 
   readonly ended = (): void => {
@@ -93,19 +87,13 @@ class Holder {
     if (this.body.holders === 0) this.body.ended();
   }
 
-  /** The same promise to its owner, unhandled rejections included, and the end of the body to us. */
+  /** The browser's own promise, which settles in its own turn; we hear of it beside its owner, and before. */
   end<T>(result: Promise<T>, isEnd: (failed: boolean) => boolean = () => true): Promise<T> {
-    return result.then(
-      (value) => {
-        if (isEnd(false)) this.body.ended();
-        return value;
-      },
-      (error: unknown) => {
-        const told = this.body.failure(error);
-        if (isEnd(true)) this.body.ended();
-        throw told;
-      },
-    );
+    const heard = (failed: boolean) => (): void => {
+      if (isEnd(failed)) this.body.ended();
+    };
+    result.then(heard(false), heard(true));
+    return result;
   }
 }
 
@@ -146,32 +134,40 @@ function watchResponse(response: Response, holder: Holder): void {
 function watchStream(stream: ReadableStream<Uint8Array>, holder: Holder): void {
   // The response may go now, the stream alone is enough to read on.
   holder.pass(stream);
+  // Its own methods, and not those of the name on the global object, which a polyfill may have taken.
+  const { getReader, cancel, pipeTo } = stream;
   shadow(stream, 'getReader', (...args: [ReadableStreamGetReaderOptions]) => {
-    const reader = ReadableStream.prototype.getReader.apply(stream, args);
+    const reader = getReader.apply(stream, args);
     holder.pass(reader);
     watchReader(reader, stream, holder);
     return reader;
   });
   shadow(stream, 'cancel', (reason?: unknown) => {
-    return ReadableStream.prototype.cancel.call(stream, reason).then(() => holder.leave());
+    const result = cancel.call(stream, reason);
+    result.then(
+      () => holder.leave(),
+      () => {},
+    );
+    return result;
   });
   shadow(stream, 'pipeTo', (...args: [WritableStream, StreamPipeOptions?]) => {
     holder.reading();
     holder.pass();
-    return holder.end(ReadableStream.prototype.pipeTo.apply(stream, args), (failed) => {
+    return holder.end(pipeTo.apply(stream, args), (failed) => {
       const goesOn = failed && args[1]?.preventCancel === true;
       if (goesOn) holder.pass(stream);
       return !goesOn;
     });
   });
   for (const name of ['pipeThrough', 'tee'] as const) {
+    const method = stream[name];
     shadow(stream, name, (...args: unknown[]) => {
       holder.reading();
-      return Reflect.apply(ReadableStream.prototype[name], stream, args);
+      return Reflect.apply(method, stream, args);
     });
   }
   for (const name of ['values', Symbol.asyncIterator] as const) {
-    const iterate = Reflect.get(ReadableStream.prototype, name) as typeof ReadableStream.prototype.values | undefined;
+    const iterate = Reflect.get(stream, name) as typeof ReadableStream.prototype.values | undefined;
     if (!iterate) continue;
     shadow(stream, name, (...args: [ReadableStreamIteratorOptions?]) => {
       const iterator = iterate.apply(stream, args);
@@ -215,16 +211,9 @@ function watchIterator(iterator: AsyncIterator<Uint8Array>, holder: Holder, canc
   shadow(iterator, 'next', () => {
     holder.reading();
     const result = next.call(iterator);
-    return result.then(
-      (step) => {
-        if (step.done) holder.body.ended();
-        return step;
-      },
-      (error: unknown) => {
-        holder.body.ended();
-        throw error;
-      },
-    );
+    const failed = (): void => holder.body.ended();
+    result.then(({ done }) => done && failed(), failed);
+    return result;
   });
   shadow(iterator, 'return', (value?: unknown) => {
     const result = finish?.call(iterator, value) ?? Promise.resolve({ done: true, value } as const);

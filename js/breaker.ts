@@ -3,6 +3,7 @@ import { SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { Handle } from './handle.js';
 import type { CircuitBreaker as Core } from './pkg/sixlane.js';
+import { isResponse, nameOf } from './platform.js';
 import type { BreakerOptions, BreakerState, BreakerStatus, CircuitBreaker } from './types.js';
 
 /** What became of a call, as the shell's `report` wants to know it. */
@@ -41,7 +42,7 @@ class Circuit implements CircuitBreaker {
       told = outcome(value);
       return value;
     } catch (error) {
-      told = (error as Error | undefined)?.name === 'AbortError' ? NOTHING : FAILURE;
+      told = nameOf(error) === 'AbortError' ? NOTHING : FAILURE;
       throw error;
     } finally {
       this.#change((core) => core.report(permit, told), undefined);
@@ -88,6 +89,6 @@ class Circuit implements CircuitBreaker {
 
 /** A response is one of something that works, if perhaps not well. */
 function outcome(value: unknown): number {
-  if (!(value instanceof Response) || value.status < 400) return SUCCESS;
+  if (!isResponse(value) || value.status < 400) return SUCCESS;
   return value.status < 500 ? ALIVE : FAILURE;
 }

@@ -1,3 +1,5 @@
+import { nameOf, tagOf } from './platform.js';
+
 const MESSAGES = {
   'queue-full': 'turned away: as many calls wait as `highWater` allows',
   'queue-cleared': 'turned away: the queue was cleared',
@@ -30,7 +32,7 @@ export class SixlaneError extends Error {
 
 /** Whether a value is a {@link SixlaneError}, of this copy of the package or another. */
 export function isSixlaneError(value: unknown): value is SixlaneError {
-  return value instanceof Error && value.name === 'SixlaneError' && 'code' in value;
+  return tagOf(value) === 'Error' && nameOf(value) === 'SixlaneError' && 'code' in (value as Error);
 }
 
 /** Why the core turned a call away. */

@@ -7,8 +7,13 @@ export class Events extends EventTarget {
     super.addEventListener(...args);
   }
 
-  /** `detail` is made only when somebody listens. */
+  /** `detail` is made only when somebody listens. Never throws: what is told of must go on. */
   emit(type: string, detail: () => object): void {
-    if (this.#wanted.has(type)) this.dispatchEvent(new CustomEvent(type, { detail: detail() }));
+    if (!this.#wanted.has(type)) return;
+    try {
+      this.dispatchEvent(new CustomEvent(type, { detail: detail() }));
+    } catch (error) {
+      globalThis.reportError?.(error);
+    }
   }
 }

@@ -1,11 +1,11 @@
-import { originOf, resolved } from './addresses.js';
+import { isSameOrigin, originOf, resolved, withoutFragment } from './addresses.js';
 import { Batching } from './batch/batching.js';
 import { type BodyWatch, watchBody } from './body.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
-import { writeOf } from './cache/writes.js';
-import { derive } from './derive.js';
+import { noteWrite, writeOf } from './cache/writes.js';
+import { derive, forgotten, requestOf } from './derive.js';
 import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
@@ -16,12 +16,14 @@ import type { Source } from './joint.js';
 import { laneOf, wordsOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, consult, load, loaded } from './load.js';
-import { nativeFetch, page } from './page.js';
+import { hand, nativeFetch, page, senderOf } from './page.js';
+import { isAddress, isRequest, isResponse, nameOf, ownOrigin, textOf } from './platform.js';
 import { onProtocol, protocolOf } from './protocols.js';
 import { discard, permits } from './retry.js';
 import { compileRoutes, type Routing } from './routes.js';
 import { balance, join, leave, replace } from './share.js';
 import { LONGEST_TIMER } from './sleep.js';
+import { snapshot } from './snapshot.js';
 import { Starting } from './starting.js';
 import { Timing } from './timing.js';
 import type { LaneInit, SixlaneFetch, SixlaneOptions, Status } from './types.js';
@@ -30,7 +32,10 @@ import { notCached, unscheduled } from './unscheduled.js';
 /** A module that is not there by then is not waited for. */
 const START_LIMIT = 10_000;
 
-const PAGE_EVENTS = ['pagehide', 'pageshow', 'online'];
+const PAGE_EVENTS = ['pagehide', 'pageshow', 'online', 'securitypolicyviolation'];
+
+/** Addresses that are known to redirect to where the page may go. */
+const MAX_REDIRECTS = 100;
 
 const COUNTED = ['completed', 'failed', 'cancelled', 'preempted', 'retries'] as const;
 
@@ -45,26 +50,31 @@ const HINTS: readonly (RequestPriority | undefined)[] = ['low', 'low', undefined
  * not compiled yet, `ready` and every call reject with it instead.
  */
 export function createFetch(options: SixlaneOptions = {}): SixlaneFetch {
-  return surfaceOf(new Instance(options));
+  return surfaceOf(new Instance(options), () => false);
 }
 
 /** One to be put in the place of fetch: when it is closed, calls that still lead here go on to what was there before. */
 export function createInstalled(options: SixlaneOptions = {}): SixlaneFetch {
   const instance = new Instance(options);
   instance.installed = true;
-  return surfaceOf(instance);
+  return surfaceOf(instance, (self) => self !== undefined && self !== null && self !== globalThis);
 }
 
-function surfaceOf(instance: Instance): SixlaneFetch {
-  // One named parameter, as the native function has: code that looks at its length is not surprised.
-  const surface = function (input: RequestInfo | URL): Promise<Response> {
-    // biome-ignore lint/complexity/noArguments: rest parameters would need a copy to tell none from undefined
-    return arguments.length === 0 ? instance.native() : instance.fetch(input, arguments[1], false);
+/** @param isForeign whether native fetch is to say what it says to that `this` */
+function surfaceOf(instance: Instance, isForeign: (self: unknown) => boolean): SixlaneFetch {
+  // As the native function it has this name, one parameter, and is no constructor.
+  const { fetch: surface } = {
+    fetch(this: unknown, input: RequestInfo | URL): Promise<Response> {
+      // biome-ignore lint/complexity/noArguments: rest parameters would need a copy to tell none from undefined
+      const args = arguments;
+      return promised(() => {
+        if (isForeign(this)) return Reflect.apply(instance.before, this, args);
+        return args.length === 0 ? instance.native() : instance.fetch(input, args[1], false);
+      });
+    },
   };
   // Whoever puts it in the place of fetch must not make us call ourselves.
   page().replaced.set(surface, instance.before);
-  // Minifiers drop the names of functions.
-  Object.defineProperty(surface, 'name', { value: 'fetch', configurable: true });
   return Object.assign(surface, {
     ready: instance.ready,
     events: instance.events,
@@ -75,9 +85,18 @@ function surfaceOf(instance: Instance): SixlaneFetch {
     pause: () => instance.pause(),
     resume: () => instance.resume(),
     emergency: (...args: [] | [input: RequestInfo | URL, init?: RequestInit]) =>
-      args.length === 0 ? instance.native() : instance.fetch(args[0], args[1], true),
+      promised(() => (args.length === 0 ? instance.native() : instance.fetch(args[0], args[1], true))),
     close: () => instance.close(),
   });
+}
+
+/** Whatever it is called with, what goes wrong rejects. */
+function promised(call: () => Promise<Response>): Promise<Response> {
+  try {
+    return call();
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 class Instance {
@@ -98,6 +117,8 @@ class Instance {
   /** Only until the module runs. */
   #starting: Starting | undefined;
   #early = { completed: 0, failed: 0, cancelled: 0, preempted: 0, retries: 0 };
+  /** Addresses whose redirects were followed to a response. */
+  readonly #redirects = new Set<string>();
   /** Flights whose callers have the headers, while their bodies are watched. */
   readonly #bodies = new Set<Flight>();
   /** What fetch was when this instance was made. */
@@ -110,9 +131,14 @@ class Instance {
   #leaving = false;
   #closed = false;
   readonly #stopLearning: () => void;
-  readonly #onPage = ({ type }: Event): void => {
+  readonly #onPage = (event: Event): void => {
+    const { type } = event;
     if (type === 'online') {
       this.#engine?.online();
+      return;
+    }
+    if (type === 'securitypolicyviolation') {
+      this.#violated(event as SecurityPolicyViolationEvent);
       return;
     }
     this.#leaving = type === 'pagehide';
@@ -122,15 +148,15 @@ class Instance {
   };
 
   constructor(options: SixlaneOptions) {
-    this.#options = { ...options };
-    this.cache = new Values(options.cache || {});
+    this.#options = snapshot({ ...options });
+    this.cache = new Values(this.#options.cache || {});
     const bindings = loaded();
     if (bindings) {
       join(this.#begin(bindings));
       this.ready = Promise.resolve();
     } else {
       try {
-        this.#routing = compileRoutes(options.routes);
+        this.#routing = compileRoutes(this.#options.routes);
       } catch {
         // The module says what is wrong with them, and if it finds nothing, compiling them again does.
       }
@@ -152,6 +178,9 @@ class Instance {
     // The transport leads back to us: somebody wrapped us by hand and put that in the place of fetch.
     const { before } = this;
     if (this.#handing) return before(input, init ?? undefined);
+    const sender = senderOf(input) ?? senderOf(init?.signal);
+    // What waits for a slot here has one already.
+    if (sender) return (sender === this ? before : (this.#options.fetch ?? before))(input, init ?? undefined);
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (this.#closed) {
       // Somebody may have wrapped what was installed, and the page needs a fetch.
@@ -165,40 +194,31 @@ class Instance {
     if (plain) return Promise.resolve(plain);
     let request: Request;
     try {
-      request = new Request(input, init ?? undefined);
+      request = requestOf(input, init ?? undefined);
     } catch {
       // Nothing that a request cannot be made of is ever sent; native fetch says why, in its own words.
       return this.native(input, init ?? undefined);
     }
-    let lane: LaneInit | undefined;
-    try {
-      if (!/^https?:/.test(request.url) || request.mode === 'navigate') return this.native(request);
-      lane = laneOf(this.#options, this.#routing?.of(request), init ?? undefined, emergency);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    if (!/^https?:/.test(request.url) || request.mode === 'navigate') return this.native(request);
+    const lane = laneOf(this.#options, this.#routing?.of(request), init ?? undefined, emergency);
     const { signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
-    let words: Asking['words'];
-    try {
-      words = this.#gets && wordsOf(lane);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const words = this.#gets && wordsOf(lane);
     const asking: Asking = {
       request,
-      plain: !init && !(input instanceof Request),
+      plain: !init && isAddress(input),
       windowless: init?.window === null,
       lane,
       words,
       resend: this.#resend(request, input, init ?? undefined, lane?.retry),
       arrived: performance.now(),
       signal,
-      source: init?.signal === undefined && input instanceof Request ? input.signal : init?.signal,
+      source: init?.signal === undefined && isRequest(input) ? input.signal : init?.signal,
       priority: priorityValue(lane?.priority) ?? LEVELS.normal,
     };
-    const gets = request.method === 'GET' || request.method === 'HEAD' ? this.#gets : undefined;
-    return gets ? gets.fetch(asking) : this.send(asking, request).response;
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (!reads) noteWrite(request.url);
+    return reads && this.#gets ? this.#gets.fetch(asking) : this.send(asking, request).response;
   }
 
   send(asking: Asking, request: Request, joint?: Source): { wire: Sent; response: Promise<Response> } {
@@ -232,6 +252,8 @@ class Instance {
       timers: [],
       settle,
       onAbort: undefined,
+      lost: undefined,
+      blocked: false,
       onRead: undefined,
       refusal: undefined,
       barrier: 0,
@@ -257,7 +279,7 @@ class Instance {
   whenRead(flight: Flight, response: Response, read: () => void): void {
     if (flight.stage === 'body') flight.onRead = read;
     // Its slot is free already, and nobody watches it. (A mock may answer with anything.)
-    else if (!(response instanceof Response) || !watchBody(response, { reading: () => {}, ended: read })) read();
+    else if (!isResponse(response) || !watchBody(response, { reading: () => {}, ended: read })) read();
   }
 
   raise(flight: Flight, priority: number): void {
@@ -275,7 +297,7 @@ class Instance {
       priority: levelOf(priorityValue(lane?.priority) ?? LEVELS.normal),
       emergency: lane?.emergency === true,
       ...('error' in outcome
-        ? { ok: false, error: String(outcome.error) }
+        ? { ok: false, error: textOf(outcome.error) }
         : { ok: outcome.ok, status: outcome.status }),
       ...how,
       duration: performance.now() - arrived,
@@ -380,8 +402,8 @@ class Instance {
 
   /** To make a Request of an address takes longer than to answer it from memory. */
   #plain(input: RequestInfo | URL): Response | undefined {
-    if (!this.#gets || this.#gets.isEmpty || (typeof input !== 'string' && !(input instanceof URL))) return undefined;
-    const url = typeof input === 'string' ? resolved(input) : input.href;
+    if (!this.#gets || this.#gets.isEmpty || !isAddress(input)) return undefined;
+    const url = resolved(String(input));
     if (url === undefined) return undefined;
     const lane = this.#routing?.ofAddress(url);
     // How it is kept matters no more, but under which name.
@@ -467,8 +489,8 @@ class Instance {
     return {
       priority: Number.isNaN(priority) ? LEVELS.normal : priority,
       emergency: emergency === 1,
-      // What must never wait is not put back into the queue, either.
-      repeatable: reads && !hurried,
+      // What must never wait is not put back into the queue, either, and what cannot be stopped is not sent twice.
+      repeatable: reads && !hurried && isReferrerTold(request),
       untilHeaders: headers === 1,
       immediate: stage !== 'waiting' || hurried,
       protocol: protocolOf(origin),
@@ -539,6 +561,7 @@ class Instance {
       this.#over(flight, Outcome.unsent, notCached());
       return;
     }
+    flight.lost?.timing?.stop();
     const attempt = ++flight.attempt;
     flight.tries += 1;
     const controller = new AbortController();
@@ -547,11 +570,9 @@ class Instance {
     flight.sent = performance.now();
     flight.order = ++this.#sends;
     flight.timing = new Timing(request.url, flight.sent);
-    // A second argument makes fetch forget the referrer of the first, so it is said again.
     const init: RequestInit = {
       signal: flight.signal ? either(flight.signal, controller) : controller.signal,
-      referrer: request.referrer,
-      referrerPolicy: request.referrerPolicy,
+      ...forgotten(request),
     };
     if (flight.windowless) init.window = null;
     const hint = lane?.priority !== undefined || lane?.emergency ? HINTS[level] : undefined;
@@ -560,8 +581,15 @@ class Instance {
     // A body can be read once: what is sent again is a clone that was made before.
     const { resend, barrier } = flight;
     const make = typeof resend === 'function' ? resend : (): Request => request;
-    this.#attempt(barrier > 0 ? () => derive(make(), { cache: 'reload' }) : make, init).then(
-      (response) => this.#answered(flight, attempt, response),
+    const changes: RequestInit = { ...(barrier > 0 && { cache: 'reload' }), ...(flight.lost && looking(request)) };
+    this.#attempt(flight, make, changes, init).then(
+      (response) => {
+        try {
+          this.#answered(flight, attempt, response);
+        } catch (error) {
+          this.#hand(flight, response, error);
+        }
+      },
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
       },
@@ -569,14 +597,28 @@ class Instance {
   }
 
   /** Never throws, whatever somebody put in the place of fetch. */
-  async #attempt(make: () => Request, init: RequestInit): Promise<Response> {
-    return this.native(make(), init);
+  async #attempt(flight: Flight, make: () => Request, changes: RequestInit, init: RequestInit): Promise<Response> {
+    const made = make();
+    const request = Object.keys(changes).length > 0 ? derive(made, changes) : made;
+    hand(request, this);
+    hand(init.signal, this);
+    // A service worker hands on what an element of its page asks for: with anything said to it, that would be asked for
+    // in the worker's own name. It is not ours to stop then, only to leave.
+    return isReferrerTold(flight.request) ? this.native(request, init) : this.native(request);
   }
 
   #answered(flight: Flight, attempt: number, response: Response | undefined): void {
-    if (attempt !== flight.attempt || flight.stage !== 'sent') return;
-    // A mock may answer with anything.
-    if (response instanceof Response && flight.lane?.retry !== false) {
+    if (attempt !== flight.attempt || flight.stage !== 'sent') {
+      // It could not be stopped, or came just then.
+      if (isResponse(response)) discard(response);
+      return;
+    }
+    // It is no lost connection that is behind this: the address leads to where it may not be followed.
+    if (flight.lost && isResponse(response) && response.type === 'opaqueredirect') {
+      this.#over(flight, Outcome.offline, flight.lost.error);
+      return;
+    }
+    if (isResponse(response) && flight.lane?.retry !== false) {
       const asked = pauseAsked(response);
       const unwell = asked !== undefined || response.status >= 400;
       if (unwell && this.#tryAgain(flight, response.status, asked, response)) return;
@@ -584,14 +626,31 @@ class Instance {
     this.#deliver(flight, response);
   }
 
+  /** A response of the page's own making could not be looked at: its caller gets it all the same. */
+  #hand(flight: Flight, response: Response, error: unknown): void {
+    globalThis.reportError?.(error);
+    const { settle } = flight;
+    if (!settle) {
+      this.#bodyEnded(flight);
+      return;
+    }
+    flight.stage = 'over';
+    this.#release(flight);
+    flight.timing?.stop();
+    settle.resolve(response);
+    if (flight.id >= 0) this.#engine?.settled(flight, Outcome.completed);
+    this.#starting?.end(flight, Outcome.completed);
+  }
+
   /** No response: the browser does not say why, and another attempt may have one. */
   #lost(flight: Flight, error: unknown): void {
     if (flight.stage !== 'sent') return;
     const offline = globalThis.navigator?.onLine === false;
     // What native fetch rejects with where there is no network; anything else a transport of somebody's says of itself.
-    const network = (error as Error | undefined)?.name === 'TypeError';
+    const network = nameOf(error) === 'TypeError';
     const code = offline ? Lost.offline : Lost.noResponse;
-    if (network && flight.lane?.retry !== false && this.#tryAgain(flight, code, undefined, undefined, error)) return;
+    const may = network && !flight.blocked && flight.lane?.retry !== false;
+    if (may && this.#tryAgain(flight, code, undefined, undefined, error)) return;
     this.#over(flight, offline && network ? Outcome.offline : Outcome.failed, error);
   }
 
@@ -624,7 +683,7 @@ class Instance {
       idempotent: request.headers.has('idempotency-key'),
       resendable: resend !== undefined && !(request.keepalive || this.#leaving),
       // Where there is no page, there is no CORS.
-      sameOrigin: origin === (globalThis.location?.origin ?? origin),
+      sameOrigin: origin === (ownOrigin() ?? origin),
     };
     const shouldRetry = typeof lane?.retry === 'object' ? lane.retry.shouldRetry : undefined;
     const again = (delay: number): void => this.#again(flight, delay, response, error);
@@ -680,13 +739,48 @@ class Instance {
 
   #again(flight: Flight, delay: number, response: Response | undefined, error: unknown): void {
     discard(response);
+    flight.lost?.timing?.stop();
+    flight.lost = undefined;
+    if (!response && this.#mayBePolicy(flight.request, error)) {
+      const { timing } = flight;
+      flight.lost = { error, timing };
+      flight.timing = undefined;
+      timing?.follow(() => this.#foundOut(flight));
+    }
     this.#standBack(flight);
     this.events.emit('retry', () => ({
       ...describe(flight),
       attempt: flight.tries,
       delay,
-      ...(response ? { status: response.status } : { error: String(error) }),
+      ...(response ? { status: response.status } : { error: textOf(error) }),
     }));
+    // Its entry may have come before the failure.
+    this.#foundOut(flight);
+  }
+
+  /**
+   * Of a failed request a page is not told whether its connection was lost, or it was redirected to where it must not go.
+   * The next attempt looks whether it is redirected at all, unless that has led somewhere before.
+   */
+  #mayBePolicy({ url, redirect }: Request, error: unknown): boolean {
+    const network = nameOf(error) === 'TypeError';
+    return network && redirect === 'follow' && isSameOrigin(url) && !this.#redirects.has(withoutFragment(url));
+  }
+
+  /** Where the browser tells that the last response was a redirect, nothing has to be sent to find out. */
+  #foundOut(flight: Flight): void {
+    const { lost, stage } = flight;
+    if (stage === 'waiting' && lost?.timing?.endedInRedirect) this.#over(flight, Outcome.offline, lost.error);
+  }
+
+  /** The page's policy forbids what was sent; in some browsers this is heard before the request fails, in others after. */
+  #violated({ disposition, blockedURI }: SecurityPolicyViolationEvent): void {
+    if (disposition !== 'enforce') return;
+    for (const flight of this.#engine?.calls() ?? this.#starting?.flights ?? []) {
+      if (flight.attempt === 0 || withoutFragment(flight.request.url) !== blockedURI) continue;
+      flight.blocked = true;
+      if (flight.stage === 'waiting' && flight.lost) this.#over(flight, Outcome.offline, flight.lost.error);
+    }
   }
 
   #deliver(flight: Flight, response: Response | undefined): void {
@@ -694,14 +788,12 @@ class Instance {
     if (!settle) return;
     flight.stage = 'body';
     // A mock may answer with anything; there is nothing to watch then.
-    const real = response instanceof Response;
+    const real = isResponse(response);
     const watchable = real && !flight.timing?.finished;
     flight.length = watchable ? bodyLength(flight.request.method, response) : -1;
     flight.status = real ? response.status : 0;
-    if (real) this.cache.past.passed(flight.request, response.status, flight.barrier);
-    const { method, url } = flight.request;
-    if (real && !flight.reads) this.cache.written(writeOf(method, url, response));
-    if (real) this.cache.cleared(response);
+    if (real) this.#noteAnswer(flight, response);
+    if (!flight.reads) noteWrite(flight.request.url);
     this.#release(flight);
     settle.resolve(response as Response);
     this.#tellSettled(flight, response?.ok, response?.status);
@@ -709,6 +801,22 @@ class Instance {
     // Some bodies go on without a slot.
     const goesOn = holds || flight.length === -3 || (flight.length !== -1 && flight.lane?.slot === 'headers');
     if (!goesOn || !response || !watchBody(response, this.#watch(flight))) this.#bodyEnded(flight);
+  }
+
+  /** What a response means to what is kept. Whatever is wrong with that, its caller gets it. */
+  #noteAnswer({ request, reads, barrier }: Flight, response: Response): void {
+    const { method, url } = request;
+    try {
+      if (response.redirected) {
+        if (this.#redirects.size >= MAX_REDIRECTS) this.#redirects.clear();
+        this.#redirects.add(withoutFragment(url));
+      }
+      this.cache.past.passed(request, response.status, barrier);
+      if (!reads) this.cache.written(writeOf(method, url, response));
+      this.cache.cleared(response);
+    } catch (error) {
+      globalThis.reportError?.(error);
+    }
   }
 
   /** In a function of its own: whatever is made beside a response here would keep it alive. */
@@ -727,9 +835,6 @@ class Instance {
         this.#engine?.reading(flight);
       },
       ended,
-      // In WebKit that of a body that is also read into the cache is no abort's.
-      failure: (error) =>
-        flight.source?.aborted && (error as Error | undefined)?.name === 'TypeError' ? flight.source.reason : error,
     };
   }
 
@@ -760,12 +865,15 @@ class Instance {
     const { settle } = flight;
     if (!settle) return;
     flight.stage = 'over';
+    if (!flight.reads) noteWrite(flight.request.url);
     this.#release(flight);
     flight.timing?.stop();
+    flight.lost?.timing?.stop();
     settle.reject(reason);
-    this.events.emit('settled', () => ({ ...describe(flight), ok: false, error: String(reason), ...times(flight) }));
     if (flight.id >= 0) this.#engine?.settled(flight, outcome);
     this.#starting?.end(flight, outcome);
+    // Last: whoever hears of it finds its slot free.
+    this.events.emit('settled', () => ({ ...describe(flight), ok: false, error: textOf(reason), ...times(flight) }));
   }
 
   #onAbort(flight: Flight, onAbort: () => void): void {
@@ -867,7 +975,7 @@ class Instance {
   #failOpen(error: unknown, flights: readonly Flight[]): void {
     if (this.#closed) return;
     this.#mode = 'native';
-    this.#reason = String(error);
+    this.#reason = textOf(error);
     const sharer = this.#engine ?? this.#starting;
     this.#engine = undefined;
     this.#starting = undefined;
@@ -915,6 +1023,17 @@ class Sending implements Sent {
   raise(priority: number): void {
     this.#instance.raise(this.#flight, priority);
   }
+}
+
+/** How an attempt is changed to show whether its address redirects. Where it does not, the response is the same. */
+function looking({ mode }: Request): RequestInit {
+  // Without CORS, browsers forbid to look at redirects; of the page's own origin this makes no other difference.
+  return mode === 'no-cors' ? { redirect: 'manual', mode: 'same-origin' } : { redirect: 'manual' };
+}
+
+/** Whether its referrer is one that a script can say again. That of another origin's stylesheet is not. */
+function isReferrerTold({ referrer }: Request): boolean {
+  return referrer === 'about:client' || referrer === '' || isSameOrigin(referrer);
 }
 
 /** A signal that aborts with the caller's or with ours. */

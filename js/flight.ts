@@ -2,6 +2,7 @@ import type { Call } from './engine.js';
 import type { Refusal } from './errors.js';
 import type { Source } from './joint.js';
 import { levelOf } from './levels.js';
+import { isRequest, tagOf } from './platform.js';
 import type { Timing } from './timing.js';
 import type { LaneInit } from './types.js';
 
@@ -45,6 +46,10 @@ export interface Flight extends Call {
   /** Gone once the promise is settled: its value must not be kept alive from here. */
   settle: { resolve(response: Response | Promise<Response>): void; reject(reason: unknown): void } | undefined;
   onAbort: (() => void) | undefined;
+  /** Why its last attempt brought no response, where the next one is to find out whether the address redirects. */
+  lost: { readonly error: unknown; readonly timing: Timing | undefined } | undefined;
+  /** A policy of the page forbids it: another attempt changes nothing. */
+  blocked: boolean;
   /** Who wants to hear of the end of its body. */
   onRead: (() => void) | undefined;
   /** Why the core turned it away. */
@@ -57,17 +62,34 @@ export interface Flight extends Call {
   reading: boolean;
 }
 
-/** Whether what was handed over as a body can be sent twice: not a stream, nor what somebody else's Request holds. */
+/**
+ * Whether what was handed over as a body can be sent twice: not a stream, nor what somebody else's Request holds. To be
+ * asked when the snapshot is made: that has taken the body of a Request, which is how it shows in every browser that
+ * there was one (`Request.body` does not, in Firefox).
+ */
 export function isResendable(input: RequestInfo | URL, init: RequestInit | undefined): boolean {
   const body = init?.body;
-  if (body === undefined || body === null) return !(input instanceof Request) || input.body === null;
+  if (body === undefined || body === null) return !(isRequest(input) && input.bodyUsed);
   if (typeof body === 'string' || ArrayBuffer.isView(body)) return true;
-  const tag = Object.prototype.toString.call(body).slice(8, -1);
+  const tag = tagOf(body);
   return ['String', 'Blob', 'File', 'ArrayBuffer', 'URLSearchParams', 'FormData'].includes(tag);
 }
 
+/** Past a property of our own that watches it. Of a response from the network it is not looked at: that would touch it. */
+function bodyOf(response: Response): unknown {
+  try {
+    return Reflect.get(Object.getPrototypeOf(response), 'body', response);
+  } catch {
+    // A Proxy of one.
+    return undefined;
+  }
+}
+
 /** What follows the headers, as the core wants to know it: see `body` in the shell's convert.rs. */
-export function bodyLength(method: string, { status, type, headers }: Response): number {
+export function bodyLength(method: string, response: Response): number {
+  const { status, type, headers, bodyUsed } = response;
+  // The transport has read it, or made it without any, whatever its headers say.
+  if (bodyUsed || (type === 'default' && bodyOf(response) === null)) return -1;
   const none = method === 'HEAD' || [101, 103, 204, 205, 304].includes(status);
   if (none || type === 'opaque' || type === 'opaqueredirect' || type === 'error') return -1;
   if (/^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '')) return -3;

@@ -3,14 +3,18 @@
 import { withoutFragment } from './addresses.js';
 import type { Batching } from './batch/batching.js';
 import type { Cuts } from './cache/cuts.js';
+import { hash } from './cache/hash.js';
 import type { Asked, HttpCache } from './cache/http.js';
 import { beginningOf } from './cache/keys.js';
 import type { Past } from './cache/past.js';
 import type { Store } from './cache/store.js';
+import { lastWrite } from './cache/writes.js';
+import { encode } from './encode.js';
 import type { Refusal } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
+import { isResponse, nameOf } from './platform.js';
 import { discard } from './retry.js';
 import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
@@ -73,21 +77,24 @@ export interface Told {
 /** What the network brought: a response, or that what is kept may be given. */
 type Brought = { readonly response: Response } | { readonly kept: Asked; readonly stale?: true };
 
-/** Addresses whose answers may not be shared, so that nobody waits for the first. */
-const MOST_LONELY = 1000;
+/** Calls whose answers may not be shared, so that nobody waits for the first, about 50 bytes each: 50 kB. */
+const MAX_LONELY = 1000;
+
+/** In these modes what is on its way into the cache would do. */
+const PATIENT = ['default', 'force-cache', 'only-if-cached'];
 
 /** For so long a body is waited for that is on its way into the cache: most have come by then. */
 const PATIENCE = 100;
 
 /** Who has no time limit can wait for a body of which nobody knows when it ends. */
 function isPatient({ request, lane }: Asking): boolean {
-  return (request.cache === 'default' || request.cache === 'force-cache') && !lane?.timeout && !lane?.emergency;
+  return PATIENT.includes(request.cache) && !lane?.timeout && !lane?.emergency;
 }
 
 /** The network brought nothing, not in time, or its circuit breaker is open. What somebody turns away may look the same. */
 function isOutage(error: unknown, { refusal }: Sent): boolean {
   if (refusal !== undefined) return refusal === 'circuit-open' || refusal === 'timeout';
-  return ['TypeError', 'TimeoutError'].includes((error as Error | undefined)?.name ?? '');
+  return ['TypeError', 'TimeoutError'].includes(nameOf(error) ?? '');
 }
 
 export class Gets {
@@ -100,7 +107,8 @@ export class Gets {
   readonly #batching: Batching | undefined;
   /** Those whose headers are awaited. */
   readonly #joints = new Map<string, Joint<Sent>>();
-  readonly #lonely = new Set<string>();
+  /** By the hashes of their keys. Two with one hash are taken for one, and then some are sent that could have been joined. */
+  readonly #lonely = new Set<number>();
   /** What is asked again behind an answer that was given. */
   readonly #refreshing = new Set<string>();
   /** For storage, or for a body that is on its way there. */
@@ -136,7 +144,16 @@ export class Gets {
     return response;
   }
 
-  fetch(asking: Asking, again = false): Promise<Response> {
+  /** Whatever it is asked, it rejects and does not throw. */
+  fetch(asking: Asking): Promise<Response> {
+    try {
+      return this.#fetch(asking, false);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #fetch(asking: Asking, again: boolean): Promise<Response> {
     const { request, lane } = asking;
     const cache = lane?.cache === false ? undefined : this.#cache;
     const asked = cache?.ask(request, lane?.cache || undefined, asking.plain);
@@ -158,21 +175,31 @@ export class Gets {
     });
   }
 
-  #decide(cache: HttpCache, asking: Asking, asked: Asked, again: boolean): Promise<Response> {
-    if (asked.answers === 'fresh') return Promise.resolve(this.#give(asking, asked, asked.tier));
-    if (asked.answers === 'stale') {
-      this.#refresh(asking, asked);
-      return Promise.resolve(this.#give(asking, asked, 'stale'));
-    }
-    // Without a network it would only be found out later.
-    if (asked.standsIn && globalThis.navigator?.onLine === false) {
-      return Promise.resolve(this.#give(asking, asked, 'stale'));
-    }
-    // Somebody has its headers already; the body is on its way to us.
-    const coming = this.#coming(cache, asking, asked, again);
+  #decide(cache: HttpCache, asking: Asking, found: Asked, again: boolean): Promise<Response> {
+    // Somebody has the headers of a newer answer already; the body is on its way to us.
+    const newer = this.#isRefreshing(found) ? undefined : cache.arriving(found);
+    const coming = newer && this.#coming(cache, asking, found, again);
     if (coming) return coming;
+    const asked: Asked = newer && found.entry ? { ...found, answers: 'validate' } : found;
+    if (asked.answers === 'fresh') {
+      const response = this.#give(asking, asked, asked.tier);
+      if (response) return Promise.resolve(response);
+    }
+    if (asked.partial) return this.#join(asking, undefined);
+    // Without a network it would only be found out later.
+    const offline = asked.standsIn && globalThis.navigator?.onLine === false;
+    if (asked.answers === 'stale' || offline) {
+      const response = this.#give(asking, asked, 'stale');
+      if (response && !offline) this.#refresh(asking, asked);
+      if (response) return Promise.resolve(response);
+    }
     if (this.#store) this.#store.counts.misses += 1;
     return this.#join(asking, asked);
+  }
+
+  /** What comes behind a stale answer is not waited for. */
+  #isRefreshing({ answers, entry }: Asked): boolean {
+    return answers === 'stale' && this.#refreshing.has(entry?.key ?? '');
   }
 
   /** By an answer whose body is on its way into the cache, or else once more, when that takes too long. */
@@ -180,7 +207,7 @@ export class Gets {
     const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
     if (!coming) return undefined;
     const known = within(PATIENCE, coming).catch(() => {});
-    return this.#waits.until(known, asking).then(() => this.fetch(asking, true));
+    return this.#waits.until(known, asking).then(() => this.#fetch(asking, true));
   }
 
   /** Turns away whoever waits for what is kept. Returns how many. */
@@ -197,8 +224,9 @@ export class Gets {
     await coming;
   }
 
-  #give(asking: Asking, asked: Asked, from: From): Response {
-    const response = this.#cache?.give(asked) as Response;
+  #give(asking: Asking, asked: Asked, from: From): Response | undefined {
+    const response = this.#cache?.give(asked);
+    if (!response) return undefined;
     const { request, lane, arrived } = asking;
     this.#gave({ url: request.url, method: request.method, lane, arrived }, response, from, asked.tier);
     return response;
@@ -216,7 +244,7 @@ export class Gets {
 
   #join(asking: Asking, asked: Asked | undefined): Promise<Response> {
     const key = this.#keyOf(asking, asked);
-    if (key === undefined || this.#lonely.has(key)) return this.#alone(asking, asked);
+    if (key === undefined || this.#lonely.has(hash(key))) return this.#alone(asking, asked);
     const under = this.#joints.get(key);
     // An emergency is not to wait for what somebody else has sent, nor is anybody for one whose callers have all gone.
     if (under && !asking.lane?.emergency && !under.aborted) {
@@ -252,7 +280,7 @@ export class Gets {
   #follow(joint: Joint<Sent>, asking: Asking): Promise<Response> {
     return joint.add(asking).catch((error: unknown) => {
       const first = joint.wire?.refusal === 'timeout' && !asking.signal.aborted;
-      if (first && (error as Error | undefined)?.name === 'TimeoutError') return this.fetch(asking);
+      if (first && nameOf(error) === 'TimeoutError') return this.fetch(asking);
       throw error;
     });
   }
@@ -267,11 +295,14 @@ export class Gets {
     const { response } = brought;
     if (joint.size < 2 || this.#mayShare(asking, response)) {
       this.deduplicated += Math.max(0, joint.size - 1);
-      joint.share(response);
+      joint.share(response, (caller) => {
+        this.deduplicated -= 1;
+        return this.#alone(caller as Asking, undefined);
+      });
       return;
     }
-    if (this.#lonely.size >= MOST_LONELY) this.#lonely.clear();
-    this.#lonely.add(key);
+    if (this.#lonely.size >= MAX_LONELY) this.#lonely.clear();
+    this.#lonely.add(hash(key));
     const { wire } = joint;
     joint.resolve((caller, index) => {
       if (index === 0) return response;
@@ -296,8 +327,15 @@ export class Gets {
   }
 
   #mayShare({ lane }: Asking, response: Response): boolean {
-    if ((lane?.dedupe ?? this.#dedupe) === true) return true;
-    return response instanceof Response && !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
+    try {
+      // A mock may answer with anything, also with what was read before.
+      if (!isResponse(response) || response.bodyUsed) return false;
+      if ((lane?.dedupe ?? this.#dedupe) === true) return true;
+      return !/\bno-store\b/i.test(response.headers.get('cache-control') ?? '');
+    } catch (error) {
+      globalThis.reportError?.(error);
+      return false;
+    }
   }
 
   /** What equal calls have in common; undefined for a call that is not to be joined. */
@@ -305,7 +343,7 @@ export class Gets {
     if ((lane?.dedupe ?? this.#dedupe) === false) return undefined;
     // After a purge nobody gets what was asked for before it, nor after its address was written to.
     const cut = (asked && this.#cache?.lastCut(asked)) ?? this.#cuts.last([beginningOf(withoutFragment(request.url))]);
-    const epoch = `${this.#past.epoch} ${cut}`;
+    const epoch = `${this.#past.epoch} ${cut} ${lastWrite(request.url)}`;
     // As below: to read all that of a request takes longer than the rest.
     if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
@@ -316,8 +354,16 @@ export class Gets {
     if (typeof retry === 'object' && retry?.shouldRetry) return undefined;
     const terms = [timeout, retry, rule, slot, key, dedupe, batch];
     // How urgent it is does not make it another: that of the most urgent counts.
-    const own = terms.some((term) => term !== undefined) ? JSON.stringify(terms) : '';
-    return [epoch, method, url, mode, credentials, cache, redirect, integrity, own, ...headers].join('\n');
+    let own: string;
+    try {
+      own = terms.some((term) => term !== undefined) ? encode(terms) : '';
+    } catch {
+      // What cannot be told is like no other.
+      return undefined;
+    }
+    // No other part has a line break.
+    const whole = integrity && JSON.stringify(integrity);
+    return [epoch, method, url, mode, credentials, cache, redirect, whole, own, ...headers].join('\n');
   }
 
   // ── the network
@@ -325,9 +371,7 @@ export class Gets {
   async #bring(asking: Asking, asked: Asked | undefined, joint?: Joint<Sent>): Promise<Brought> {
     const cache = this.#cache;
     const place = this.#batching?.place(asking);
-    // Of one among many nobody can say that it has not changed.
-    const conditional = asked?.answers === 'validate' && !place ? cache?.conditional(asked) : undefined;
-    const request = conditional ?? asking.request;
+    const { request } = asking;
     const { wire, response: coming } = place
       ? place.send(asking, request, joint)
       : this.#network.send(asking, request, joint);
@@ -337,23 +381,29 @@ export class Gets {
       response = await coming;
     } catch (error) {
       const gone = joint ? joint.aborted : asking.signal.aborted;
-      const may = !gone && asked?.standsIn && cache?.isCurrent(asked);
-      if (may && isOutage(error, wire)) return { kept: asked, stale: true };
+      if (!gone && isOutage(error, wire) && asked && this.#mayStandIn(asked)) return { kept: asked, stale: true };
       throw error;
     }
-    if (!cache || !asked || !(response instanceof Response)) return { response };
-    if (!wire.batched) cache.went(request, wire.at);
-    if (conditional && response.status === 304) {
-      if (cache.isCurrent(asked)) return { kept: cache.renew(asked, response, wire) };
-      // What it would have been is forgotten since.
-      return this.#bring(asking, cache.ask(asking.request, asking.lane?.cache || undefined, asking.plain), joint);
+    if (!cache || !asked || !isResponse(response)) return { response };
+    try {
+      if (!wire.batched) cache.went(request, wire.at);
+      if (cache.isTrouble(response) && this.#mayStandIn(asked)) {
+        discard(response);
+        return { kept: asked, stale: true };
+      }
+      if (wire.storable !== false) cache.put(asked, response, wire);
+    } catch (error) {
+      // Whatever is wrong with how it is kept, its caller gets it.
+      globalThis.reportError?.(error);
     }
-    if (asked.standsIn && cache.isTrouble(response) && cache.isCurrent(asked)) {
-      discard(response);
-      return { kept: asked, stale: true };
-    }
-    if (wire.storable !== false) cache.put(asked, response, wire);
     return { response };
+  }
+
+  /** Whether what is kept may be given in place of an error. */
+  #mayStandIn(asked: Asked): boolean {
+    const cache = this.#cache;
+    // It may be that no response can be made of it.
+    return asked.standsIn && cache?.isCurrent(asked) === true && cache.give(asked) !== undefined;
   }
 
   /** Asks again behind an answer that was given, once for all who get it. */
@@ -361,11 +411,9 @@ export class Gets {
     const { key } = asked.entry as NonNullable<Asked['entry']>;
     if (this.#refreshing.has(key)) return;
     this.#refreshing.add(key);
-    const { timeout, retry, cache, batch } = asking.lane ?? {};
-    const lane: LaneInit = { priority: 'background', ...(timeout !== undefined && { timeout }) };
-    if (retry !== undefined) lane.retry = retry;
-    if (cache !== undefined) lane.cache = cache;
-    if (batch !== undefined) lane.batch = batch;
+    // Whatever else was said of the call holds for this one, too: it counts against the same limits.
+    const { emergency: _, ...said } = asking.lane ?? {};
+    const lane: LaneInit = { ...said, priority: 'background' };
     const behind: Asking = {
       ...asking,
       lane,
@@ -379,6 +427,8 @@ export class Gets {
     this.#bring(behind, { ...asked, answers: 'validate' })
       .then((brought) => {
         if ('response' in brought) discard(brought.response);
+        // What is read into the cache is a clone.
+        return this.#cache?.arriving(asked);
       })
       .catch(() => {})
       .finally(() => this.#refreshing.delete(key));

@@ -1,6 +1,7 @@
 /** One request for several callers that want the same. */
 import { READERS, shadow } from './body.js';
-import { isStatus, withBody } from './cache/answer.js';
+import { withBody } from './cache/answer.js';
+import { mayHaveBody } from './cache/frozen.js';
 
 /** What a caller brings of its own. */
 export interface Caller {
@@ -93,9 +94,9 @@ export class Joint<W extends Wire> implements Source {
 
   /**
    * The network's response is here: one caller gets it as it is, and each of the others a clone. Where there are several,
-   * who may abort gets a body that breaks off alone.
+   * who may abort gets a body that breaks off alone. Whoever no response can be made for gets what `otherwise` brings.
    */
-  share(response: Response): void {
+  share(response: Response, otherwise: (caller: Caller) => Promise<Response>): void {
     const { size } = this;
     const open = new Set<Caller>();
     const left = (caller: Caller, reason: unknown): void => {
@@ -108,8 +109,15 @@ export class Joint<W extends Wire> implements Source {
         return response;
       }
       open.add(caller);
-      const own = index === size - 1 ? response : response.clone();
-      return caller.source ? breakable(own, caller, left) : own;
+      const last = index === size - 1;
+      try {
+        const own = last ? response : response.clone();
+        return caller.source ? breakable(own, caller, left) : own;
+      } catch {
+        // Somebody reads it already, say.
+        open.delete(caller);
+        return last ? response : otherwise(caller);
+      }
     });
   }
 
@@ -147,11 +155,13 @@ const dropped = globalThis.FinalizationRegistry && new FinalizationRegistry((for
 function breakable(response: Response, caller: Caller, left: (caller: Caller, reason: unknown) => void): Response {
   const { body } = response;
   // The network brings any status, but a response cannot be made with any.
-  if (!body || !isStatus(response.status)) return response;
+  if (!body || !mayHaveBody(response.status)) return response;
   const { signal } = caller;
   const reader = body.getReader();
   let forget = (): void => {};
-  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+  // The browser's own kind, as its Response wants it, and not what a library may have put under that name.
+  const Stream = body.constructor as typeof ReadableStream;
+  const stream = new Stream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       // The signal may live long. Who holds the stream, or its reader, holds this.
       const weak = new WeakRef(controller);

@@ -1,6 +1,7 @@
 /** What holds for one call, of all that was said of it. */
 import { priorityAlone } from './levels.js';
 import { consult } from './load.js';
+import { defined } from './snapshot.js';
 import type { LaneInit, SixlaneOptions } from './types.js';
 
 /** The call goes before its route, the route before `init.priority` and the options. Undefined where nothing was said. */
@@ -17,15 +18,11 @@ export function laneOf(
   if (silent && !route && said === undefined) return undefined;
   // What is no object cannot be spread without losing what it is: the module says what is wrong with it.
   if (said !== undefined && (typeof said !== 'object' || said === null)) return said;
-  const lane: LaneInit = {
-    ...(timeout === undefined ? {} : { timeout }),
-    ...natural,
-    ...defined(route ?? {}),
-    ...defined(said ?? {}),
-  };
-  const merged = [route?.retry, said?.retry].reduce(refine, retry);
+  const own: LaneInit = defined(said ?? {});
+  const lane: LaneInit = { ...(timeout === undefined ? {} : { timeout }), ...natural, ...route, ...own };
+  const merged = [route?.retry, own.retry].reduce(refine, retry);
   if (merged !== undefined) lane.retry = merged;
-  const rule = said?.cache;
+  const rule = own.cache;
   if (route?.cache && typeof rule === 'object' && rule !== null) lane.cache = { ...route.cache, ...defined(rule) };
   return emergency ? { ...lane, emergency } : lane;
 }
@@ -52,8 +49,4 @@ function refine(base: LaneInit['retry'], own: LaneInit['retry']): LaneInit['retr
   // What is no object is kept as it is: the module says what is wrong with it.
   if (all.some((options) => typeof options !== 'object' || options === null)) return own;
   return Object.assign({}, ...all.map((options) => defined(options as object)));
-}
-
-function defined<T extends object>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }

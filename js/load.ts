@@ -1,5 +1,6 @@
 import { nativeFetch } from './page.js';
 import * as bindings from './pkg/sixlane_bg.js';
+import { isResponse, tagOf } from './platform.js';
 import type { WasmSource } from './types.js';
 
 export type Bindings = typeof bindings;
@@ -84,12 +85,12 @@ async function start(source: WasmSource = new URL('./sixlane.wasm', import.meta.
 
 /** A module from wherever it comes; through the native fetch, for ours would wait for it. */
 export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return source;
-  if (typeof source === 'string' || source instanceof URL) {
+  if (tagOf(source) === 'WebAssembly.Module') return source as WebAssembly.Module;
+  if (typeof source === 'string' || tagOf(source) === 'URL') {
     // The native one: through ourselves it would wait for itself.
-    return compile(await nativeFetch()(source));
+    return compile(await nativeFetch()(source as string | URL));
   }
-  if (!(source instanceof Response)) return WebAssembly.compile(source);
+  if (!isResponse(source)) return WebAssembly.compile(source as BufferSource);
   if (!source.ok) throw new Error(`${source.url} answered ${source.status}`);
   // A server that does not know the type of .wasm files is common, and compileStreaming insists on it.
   const streams = source.headers.get('content-type')?.startsWith('application/wasm');

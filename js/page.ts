@@ -7,6 +7,8 @@ interface Page {
   readonly sharers: Set<Sharer>;
   /** What was in the place of fetch when each of our replacements was made. */
   readonly replaced: WeakMap<typeof fetch, typeof fetch>;
+  /** Which instance sends what was handed to a transport: whoever is asked for that again does not schedule it twice. */
+  handed?: WeakMap<object, object>;
   /** Whether the shares are being balanced: what that changes is taken up by who began. */
   balancing: boolean;
   /** The property that `install` replaced, and what it put there. */
@@ -51,6 +53,19 @@ export function page(): Page {
       configurable: true,
     });
   return host[SYMBOL] as Page;
+}
+
+/** A request, or the signal that it is sent with, is handed to a transport. */
+export function hand(sent: object | null | undefined, sender: object): void {
+  const record = page();
+  // Another copy of the package, of an earlier version, may have made the record.
+  record.handed ??= new WeakMap();
+  if (sent) record.handed.set(sent, sender);
+}
+
+/** The instance that sends it, of this copy or another. */
+export function senderOf(sent: unknown): object | undefined {
+  return typeof sent === 'object' && sent !== null ? page().handed?.get(sent) : undefined;
 }
 
 /**

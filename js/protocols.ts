@@ -1,5 +1,8 @@
 import { onResource } from './resources.js';
 
+/** Origins that are remembered, some 100 kB; one that is forgotten counts as one that nobody has seen. */
+const MAX_ORIGINS = 1000;
+
 /** By origin: "http/1.1", "h2", "h3". The last word counts: a server may be replaced, or begin to offer HTTP/3. */
 const protocols = new Map<string, string>();
 
@@ -37,6 +40,7 @@ function learn({ name, nextHopProtocol, transferSize, decodedBodySize }: Perform
   // Empty for another origin that does not allow it to be seen. What came from a cache came over no connection.
   if (!origin || !nextHopProtocol || (transferSize === 0 && decodedBodySize > 0)) return;
   if (protocols.get(origin) === nextHopProtocol) return;
+  if (protocols.size >= MAX_ORIGINS) protocols.delete(protocols.keys().next().value as string);
   protocols.set(origin, nextHopProtocol);
   for (const hear of listeners) hear(origin, nextHopProtocol);
 }

@@ -2,6 +2,7 @@ import { isSixlaneError } from './errors.js';
 import { Handle } from './handle.js';
 import { pauseAsked } from './hints.js';
 import type { RetryPolicy } from './pkg/sixlane.js';
+import { isResponse, nameOf } from './platform.js';
 import { sleep, unlessAborted } from './sleep.js';
 import type { Retry, RetryOptions, RetryTask } from './types.js';
 
@@ -77,11 +78,11 @@ interface Failure {
 function asFailure(result: Result<unknown>): Failure | undefined {
   if ('value' in result) {
     const { value } = result;
-    if (!(value instanceof Response) || value.status < 400) return undefined;
+    if (!isResponse(value) || value.status < 400) return undefined;
     return { status: value.status, asked: pauseAsked(value) ?? Number.NaN, told: { response: value } };
   }
   const { error } = result;
-  if ((error as Error | undefined)?.name === 'AbortError') return undefined;
+  if (nameOf(error) === 'AbortError') return undefined;
   // An open circuit breaker inside says when it makes sense to ask again.
   const asked = isSixlaneError(error) ? (error.retryAfter ?? Number.NaN) : Number.NaN;
   return { status: Number.NaN, asked, told: { error } };

@@ -1,3 +1,5 @@
+import { isRegExp } from './platform.js';
+import { defined } from './snapshot.js';
 import type { LaneInit, Route } from './types.js';
 
 /** Finds what the first matching route says. */
@@ -13,7 +15,7 @@ export function compileRoutes(routes: readonly Route[] | undefined): Routing | u
   const compiled = routes.map(({ match, method, ...lane }) => {
     const methods = method === undefined ? undefined : [method].flat().map((name) => name.toUpperCase());
     const test = typeof match === 'function' ? match : compileTest(match);
-    return { test, byAddress: test !== match, methods, lane };
+    return { test, byAddress: test !== match, methods, lane: defined(lane) };
   });
   return {
     of: (request) =>
@@ -39,7 +41,7 @@ type Test = (request: { readonly url: string }) => boolean;
 
 function compileTest(match: Exclude<Route['match'], (request: Request) => boolean>): Test {
   // `search` does not look at `lastIndex`, which a RegExp with the flag g carries from one call to the next.
-  if (match instanceof RegExp) return ({ url }) => url.search(match) >= 0;
+  if (isRegExp(match)) return ({ url }) => url.search(match) >= 0;
   const pattern = patternOf(match);
   return ({ url }) => pattern.test(url);
 }

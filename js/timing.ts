@@ -19,6 +19,7 @@ export class Timing {
   readonly #sent: number;
   #ended: (() => void) | undefined;
   #finished = false;
+  #status = 0;
   #watched = true;
 
   /** `sent` is on the clock of `performance.now()`, before the request was handed to the browser. */
@@ -38,6 +39,14 @@ export class Timing {
     return this.#finished;
   }
 
+  /**
+   * Whether its entry has come, and names a redirect as the last response: one that may not be followed. Firefox tells of
+   * it; elsewhere the entry of a failed request has no status.
+   */
+  get endedInRedirect(): boolean {
+    return this.#status >= 300 && this.#status < 400;
+  }
+
   /** Calls `ended` when its entry comes. */
   follow(ended: () => void): void {
     this.#ended = ended;
@@ -51,7 +60,7 @@ export class Timing {
   }
 
   /** The entry is that of the last request to its address that was sent shortly before the entry's start. */
-  static match({ name, startTime }: PerformanceResourceTiming): void {
+  static match({ name, startTime, responseStatus }: PerformanceResourceTiming): void {
     let last: Timing | undefined;
     for (const request of requests.get(name.split('#', 1)[0] as string) ?? []) {
       const wait = startTime - request.#sent;
@@ -60,6 +69,7 @@ export class Timing {
     if (!last) return;
     requests.get(last.#name)?.delete(last);
     last.#finished = true;
+    last.#status = responseStatus ?? 0;
     last.#forget();
     const ended = last.#ended;
     ended?.();

@@ -41,7 +41,8 @@ export interface RetryOptions {
   factor?: number;
   /**
    * Spreads the delays of many: "full" is 0 to the delay, "equal" half of it to all of it, "decorrelated" from `baseDelay` to
-   * three times the last one; a number from 0 to 1 is ± that share of the delay; `false` is the delay itself.
+   * three times the last one; a number from 0 to 1 is ± that share of the delay; `false` is the delay itself. None is above
+   * `maxDelay`, and those that would be are spread below it.
    *
    * @defaultValue "full"
    */
@@ -55,7 +56,7 @@ export interface RetryOptions {
   /**
    * Whole numbers from 100 to 599.
    *
-   * @defaultValue 408 425 429 500 502 503 504
+   * @defaultValue 408 429 500 502 503 504
    */
   statusCodes?: readonly number[];
   /**
@@ -289,10 +290,15 @@ export interface LaneInit {
   slot?: 'body' | 'headers';
 }
 
+/** A URLPattern, also to a compiler that knows none (before TypeScript 5.9): then it is what this uses of one. */
+type Pattern = typeof globalThis extends { readonly URLPattern: { readonly prototype: infer P } }
+  ? P
+  : { test(input: string): boolean; exec(input: string): unknown };
+
 /** What a call site would say under `lane`, said once for many. */
 export interface Route extends LaneInit {
   /** A URLPattern, its pathname as a string ("/api/users/:id"), a RegExp on the whole URL, or a predicate. */
-  match: string | RegExp | URLPattern | ((request: Request) => boolean);
+  match: string | RegExp | Pattern | ((request: Request) => boolean);
   /** One method or several, in any case. Default: all. */
   method?: string | readonly string[];
 }
@@ -647,7 +653,7 @@ export interface CacheStats {
   readonly misses: number;
   /** Given although stale. */
   readonly stale: number;
-  /** A 304 said that it still held. */
+  /** The browser asked whether what its own HTTP cache has still holds, and it did; 0 in browsers that do not tell. */
   readonly revalidated: number;
   /** Gone because there was no room. */
   readonly evictions: number;

@@ -1,8 +1,9 @@
 /** Calls that go to native fetch as they came. */
 import { resolved } from './addresses.js';
 import type { Values } from './cache/values.js';
-import { writeOf } from './cache/writes.js';
+import { noteWrite, writeOf } from './cache/writes.js';
 import { derive } from './derive.js';
+import { isAddress, isRequest, isResponse } from './platform.js';
 
 type Native = (...args: Parameters<typeof fetch>) => Promise<Response>;
 
@@ -16,15 +17,18 @@ export function unscheduled(
   input: RequestInfo | URL,
   init: RequestInit | undefined,
 ): Promise<Response> {
-  const request = input instanceof Request ? input : undefined;
+  const request = isRequest(input) ? input : undefined;
   const method = String(init?.method ?? request?.method ?? 'GET').toUpperCase();
   const reads = method === 'GET' || method === 'HEAD';
   if (reads) return cache.past.epoch > 0 ? pastTheBrowser(native, cache, input, init) : native(input, init);
   // By the time of the answer the page may be at another address.
-  const url = request?.url ?? (typeof input === 'string' || input instanceof URL ? resolved(String(input)) : undefined);
+  const url = request?.url ?? (isAddress(input) ? resolved(String(input)) : undefined);
+  if (url !== undefined) noteWrite(url);
   const answer = native(input, init);
   whenAnswered(answer, (response) => {
-    if (url !== undefined) cache.written(writeOf(method, url, response));
+    if (url === undefined) return;
+    noteWrite(url);
+    cache.written(writeOf(method, url, response));
   });
   return answer;
 }
@@ -53,7 +57,7 @@ function pastTheBrowser(
 /** A mock may answer with anything. */
 function whenAnswered(answer: Promise<Response>, note: (response: Response) => void): void {
   const heard = (response: unknown): void => {
-    if (response instanceof Response) note(response);
+    if (isResponse(response)) note(response);
   };
   Promise.resolve(answer).then(heard, () => {});
 }

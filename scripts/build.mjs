@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { at } from './lib/paths.mjs';
+import { at, TSC } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
 import { whenChanged } from './lib/stamp.mjs';
 import { isMain, main, Plain, step } from './lib/step.mjs';
@@ -131,7 +131,7 @@ function declare() {
       const emitted = at('target/declarations');
       rmSync(emitted, { recursive: true, force: true });
       const emit = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly'];
-      await run(at('node_modules/.bin/tsc'), ['-p', at(), ...emit, '--rootDir', at('js'), '--outDir', emitted]);
+      await run(process.execPath, [TSC, '-p', at(), ...emit, '--rootDir', at('js'), '--outDir', emitted]);
 
       // Also those of a former build that nothing refers to any more.
       for (const file of readdirSync(at('dist'), { recursive: true })) {

@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod cache;
 pub mod config;
 pub mod gate;
+mod heap;
 pub mod limit;
 pub mod priority;
 pub mod queue;

@@ -9,8 +9,9 @@ use std::time::Duration;
 /// Methods whose requests may be sent twice: RFC 9110, section 9.2.2.
 const METHODS: [&str; 6] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
 
-/// What may be better another time.
-const STATUSES: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
+/// What may be better another time. Not 425: it is for clients that sent early data (RFC 8470, section 5.2), which a page
+/// does not.
+const STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
 /// Seconds over which a [`Budget`] counts.
 const SECONDS: u32 = 10;
@@ -24,9 +25,9 @@ pub enum Jitter {
     Full,
     /// From half of the delay to all of it.
     Equal,
-    /// From the first delay to three times what it was last.
+    /// From the first delay to three times what it was last, or to the cap.
     Decorrelated,
-    /// This share of the delay more or less.
+    /// From this share of the delay less to as much more, or to the cap.
     Share(f64),
 }
 
@@ -201,15 +202,16 @@ impl RetryConfig {
         Ok(())
     }
 
-    /// The pause that a server asked for, if it is one that is waited for.
+    /// The pause that a server asked for, if it is one that is waited for. Of no length it is none: what failed is tried
+    /// again after the usual delay.
     pub fn pause(&self, asked: Option<Duration>) -> Option<Duration> {
-        asked.filter(|&asked| asked <= self.max_retry_after)
+        asked.filter(|&asked| !asked.is_zero() && asked <= self.max_retry_after)
     }
 
     /// Whether another attempt may help, apart from budgets and time. `retries` were made already.
     pub fn allows(&self, failure: &Failure<'_>, retries: u32) -> bool {
         let repeatable = failure.resendable && self.repeats(failure.method, failure.idempotent);
-        let too_long = failure.asked.is_some() && self.pause(failure.asked).is_none();
+        let too_long = failure.asked.is_some_and(|asked| asked > self.max_retry_after);
         repeatable
             && !too_long
             && match failure.what {
@@ -248,21 +250,19 @@ impl RetryConfig {
 
     /// The delay before retry number `retry`, 1 for the first. `last`: what it was before the one before.
     ///
-    /// The cap is taken last: no delay is longer, jitter included.
+    /// The cap is taken before the draw: no delay is longer, jitter included, and those at the cap are spread like others.
     pub fn delay(&self, retry: u32, last: Duration, rng: &mut Random) -> Duration {
         let base = self.base_delay.as_secs_f64();
         let cap = self.max_delay.as_secs_f64();
         let backoff = (base * power(self.factor, retry.saturating_sub(1))).min(cap);
-        let seconds = match self.jitter {
-            Jitter::None => backoff,
-            Jitter::Full => backoff * rng.fraction(),
-            Jitter::Equal => backoff * (0.5 + rng.fraction() / 2.0),
-            Jitter::Decorrelated => {
-                let most = (last.as_secs_f64() * 3.0).max(base);
-                base + (most - base) * rng.fraction()
-            }
-            Jitter::Share(share) => backoff * (1.0 + share * (2.0 * rng.fraction() - 1.0)),
+        let (from, to) = match self.jitter {
+            Jitter::None => (backoff, backoff),
+            Jitter::Full => (0.0, backoff),
+            Jitter::Equal => (backoff / 2.0, backoff),
+            Jitter::Decorrelated => (base, (last.as_secs_f64() * 3.0).max(base)),
+            Jitter::Share(share) => (backoff * (1.0 - share), backoff * (1.0 + share)),
         };
+        let seconds = from + (to.min(cap) - from) * rng.fraction();
         Duration::try_from_secs_f64(seconds).map_or(self.max_delay, |delay| delay.min(self.max_delay))
     }
 
@@ -422,7 +422,7 @@ mod tests {
         for status_code in STATUSES {
             assert!(config.allows(&status(status_code), 0), "{status_code}");
         }
-        for status_code in [0, 200, 304, 400, 404, 501] {
+        for status_code in [0, 200, 304, 400, 404, 425, 501] {
             assert!(!config.allows(&status(status_code), 0), "{status_code}");
         }
         let post = Failure { method: "POST", ..status(503) };
@@ -462,6 +462,14 @@ mod tests {
         let asked = |seconds| Failure { asked: Some(Duration::from_secs(seconds)), ..status(429) };
         assert!(config.allows(&asked(60), 0) && !config.allows(&asked(61), 0));
         assert_eq!(config.pause(Some(Duration::from_secs(61))), None);
+        assert_eq!(config.pause(Some(Duration::MAX)), None);
+    }
+
+    #[test]
+    fn a_wait_of_no_length_is_no_pause_and_no_reason_not_to_try_again() {
+        let config = RetryConfig::default();
+        assert_eq!(config.pause(Some(Duration::ZERO)), None);
+        assert!(config.allows(&Failure { asked: Some(Duration::ZERO), ..status(503) }, 0));
     }
 
     #[test]
@@ -497,6 +505,34 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn delays_at_the_cap_are_spread_and_do_not_meet_there(
+            jitter in prop_oneof![
+                Just((Jitter::Full, 0.0)),
+                Just((Jitter::Equal, 0.5)),
+                Just((Jitter::Decorrelated, 0.1)),
+                (0.1..=1.0).prop_map(|share| (Jitter::Share(share), 1.0 - share)),
+            ],
+            cap in 1_000.0..1e7,
+            seed: u64,
+        ) {
+            let (jitter, least) = jitter;
+            let mut config = RetryConfig { jitter, ..RetryConfig::default() };
+            config.set_max_delay(cap).unwrap();
+            config.set_base_delay(cap / 10.0).unwrap();
+            let mut rng = Random::new(seed);
+            let cap = config.max_delay;
+            let delays: Vec<_> = (0..64).map(|_| config.delay(20, cap, &mut rng)).collect();
+            // A nanosecond for what rounding does.
+            prop_assert!(delays.iter().all(|&delay| delay <= cap && delay + MS / 1_000_000 >= cap.mul_f64(least)));
+            let distinct: std::collections::BTreeSet<_> = delays.iter().collect();
+            prop_assert!(distinct.len() > 60, "{} of 64 differ", distinct.len());
+            // And over all of it: of so many, each half of what is between has some.
+            let middle = cap.mul_f64(least.midpoint(1.0));
+            let above = delays.iter().filter(|&&delay| delay > middle).count();
+            prop_assert!((8..=56).contains(&above), "{above} of 64 are in the upper half");
+        }
+
         #[test]
         fn no_delay_is_longer_than_the_cap(
             jitter in jitters(), base in 0.0..1e7, cap in 0.0..1e7, factor in 1.0..1e9, retry: u32, last: u32, seed: u64,

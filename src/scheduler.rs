@@ -23,9 +23,9 @@ pub const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 /// connection by then, whether or not the page reads it.
 pub const SMALL_BODY: u64 = 64 * 1024;
 
-/// Endless bodies (event streams) hold at most this many slots of a lane, so that they cannot fill it. On a
-/// connection that many share it is a quarter of the slots.
-pub const STREAMS_PER_LANE: usize = 2;
+/// Endless bodies (event streams) hold at most this many slots of a lane; on a connection that many share it is a quarter
+/// of the slots. The last slot of a lane, or of all, they never hold: others would wait for ever.
+pub const STREAMS_PER_LANE: u32 = 2;
 
 /// The status by which a server says that it has too much to do.
 const UNAVAILABLE: u16 = 503;
@@ -160,7 +160,7 @@ pub enum Refusal {
 pub enum Lent {
     /// Nobody began to read it for [`UNREAD_LIMIT`].
     Unread,
-    /// [`STREAMS_PER_LANE`] endless bodies hold slots of the lane already.
+    /// Its body is endless, and others hold [`STREAMS_PER_LANE`] slots of the lane already, or it was the last slot.
     Streams,
 }
 
@@ -218,8 +218,8 @@ struct Record {
     /// Why it waits beside the line.
     hold: Option<Hold>,
     retries: u32,
-    /// The delay before the last of them.
-    delay: Duration,
+    /// The delay before the last of them, but for a pause that was longer.
+    backoff: Duration,
 }
 
 /// Why a call waits beside the line.
@@ -458,18 +458,14 @@ impl Scheduler {
             Body::None => None,
             Body::Sized(bytes) if bytes <= SMALL_BODY => None,
             _ if self.queue.facts_of(id).until_headers => None,
-            Body::Endless => {
-                let lent = self.streams_beside(id) >= self.streams_allowed(id);
-                if lent {
-                    self.actions.push_back(Action::Lend(id, Lent::Streams));
-                }
-                (!lent).then_some(Phase::Streaming)
-            }
+            Body::Endless => Some(Phase::Streaming),
             Body::Sized(_) | Body::Unknown => Some(Phase::Unread { until: now.after(UNREAD_LIMIT) }),
         };
         let Some(phase) = phase else { return self.end(id) };
-        if let Phase::Unread { until } = phase {
-            self.deadlines.insert((until, id));
+        match phase {
+            Phase::Unread { until } => drop(self.deadlines.insert((until, id))),
+            Phase::Streaming => self.count_stream(id, false),
+            Phase::Sent { .. } | Phase::Reading => {}
         }
         self.running.insert(id, Record { phase: Some(phase), ..Record::default() });
     }
@@ -485,17 +481,32 @@ impl Scheduler {
         self.running.get(&id)?.phase
     }
 
-    /// A quarter of what a shared connection takes; of six connections, two.
-    fn streams_allowed(&self, id: CallId) -> usize {
-        let lane = self.queue.lane_of(id).filter(|&lane| self.queue.is_multiplexed(lane));
-        let limit = lane.and_then(|lane| self.queue.limit_of(lane)).unwrap_or(0);
-        STREAMS_PER_LANE.max(limit as usize / 4)
+    fn count_stream(&mut self, id: CallId, ended: bool) {
+        if let Some(lane) = self.queue.lane_of(id) {
+            self.queue.count_stream(lane, ended);
+        }
     }
 
-    fn streams_beside(&self, id: CallId) -> usize {
-        let lane = self.queue.lane_of(id);
+    /// Gives the slots of endless bodies to others where they hold too many: also because there are fewer slots by now.
+    fn lend_streams(&mut self) {
+        while let Some(id) = self.excess_stream() {
+            self.actions.push_back(Action::Lend(id, Lent::Streams));
+            self.end(id);
+        }
+    }
+
+    /// The youngest of those.
+    fn excess_stream(&self) -> Option<CallId> {
+        // Nearly always there is none, and then nobody is looked at.
+        if self.queue.streams() == 0 {
+            return None;
+        }
         let streams = self.running.iter().filter(|(_, record)| record.phase == Some(Phase::Streaming));
-        streams.filter(|&(&other, _)| self.queue.lane_of(other) == lane).count()
+        let ids = streams.map(|(&id, _)| id).filter(|&id| {
+            let lane = self.queue.lane_of(id);
+            lane.is_some_and(|lane| self.queue.has_excess_streams(lane, STREAMS_PER_LANE))
+        });
+        ids.max_by_key(|&id| self.queue.arrival_of(id))
     }
 
     fn reading(&mut self, id: CallId) {
@@ -574,6 +585,7 @@ impl Scheduler {
         while let Some(&(lane, _)) = self.shut.iter().find(|(_, at)| *at <= now) {
             self.settle_gate(lane, now);
         }
+        self.lend_streams();
         // Also where nothing may start: who is dropped, and what is counted, goes by priorities as they are now.
         self.queue.fade(now);
         if !self.paused {
@@ -682,6 +694,9 @@ impl Scheduler {
             Some(Hold::Until(until)) => Some(until),
             Some(Hold::Offline) | None => None,
         };
+        if phase == Some(Phase::Streaming) {
+            self.count_stream(id, true);
+        }
         let phase_until = match phase {
             Some(Phase::Sent { until, .. }) => until,
             Some(Phase::Unread { until }) => Some(until),
@@ -720,6 +735,7 @@ impl Scheduler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry::{Failure, Jitter, RetryConfig, What};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -800,6 +816,164 @@ mod tests {
         }
         assert_eq!(rig.actions(), [Action::Lend(streams[2], Lent::Streams)]);
         assert_eq!(rig.core.count().running, 2);
+    }
+
+    impl Rig {
+        /// So many calls whose bodies never end.
+        fn streams(&mut self, count: u32) -> Vec<CallId> {
+            let streams: Vec<_> = (0..count).map(|_| self.get(Level::Normal)).collect();
+            for &id in &streams {
+                self.core.handle(Event::Headers(id, Body::Endless, 200), at(1));
+            }
+            streams
+        }
+    }
+
+    #[test]
+    fn endless_bodies_never_hold_the_last_slot_of_a_lane() {
+        for (per_lane, held) in [(1, 0), (2, 1), (3, 2), (6, 2)] {
+            let mut rig = Rig::new(|config| config.per_lane = Some(per_lane));
+            rig.streams(4);
+            assert_eq!(rig.core.count(), Count { queued: 0, running: held }, "of {per_lane} slots");
+        }
+    }
+
+    #[test]
+    fn endless_bodies_of_several_lanes_never_hold_the_last_slot_of_all() {
+        let mut rig = Rig::new(|config| config.concurrency = Some(2));
+        rig.streams(1);
+        rig.lane = rig.core.open_lane();
+        let [stream] = rig.streams(1)[..] else { panic!("one was wanted") };
+        let call = rig.get(Level::Normal);
+        assert_eq!(
+            rig.actions()[2..],
+            [Action::Lend(stream, Lent::Streams), Action::Start(call, Level::Normal)]
+        );
+    }
+
+    #[test]
+    fn endless_bodies_lend_their_slots_when_there_are_fewer_of_them() {
+        let mut rig = Rig::new(|_| {});
+        let streams = rig.streams(2);
+        rig.actions();
+        rig.core.handle(Event::Concurrency(Some(2)), at(2));
+        assert_eq!(rig.actions(), [Action::Lend(streams[1], Lent::Streams)]);
+        rig.core.handle(Event::Concurrency(Some(1)), at(3));
+        assert_eq!(rig.actions(), [Action::Lend(streams[0], Lent::Streams)]);
+        let shared = rig.streams(2);
+        rig.actions();
+        rig.core.handle(Event::Concurrency(None), at(4));
+        rig.core.handle(Event::Protocol(rig.lane, Protocol::Multiplexed), at(4));
+        let more = rig.streams(6);
+        assert_eq!(rig.core.count().running, 6, "a quarter of 24: {shared:?}, {more:?}");
+        rig.core.handle(Event::Protocol(rig.lane, Protocol::Serial), at(5));
+        assert_eq!(rig.core.count().running, 2);
+    }
+
+    #[test]
+    fn endless_bodies_leave_a_slot_where_others_outside_hold_the_rest() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(2));
+        let [stream] = rig.streams(1)[..] else { panic!("one was wanted") };
+        rig.core.handle(Event::Elsewhere(rig.lane, 0, Some(2)), at(2));
+        assert!(rig.core.contains(stream));
+        rig.core.handle(Event::Elsewhere(rig.lane, 1, Some(2)), at(3));
+        assert!(!rig.core.contains(stream), "the other one may be a stream, too, and never end");
+    }
+
+    const REFUSED: Failure<'_> =
+        Failure { method: "GET", idempotent: false, resendable: true, what: What::Status(503), asked: None };
+
+    /// Back-off without jitter.
+    fn plain() -> RetryConfig {
+        let mut config = RetryConfig::default();
+        config.jitter = Jitter::None;
+        config
+    }
+
+    #[test]
+    fn a_pause_shorter_than_the_back_off_does_not_shorten_it() {
+        for (asked, least) in [(0, 300), (50, 300), (299, 300), (1_000, 1_000)] {
+            let mut rig = Rig::new(|_| {});
+            let call = rig.get(Level::Normal);
+            let failure = Failure { asked: Some(MS * asked), ..REFUSED };
+            let delay = rig.core.retry(call, &plain(), &failure, true, at(0)).unwrap();
+            assert!(
+                delay >= MS * least && delay <= MS * (least + least / 10),
+                "asked for {asked}: {delay:?}"
+            );
+            rig.actions();
+            rig.core.handle(Event::Woke, Time::ZERO.after(delay.saturating_sub(Duration::from_nanos(1))));
+            assert_eq!(rig.actions(), [], "asked for {asked}");
+            rig.core.handle(Event::Woke, Time::ZERO.after(delay));
+            assert_eq!(rig.actions(), [Action::Start(call, Level::Normal)]);
+        }
+    }
+
+    #[test]
+    fn a_refusal_whose_pause_is_not_made_counts_against_the_breaker() {
+        for (asked, state) in [
+            (None, State::Open),
+            (Some(Duration::ZERO), State::Open),
+            (Some(Duration::from_secs(61)), State::Open),
+            (Some(Duration::MAX), State::Open),
+            (Some(MS), State::Closed),
+            (Some(Duration::from_mins(1)), State::Closed),
+        ] {
+            let mut rig = Rig::new(|config| config.breaker = Some(BreakerConfig::default()));
+            for call in (0..5).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>() {
+                rig.core.retry(call, &plain(), &Failure { asked, ..REFUSED }, true, at(1));
+            }
+            assert_eq!(rig.core.breaker_of(rig.lane, at(1)), state, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn retries_that_are_asked_for_at_once_count_against_limit_and_budget() {
+        let mut rig = Rig::new(|_| {});
+        let failure = Failure { asked: Some(Duration::ZERO), ..REFUSED };
+        let call = rig.get(Level::Normal);
+        let mut now = Time::ZERO;
+        let mut delays = Vec::new();
+        while let Some(delay) = rig.core.retry(call, &plain(), &failure, true, now) {
+            delays.push(delay.as_millis());
+            now = now.after(delay);
+            rig.core.handle(Event::Woke, now);
+        }
+        assert_eq!(delays, [300, 600, 1_200]);
+        let mut thrifty = plain();
+        thrifty.set_budget_share(0.0).unwrap();
+        thrifty.set_budget_floor(0.1).unwrap();
+        let mut rig = Rig::new(|_| {});
+        let retried = (0..4).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>();
+        let retried =
+            retried.iter().filter(|&&call| rig.core.retry(call, &thrifty, &failure, true, at(1)).is_some());
+        assert_eq!(retried.count(), 1);
+    }
+
+    #[test]
+    fn a_pause_takes_no_slot_from_the_streams_that_may_have_it() {
+        let mut rig = Rig::new(|_| {});
+        rig.core.handle(Event::Protocol(rig.lane, Protocol::Multiplexed), at(0));
+        let streams = rig.streams(6);
+        let refused = rig.get(Level::Normal);
+        rig.actions();
+        let failure = Failure { asked: Some(MS * 500), ..REFUSED };
+        assert!(rig.core.retry(refused, &plain(), &failure, true, at(2)).is_some());
+        rig.core.handle(Event::Woke, at(1_000));
+        assert!(streams.iter().all(|&id| rig.core.contains(id)));
+    }
+
+    #[test]
+    fn a_lane_with_open_streams_comes_back_from_a_pause() {
+        let mut rig = Rig::new(|_| {});
+        rig.streams(2);
+        let refused = rig.get(Level::Normal);
+        rig.actions();
+        let failure = Failure { asked: Some(MS * 500), ..REFUSED };
+        assert!(rig.core.retry(refused, &plain(), &failure, true, at(2)).is_some());
+        rig.actions();
+        rig.core.handle(Event::Woke, at(1_000));
+        assert_eq!(rig.actions(), [Action::Start(refused, Level::Normal)]);
     }
 
     #[test]

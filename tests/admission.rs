@@ -1,6 +1,7 @@
 //! How often the memory tier answers, on traces as caches meet them, beside the plain least-recently-used order and S3-FIFO
 //! (Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", 2023).
 
+use sixlane::cache::date::Wall;
 use sixlane::cache::index::{EntryId, Index};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -30,7 +31,7 @@ impl Cache for Ours {
             return true;
         }
         let mut gone = Vec::new();
-        if let Some(id) = self.index.insert(hash, BYTES, &mut gone) {
+        if let Some(id) = self.index.insert(hash, BYTES, Wall::END, Wall::default(), &mut gone) {
             self.ids.insert(key, id);
             self.keys.insert(id, key);
         }

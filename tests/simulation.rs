@@ -35,6 +35,16 @@ fn every_call_is_settled_exactly_once_whatever_the_origins_and_the_callers_do() 
 }
 
 #[test]
+fn with_endless_bodies_held_for_ever_every_other_call_is_settled() {
+    let mut held = 0;
+    for seed in 0..SEEDS / 4 {
+        let world = run(World::with_streams_held_for_ever(seed), seed);
+        held += world.held_for_ever();
+    }
+    assert!(held >= 200, "only {held} streams were held");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_actions() {
     for seed in 0..40 {
         let [a, b] = [0, 1].map(|_| run(World::new(seed), seed).log().to_vec());

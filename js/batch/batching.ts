@@ -1,7 +1,9 @@
 /** Many small GETs as few POSTs: which calls wait for others, and for which. */
 import { originOf } from '../addresses.js';
+import { encode } from '../encode.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
+import { isResponse } from '../platform.js';
 import type { BatchRule } from '../types.js';
 import { EndPoint } from './endpoint.js';
 import { Member, type Tell } from './member.js';
@@ -18,6 +20,9 @@ const NOT_FOR_MANY = ['range', 'if-match', 'if-modified-since', 'if-none-match',
 
 /** These want what the browser has kept. */
 const BROWSERS_OWN = ['force-cache', 'only-if-cached'];
+
+/** End points that are remembered; of more of them, those at rest go, and are asked again whether they take batches. */
+const MAX_END_POINTS = 100;
 
 export class Batching {
   readonly #network: Network;
@@ -77,7 +82,7 @@ export class Batching {
   }
 
   readonly #tell: Tell = ({ asking, callers, shares }, outcome) => {
-    if (outcome instanceof Response) {
+    if (isResponse(outcome)) {
       this.batched += callers;
       if (shares) this.deduplicated += 1;
     }
@@ -91,10 +96,15 @@ export class Batching {
     const name = `${index} ${origin}`;
     let endPoint = this.#endPoints.get(name);
     if (!endPoint) {
+      if (this.#endPoints.size >= MAX_END_POINTS) this.#sweep();
       endPoint = new EndPoint(this.#network, options, new URL(options.endpoint, origin));
       this.#endPoints.set(name, endPoint);
     }
     return endPoint;
+  }
+
+  #sweep(): void {
+    for (const [name, { atRest }] of this.#endPoints) if (atRest) this.#endPoints.delete(name);
   }
 }
 
@@ -106,22 +116,11 @@ function isForMany({ request, plain, lane }: Asking): boolean {
   return !BROWSERS_OWN.includes(cache) && !NOT_FOR_MANY.some((name) => headers.has(name));
 }
 
-const marks = new WeakMap<object, number>();
-let lastMark = 0;
-
-/** A function in terms that are compared as text. */
-function marked(_: string, value: unknown): unknown {
-  if (typeof value !== 'function') return value;
-  const mark = marks.get(value) ?? ++lastMark;
-  marks.set(value, mark);
-  return mark;
-}
-
 /** What calls of one batch have in common, their origin apart. */
 function groupOf({ request, plain, windowless, lane }: Asking, rest: string): string {
   const { key, retry, timeout } = lane ?? {};
   const terms = [key, retry, typeof timeout === 'object' ? timeout.attempt : undefined];
-  const own = terms.some((term) => term !== undefined) ? JSON.stringify(terms, marked) : '';
+  const own = terms.some((term) => term !== undefined) ? encode(terms) : '';
   // As below: to read all that of a request takes longer than the rest.
   if (plain) return [rest, own, 'same-origin', 'cors', 'about:client', '', false].join('\n');
   const { credentials, mode, referrer, referrerPolicy, headers } = request;

@@ -1,6 +1,7 @@
 import { Handle } from '../handle.js';
 import { LEVELS } from '../levels.js';
 import type { Batches } from '../pkg/sixlane.js';
+import { tagOf, textOf } from '../platform.js';
 import type { Batcher, BatcherOptions, BatchLoad, LoadOptions } from '../types.js';
 import { type Batch, Windows } from './windows.js';
 
@@ -125,15 +126,11 @@ class Loader<K, V> implements Batcher<K, V> {
 
 /** Not by `instanceof` alone: it may be of another frame. */
 function isError(value: unknown): boolean {
-  return value instanceof Error || ['[object Error]', '[object DOMException]'].includes(tagOf(value));
+  return value instanceof Error || ['Error', 'DOMException'].includes(tagOf(value));
 }
 
 function isMap<K, V>(results: object): results is ReadonlyMap<K, V> {
-  return tagOf(results) === '[object Map]';
-}
-
-function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value);
+  return tagOf(results) === 'Map';
 }
 
 function callerOf<K, V>(
@@ -164,5 +161,5 @@ function callerOf<K, V>(
 }
 
 function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error), { cause: error });
+  return error instanceof Error ? error : new Error(textOf(error), { cause: error });
 }

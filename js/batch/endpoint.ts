@@ -4,6 +4,7 @@ import type { Asking, Network } from '../gets.js';
 import { Handle } from '../handle.js';
 import { consult } from '../load.js';
 import type { Batches } from '../pkg/sixlane.js';
+import { isResponse, nameOf } from '../platform.js';
 import { discard } from '../retry.js';
 import { LONGEST_TIMER } from '../sleep.js';
 import type { BatchRule } from '../types.js';
@@ -42,6 +43,11 @@ export class EndPoint {
   /** It takes no batches. */
   get aside(): boolean {
     return this.#core.use((core) => core.aside, true);
+  }
+
+  /** Nobody waits for it. */
+  get atRest(): boolean {
+    return this.#under.size === 0 && this.#windows.isEmpty;
   }
 
   add(member: Member, group: string, key: string): void {
@@ -101,7 +107,7 @@ export class EndPoint {
       answer = await response;
     } catch (error) {
       // It may be that a page may not send this there: a page is not told.
-      const lost = (error as Error | undefined)?.name === 'TypeError' && !wire.refusal && !sending.aborted;
+      const lost = nameOf(error) === 'TypeError' && !wire.refusal && !sending.aborted;
       if (lost && !this.#answered && !isSameOrigin(this.#url.href)) this.#unreadable(items);
       else sending.reject(error);
       return;
@@ -110,7 +116,7 @@ export class EndPoint {
     }
     this.#answered = true;
     // A mock may answer with anything.
-    if (!(answer instanceof Response)) return this.#unreadable(items);
+    if (!isResponse(answer)) return this.#unreadable(items);
     const next = this.#core.use((core) => core.answered(sending.keys.length, answer.status), DIVIDE);
     if (next === DIVIDE) return this.#divide(sending, answer);
     if (next === GIVE) return this.#give(items, answer);

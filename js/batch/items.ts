@@ -1,11 +1,10 @@
 /** What a batch was answered with, and the responses that are made of it. */
 import { isSameOrigin, withoutFragment } from '../addresses.js';
 import { looksOf } from '../cache/answer.js';
+import { mayHaveBody } from '../cache/frozen.js';
+import { isStream, tagOf } from '../platform.js';
 import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';
-
-/** Statuses that have no body. */
-const BODILESS = [204, 205, 304];
 
 /** What they say of the answer to the batch is not true of its parts, or of what is left when it was decoded. */
 const OF_THE_WHOLE = ['content-length', 'content-encoding', 'transfer-encoding'];
@@ -32,7 +31,7 @@ export function respond(request: Request, item: BatchItem, noStore: string | und
     if (!OF_THE_WHOLE.includes(lower)) headers[lower] = value;
   }
   if (noStore !== undefined) headers['cache-control'] ??= noStore;
-  const content = BODILESS.includes(status) ? null : bodyOf(body, headers);
+  const content = mayHaveBody(status) ? bodyOf(body, headers) : null;
   return dressed(request, new Response(content, { status, headers }));
 }
 
@@ -50,7 +49,7 @@ export function notFound(request: Request, noStore: string | undefined): Respons
 
 /** What was said of the batch as a whole, for each of its requests. */
 export function copyOf(request: Request, { status, statusText, headers }: Response, body: ArrayBuffer): Response {
-  const content = BODILESS.includes(status) ? null : body;
+  const content = mayHaveBody(status) ? body : null;
   return dressed(request, new Response(content, { status, statusText, headers }));
 }
 
@@ -65,7 +64,7 @@ function bodyOf(body: unknown, headers: Record<string, string>): BodyInit | null
   const type = headers['content-type'];
   if (typeof body === 'string' && type !== undefined && !/\bjson\b/i.test(type)) return body;
   if (isBody(body)) return body;
-  if (body instanceof ReadableStream) throw new TypeError('the `body` of an item must not be a stream');
+  if (isStream(body)) throw new TypeError('the `body` of an item must not be a stream');
   headers['content-type'] ??= 'application/json';
   return body === undefined ? null : JSON.stringify(body);
 }
@@ -73,7 +72,7 @@ function bodyOf(body: unknown, headers: Record<string, string>): BodyInit | null
 const BODIES = ['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams'];
 
 function isBody(body: unknown): body is BodyInit {
-  return ArrayBuffer.isView(body) || BODIES.includes(Object.prototype.toString.call(body).slice(8, -1));
+  return ArrayBuffer.isView(body) || BODIES.includes(tagOf(body));
 }
 
 /** What is in a JSON answer: by key, or in the order of the keys. What is null there is missing. */

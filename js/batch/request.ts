@@ -1,4 +1,5 @@
 /** The request of a batch. */
+import { isStream, tagOf } from '../platform.js';
 import type { BatchRule } from '../types.js';
 import { queryOf } from './rules.js';
 import type { Sending } from './sending.js';
@@ -48,7 +49,7 @@ function encoded(keys: readonly string[], { encode }: BatchRule): RequestInit {
   if (typeof init !== 'object' || init === null || 'then' in init) {
     throw new TypeError('`encode` must return what `fetch` takes as `init`, and no promise of it');
   }
-  if ((init as RequestInit).body instanceof ReadableStream) {
+  if (isStream((init as RequestInit).body)) {
     throw new TypeError('`encode` must not return a stream, which can be sent but once');
   }
   return init;
@@ -57,8 +58,9 @@ function encoded(keys: readonly string[], { encode }: BatchRule): RequestInit {
 /** Of a form, what is in it. */
 function sizeOf(body: unknown): number {
   if (typeof body === 'string') return byteLength(body);
-  if (body instanceof URLSearchParams) return byteLength(String(body));
-  if (body instanceof FormData) return [...body].flat().reduce((sum: number, part) => sum + sizeOf(part), 0);
+  if (tagOf(body) === 'URLSearchParams') return byteLength(String(body));
+  if (tagOf(body) === 'FormData')
+    return [...(body as FormData)].flat().reduce((sum: number, part) => sum + sizeOf(part), 0);
   const { size, byteLength: length } = (body ?? {}) as { size?: number; byteLength?: number };
   return size ?? length ?? 0;
 }

@@ -1,4 +1,5 @@
 import { withoutFragment } from '../addresses.js';
+import { isRegExp } from '../platform.js';
 import { compileMatch, patternOf } from '../routes.js';
 import type { BatchRule } from '../types.js';
 
@@ -51,7 +52,7 @@ function byFunction(matches: Predicate, key: (request: Request) => unknown): Rul
 
 /** Two that may be asked for together differ in their keys alone. */
 function byGroup(match: RegExp | string | URLPattern): Rule['find'] {
-  const find = match instanceof RegExp ? spanByRegExp(match) : spanByPattern(patternOf(match));
+  const find = isRegExp(match) ? spanByRegExp(match) : spanByPattern(patternOf(match));
   return (request) => {
     const url = withoutFragment(request.url);
     const span = find(url);
@@ -61,7 +62,11 @@ function byGroup(match: RegExp | string | URLPattern): Rule['find'] {
     const query = url.indexOf('?');
     // In a query, and nowhere else, it stands for a space.
     const text = query >= 0 && query < start ? raw.replaceAll('+', ' ') : raw;
-    return { key: text === '' ? undefined : decoded(text), rest: `${url.slice(0, start)}\n${url.slice(end)}` };
+    const rest = `${url.slice(0, start)}\n${url.slice(end)}`;
+    // In a path an escaped slash is part of a name, and another one is between two.
+    const [plain, escaped] = [text.includes('/'), /%2f/i.test(text)];
+    if (text === '' || (plain && escaped)) return { key: undefined, rest };
+    return { key: decoded(text), rest: escaped ? `${rest}\nescaped` : rest };
   };
 }
 
@@ -122,15 +127,16 @@ function placeIn(pattern: string, input: string, key: string): number {
 function namesKey(match: BatchRule['match']): boolean {
   if (typeof match === 'function') return false;
   // With an alternative that is empty, it matches anything, and tells the names.
-  if (match instanceof RegExp) return new RegExp(`${match.source}|`, match.flags).exec('')?.groups !== undefined;
+  if (isRegExp(match)) return new RegExp(`${match.source}|`, match.flags).exec('')?.groups !== undefined;
   const parts = typeof match === 'string' ? [match] : PARTS.map((part) => match[part]);
   return parts.some((part) => /(^|[^\\]):[\p{ID_Start}$_]/u.test(part));
 }
 
-function decoded(text: string): string {
+/** Undefined for what is not encoded as it should be: as a key, it would be that of another address, too. */
+function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text;
+    return undefined;
   }
 }

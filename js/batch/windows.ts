@@ -32,6 +32,11 @@ export class Windows<T> {
     this.#send = send;
   }
 
+  /** Whether nothing is gathered. */
+  get isEmpty(): boolean {
+    return this.#groups.size === 0;
+  }
+
   find(name: string, key: unknown): T | undefined {
     return this.#groups.get(name)?.batch.get(key);
   }

@@ -1,4 +1,6 @@
 /** Responses that are made here, of what was kept of one that came from the network. */
+import { consult } from '../load.js';
+import { type Frozen, mayHaveBody } from './frozen.js';
 
 /** What is kept of a response. */
 export interface Answer {
@@ -15,7 +17,9 @@ export interface Answer {
 export type Looks = PropertyDescriptorMap & ThisType<Response>;
 
 export function looksOf({ url, redirected, type }: Pick<Response, 'url' | 'redirected' | 'type'>): Looks {
-  return { url: property(url), redirected: redirected ? TRUE : FALSE, type: TYPES[type], clone: CLONE };
+  const looks = { url: property(url), redirected: redirected ? TRUE : FALSE, type: TYPES[type], clone: CLONE };
+  // The headers of a response that a page made can be changed.
+  return type === 'default' ? looks : { ...looks, headers: HEADERS };
 }
 
 function property(value: unknown): PropertyDescriptor {
@@ -39,8 +43,23 @@ const CLONE = property(function (this: Response): Response {
   return Object.defineProperties(Response.prototype.clone.call(this), looksOf(this));
 });
 
-/** An answer as plain data, which storage can keep. */
-export interface Frozen extends Omit<Answer, 'looks'>, Pick<Response, 'url' | 'redirected' | 'type'> {}
+/** Those of the network cannot be changed: made unchangeable when somebody looks at them. */
+const HEADERS: PropertyDescriptor & ThisType<Response> = {
+  configurable: true,
+  get() {
+    const headers = Reflect.get(Response.prototype, 'headers', this) as Headers;
+    return Object.hasOwn(headers, 'set') ? headers : Object.defineProperties(headers, IMMUTABLE);
+  },
+};
+
+const IMMUTABLE = Object.fromEntries(
+  ['append', 'delete', 'set'].map((method) => [
+    method,
+    property(() => {
+      throw new TypeError(`Failed to execute '${method}' on 'Headers': Headers are immutable`);
+    }),
+  ]),
+);
 
 export function freeze({ looks, ...answer }: Answer): Frozen {
   const { url, redirected, type } = looks;
@@ -51,43 +70,9 @@ export function thaw({ url, redirected, type, ...answer }: Frozen): Answer {
   return { ...answer, looks: looksOf({ url, redirected, type }) };
 }
 
-/** Whether a response can be made of it: whatever lies in storage may have been changed there. */
-export function isFrozen(content: unknown): content is Frozen {
-  const { status, statusText, headers, body, url, redirected, type } = (content ?? {}) as Partial<Frozen>;
-  if (
-    !Number.isInteger(status) ||
-    !isStatus(status as number) ||
-    typeof url !== 'string' ||
-    typeof redirected !== 'boolean'
-  ) {
-    return false;
-  }
-  if (!KEPT.includes(type as string) || !Array.isArray(headers) || headers.at(-1)?.[0] !== 'age') return false;
-  if (body !== null && (!(body instanceof ArrayBuffer) || NULL_BODY.includes(status as number))) return false;
-  try {
-    // The browser itself judges names, values and the text of the status.
-    return (
-      typeof statusText === 'string' && Boolean(new Response(null, { status: status as number, statusText, headers }))
-    );
-  } catch {
-    return false;
-  }
-}
-
-/** Types of responses that are kept. */
-const KEPT = ['basic', 'cors', 'default'];
-
-/** Of these statuses a response can be made with no body at all. */
-const NULL_BODY = [204, 205, 304];
-
-/** Whether a response can be made with it. */
-export function isStatus(status: number): boolean {
-  return status >= 200 && status <= 599;
-}
-
-/** Headers to be kept; see {@link Answer.headers}. */
-export function toPairs(headers: Headers): [string, string][] {
-  return [...[...headers].filter(([name]) => name !== 'age'), ['age', '0']];
+/** Headers to be kept, but for some; see {@link Answer.headers}. */
+export function toPairs(headers: Headers, without: readonly string[]): [string, string][] {
+  return [...[...headers].filter(([name]) => name !== 'age' && !without.includes(name)), ['age', '0']];
 }
 
 /** A response like the one that was kept. `age` is in milliseconds. */
@@ -96,13 +81,42 @@ export function respond(answer: Answer, age: number): Response {
   // "When a stored response is used to satisfy a request without validation, a cache MUST generate an Age header field"
   // (RFC 9111, section 4)
   (headers.at(-1) as [string, string])[1] = `${Math.floor(age / 1000)}`;
-  return Object.defineProperties(new Response(body, { status, statusText, headers }), looks);
+  const content = mayHaveBody(status) ? body : null;
+  return Object.defineProperties(new Response(content, { status, statusText, headers }), looks);
+}
+
+/** Where a part of a body begins and ends, which is the first byte that is no part of it. */
+export type Part = readonly [start: number, end: number];
+
+/**
+ * The part of a kept answer that a request with the field `Range` asks for: RFC 9110, section 14. Undefined where it cannot be
+ * cut here: its bytes are not those that were sent, or another origin would show less of it.
+ */
+export function partOf({ status, headers, body, looks }: Answer, wanted: Headers): Part | undefined {
+  const range = wanted.get('range');
+  if (status !== 200 || range === null || !body || looks.type?.value === 'cors') return undefined;
+  if (headers.some(([name]) => name === 'content-encoding')) return undefined;
+  const bounds = consult(({ rangeOf }) => rangeOf(range, body.byteLength), undefined);
+  return bounds?.length === 2 ? (Array.from(bounds) as [number, number]) : undefined;
+}
+
+/** That part, as a response: RFC 9110, section 15.3.7. `age` is in milliseconds. */
+export function respondPart({ headers, body, looks }: Answer, [start, end]: Part, age: number): Response {
+  const whole = (body as ArrayBuffer).byteLength;
+  const own = new Headers(headers);
+  own.set('age', `${Math.floor(age / 1000)}`);
+  own.set('content-length', `${end - start}`);
+  own.set('content-range', `bytes ${start}-${end - 1}/${whole}`);
+  const bytes = new Uint8Array(body as ArrayBuffer, start, end - start);
+  const response = new Response(bytes, { status: 206, statusText: 'Partial Content', headers: own });
+  return Object.defineProperties(response, looks);
 }
 
 /** A response with this body, and otherwise like the one from the network. */
 export function withBody(response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>> | null): Response {
   const { status, statusText, headers } = response;
-  return Object.defineProperties(new Response(body, { status, statusText, headers }), looksOf(response));
+  const content = mayHaveBody(status) ? body : null;
+  return Object.defineProperties(new Response(content, { status, statusText, headers }), looksOf(response));
 }
 
 /** All of a body; null when it is longer than `most` bytes, undefined when it does not come to its end. */

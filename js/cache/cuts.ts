@@ -1,29 +1,57 @@
-/** Names that are remembered: what is older than all of them counts as forgotten with the latest that had to go. */
-const MOST_NAMES = 10_000;
+/** Events by name, in a fixed number of bytes. */
+import { hash } from './hash.js';
+
+/** Places for the times of cuts, four bytes each: 8 KiB, however many names there are. */
+const SLOTS = 2048;
 
 /**
- * What was forgotten, and when: what was asked for before is neither kept then nor given to anybody who asks later. Purges,
- * which concern all, are counted elsewhere.
+ * Counts events, and knows for each name when its latest one was: what was asked for before is neither kept nor given to a
+ * request made after. Names share slots, so a cut may count for another name, too; then a response that could have been kept
+ * is not, and a request that could have been joined is sent. Purges, which concern all, are counted elsewhere.
  */
 export class Cuts {
-  readonly #byName = new Map<string, number>();
-  #others = 0;
+  /** Made with the first cut. */
+  #slots: Uint32Array | undefined;
   /** How many there were. */
   now = 0;
 
   cut(name: string): void {
     this.now += 1;
-    this.#byName.delete(name);
-    this.#byName.set(name, this.now);
-    if (this.#byName.size <= MOST_NAMES) return;
-    const [oldest, at] = this.#byName.entries().next().value as [string, number];
-    this.#byName.delete(oldest);
-    this.#others = at;
+    this.#slots ??= new Uint32Array(SLOTS);
+    this.#slots[hash(name) % SLOTS] = this.now;
   }
 
   /** The latest that concerns any of these; none was before the first. */
   last(names: readonly string[]): number {
-    return this.now === 0 ? 0 : Math.max(...names.map((name) => this.#byName.get(name) ?? this.#others));
+    const slots = this.#slots;
+    return slots ? Math.max(...names.map((name) => slots[hash(name) % SLOTS] as number)) : 0;
+  }
+}
+
+/** Keys whose latest response is known, about 70 bytes each: 70 kB. */
+const MAX_KEYS = 1000;
+
+/** The place of the request whose response was kept last, by key: a response to an earlier request is older, whenever it comes. */
+export class Latest {
+  /** By the hashes of the keys. Two with one hash are taken for one, and then a response that could have been kept may not be. */
+  readonly #byHash = new Map<number, number>();
+  /** The largest of those that had to go: responses to earlier requests than that count as older. */
+  #others = 0;
+
+  of(key: string): number {
+    return this.#byHash.get(hash(key)) ?? this.#others;
+  }
+
+  note(key: string, order: number): void {
+    const at = hash(key);
+    const latest = Math.max(order, this.#byHash.get(at) ?? 0);
+    // It goes to the end of the line.
+    this.#byHash.delete(at);
+    this.#byHash.set(at, latest);
+    if (this.#byHash.size <= MAX_KEYS) return;
+    const [oldest, its] = this.#byHash.entries().next().value as [number, number];
+    this.#byHash.delete(oldest);
+    this.#others = Math.max(this.#others, its);
   }
 }
 

@@ -1,17 +1,29 @@
-import { isSameOrigin, withoutFragment } from '../addresses.js';
-import { derive } from '../derive.js';
+import { withoutFragment } from '../addresses.js';
 import type { Sent } from '../gets.js';
 import { consult } from '../load.js';
 import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
-import { type Answer, freeze, isFrozen, looksOf, readAll, respond, thaw, toPairs } from './answer.js';
-import { addressTag, type Cuts, tagName } from './cuts.js';
+import {
+  type Answer,
+  freeze,
+  looksOf,
+  type Part,
+  partOf,
+  readAll,
+  respond,
+  respondPart,
+  thaw,
+  toPairs,
+} from './answer.js';
+import { addressTag, type Cuts, Latest, tagName } from './cuts.js';
 import { Depths } from './depths.js';
+import { isFrozen, mayHaveBody } from './frozen.js';
+import { hash } from './hash.js';
 import {
   baseOf,
   baseOfKey,
-  beginningOf,
   beginningOfBase,
+  beginningsOf,
   includesCredentials,
   isResponse,
   keyOf,
@@ -23,6 +35,7 @@ import {
 } from './keys.js';
 import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
 import type { StoredEntry } from './tier.js';
+import { lastWrite, writesNow } from './writes.js';
 
 /** A request that the cache has to do with, and what it says to it. */
 export interface Asked {
@@ -42,6 +55,12 @@ export interface Asked {
   readonly epoch: number;
   /** Of the cuts, how many there were when it was asked. */
   readonly cuts: number;
+  /** The same of the writes of this page. */
+  readonly writes: number;
+  /** It wants a part, and what comes for it is not kept. */
+  readonly partial: boolean;
+  /** Which one, where it can be given. */
+  readonly part?: Part;
 }
 
 type Kept = Entry<Answer>;
@@ -55,22 +74,37 @@ interface Family {
   readonly keys: Set<string>;
 }
 
+/** A response whose body is on its way into the store. */
+interface Coming {
+  readonly asked: Asked;
+  readonly order: number;
+  readonly done: Promise<void>;
+  /** Whether it may be given without asking anybody. */
+  readonly gives: boolean;
+}
+
 const MEMORY: readonly CacheTier[] = ['memory'];
 
 /** What depends on headers is looked for where a name may take its time. */
 const DISK: readonly CacheTier[] = ['indexedDB'];
 
-/** With one of these the caller does what a cache would do, or wants a part. */
-const CALLERS_OWN = ['range', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'];
+/** With one of these the caller does what a cache would do. */
+const CALLERS_OWN = ['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since'];
 
 /** An origin that is in trouble: RFC 5861, section 4. */
 const TROUBLE = [500, 502, 503, 504];
 
-/** Keys that are remembered; what is forgotten may be replaced by an older answer that is still on its way. */
-const MOST_REMEMBERED = 10_000;
+/**
+ * Addresses whose timing is awaited, about 70 bytes each: 70 kB. Where there are more, some of what the browser answers is not
+ * counted.
+ */
+const MAX_AWAITED = 1000;
 
-/** Addresses whose timing is awaited; where there are more, some of what the browser answers is not counted. */
-const MOST_AWAITED = 1000;
+/**
+ * What a timing entry says of the size of headers that came without a body: by the standard 300 bytes, whatever they are, and
+ * in some browsers what they are.
+ */
+const MAX_HEADERS = 300;
 
 /** The clock of timing entries is rounded, in Firefox to a millisecond. */
 const ROUNDING = 1;
@@ -84,16 +118,11 @@ export class HttpCache {
   readonly #options: CacheOptions;
   readonly #cuts: Cuts;
   readonly #families = new Map<string, Family>();
-  /** The place of the request for what was kept last under each key: what was asked for before is older, whenever it comes. */
-  readonly #latest = new Map<string, number>();
+  readonly #latest = new Latest();
   /** Bodies on their way into the store, by key: who comes meanwhile need not ask the network. */
-  readonly #coming = new Map<
-    string,
-    { readonly asked: Asked; readonly done: Promise<void>; readonly gives: boolean }
-  >();
-
-  /** When what was sent, by address: what the browser tells of it comes later. */
-  readonly #sent = new Map<string, number>();
+  readonly #coming = new Map<string, Coming>();
+  /** When what was sent, by the hash of its address: what the browser tells of it comes later. */
+  readonly #sent = new Map<number, number>();
   readonly #stopWatching: () => void;
 
   constructor(store: Store, options: CacheOptions, cuts: Cuts) {
@@ -118,18 +147,21 @@ export class HttpCache {
     const family = this.#families.get(base);
     // Most are asked for in vain here, and asked for again below: that counts once.
     if (family?.names !== NONE) return undefined;
-    const entry = this.#store.peek(plainKeyOf(base)) as Kept | undefined;
-    if (!entry || judge(entry).answers !== 'fresh') return undefined;
-    this.#store.hit(entry);
-    return respond(entry.content, ageOf(entry));
+    const key = plainKeyOf(base);
+    const entry = this.#store.peek(key) as Kept | undefined;
+    // Something newer may be on its way.
+    if (!entry || judge(entry).answers !== 'fresh' || this.#coming.has(key)) return undefined;
+    const response = this.#respond(entry);
+    if (response) this.#store.hit(entry);
+    return response;
   }
 
   /** Undefined for a request that is none of the cache's business. */
   ask(request: Request, said: CacheRule | undefined, plain = false): Asked | undefined {
     const rule = said === undefined ? this.#options : { ...this.#options, ...said };
     if (plain && said?.key === undefined) return this.#judged(request, rule, plainBaseOf(request.url), '');
-    const { method, cache, redirect, integrity, headers } = request;
-    if (method !== 'GET' || cache === 'no-store' || redirect !== 'follow' || integrity) return undefined;
+    const { method, cache, integrity, headers } = request;
+    if (method !== 'GET' || cache === 'no-store' || integrity) return undefined;
     if (CALLERS_OWN.some((name) => headers.has(name))) return undefined;
     return this.#judged(request, rule, baseOf(request, said?.key), wantedOf(headers));
   }
@@ -151,17 +183,27 @@ export class HttpCache {
       answers: 'none',
       standsIn: false,
       unseen: request.cache === 'reload',
+      writes: writesNow(),
+      partial: request.headers.has('range'),
     };
     return entry ? this.#with(asked, entry, 'memory', wanted) : asked;
   }
 
   #with(asked: Asked, entry: Kept, tier: CacheTier, wanted: string): Asked {
-    const { cache } = asked.request;
+    const { cache, redirect, mode, headers } = asked.request;
+    const { redirected, type } = entry.content.looks;
+    // The way there, by a redirect perhaps to another origin, is not one that this request may go.
+    if (redirect !== 'follow' && redirected?.value) return asked;
+    if (mode === 'same-origin' && type?.value === 'cors') return asked;
     const { answers, standsIn } = judge(entry, wanted);
     // "force-cache" and "only-if-cached" take whatever there is.
     const forced = cache === 'force-cache' || cache === 'only-if-cached';
     const asks = cache === 'no-cache';
     const own = forced ? 'fresh' : asks ? 'validate' : answers;
+    if (asked.partial) {
+      const part = own === 'fresh' ? partOf(entry.content, headers) : undefined;
+      return part ? { ...asked, entry, tier, answers: own, part } : asked;
+    }
     return { ...asked, entry, tier, answers: own, standsIn: standsIn && !asks };
   }
 
@@ -226,15 +268,20 @@ export class HttpCache {
 
   /** As `arriving`, where what comes may be given without asking anybody. */
   coming(asked: Asked): Promise<void> | undefined {
-    return this.#underWay(asked)?.gives ? this.arriving(asked) : undefined;
+    const coming = this.#underWay(asked);
+    // What was asked for before a write of this page is for no call after it.
+    return coming?.gives && !isBeforeWrite(coming.asked) ? coming.done : undefined;
   }
 
-  /** Resolves when an answer that is on its way into the store has come there; undefined when none is. */
+  /**
+   * Resolves when an answer that is on its way into the store has come there; undefined when none is. Until then what is kept
+   * is older than what somebody has.
+   */
   arriving(asked: Asked): Promise<void> | undefined {
     return this.#underWay(asked)?.done;
   }
 
-  #underWay({ base, request }: Asked): { readonly done: Promise<void>; readonly gives: boolean } | undefined {
+  #underWay({ base, request }: Asked): Coming | undefined {
     const family = this.#families.get(base);
     const coming = family && this.#coming.get(keyOf(base, family.names, request.headers));
     return coming && this.isCurrent(coming.asked) ? coming : undefined;
@@ -245,26 +292,21 @@ export class HttpCache {
     this.#store.depths.heed(this.#tiersBelow(request, base, rule));
   }
 
-  /** The stored answer to a request that has one. */
-  give({ entry }: Asked): Response | undefined {
+  /** The stored answer to a request that has one, or a part of it; undefined where no response can be made of what is kept. */
+  give({ entry, part }: Asked): Response | undefined {
     if (!entry) return undefined;
     this.#store.used(entry);
-    return respond(entry.content, ageOf(entry));
+    return this.#respond(entry, part);
   }
 
-  /** The request that asks whether the stored answer still holds; undefined where the origin cannot be asked that. */
-  conditional({ request, entry }: Asked): Request | undefined {
-    // To another origin these headers would need a preflight.
-    if (!entry || !isSameOrigin(request.url)) return undefined;
-    const stored = new Headers(entry.content.headers);
-    const etag = stored.get('etag');
-    const modified = stored.get('last-modified');
-    if (etag === null && modified === null) return undefined;
-    const headers = new Headers(request.headers);
-    if (etag !== null) headers.set('if-none-match', etag);
-    if (modified !== null) headers.set('if-modified-since', modified);
-    // The browser is not to keep twice what is kept here.
-    return derive(request, { headers, cache: 'no-store' });
+  /** What is no response is not kept any longer. */
+  #respond(entry: Kept, part?: Part): Response | undefined {
+    try {
+      return part ? respondPart(entry.content, part, ageOf(entry)) : respond(entry.content, ageOf(entry));
+    } catch {
+      this.#removeEverywhere(entry);
+      return undefined;
+    }
   }
 
   /** Whether nothing that concerns it has been purged or forgotten since it was asked. */
@@ -284,32 +326,10 @@ export class HttpCache {
     return TROUBLE.includes(status);
   }
 
-  /** A 304 has come: the stored answer holds, with what that says of it. */
-  renew(asked: Asked, response: Response, when: When): Asked {
-    const { entry } = asked;
-    if (!entry) return asked;
-    const headers = new Headers(entry.content.headers);
-    // How old it was when it was last given says nothing of now.
-    headers.delete('age');
-    for (const [name, value] of response.headers) {
-      if (consult(({ updates }) => updates(name), false)) headers.set(name, value);
-    }
-    const content = { ...entry.content, headers: toPairs(headers) };
-    const policy = this.#policyOf(asked, headers, content.status, when.at);
-    this.#store.counts.revalidated += 1;
-    if (!policy) {
-      this.#removeEverywhere(entry);
-      return { ...asked, entry: { ...entry, content } };
-    }
-    const renewed: Kept = { ...entry, content, policy };
-    if (this.isCurrent(asked)) this.#keep(asked, renewed, when);
-    return { ...asked, entry: renewed };
-  }
-
   /** The network has answered this request, which was sent at this time on the clock of the page. */
   went(request: Request, sent: number): void {
-    if (this.#sent.size >= MOST_AWAITED) this.#sent.delete(this.#sent.keys().next().value as string);
-    this.#sent.set(withoutFragment(request.url), sent);
+    if (this.#sent.size >= MAX_AWAITED) this.#sent.delete(this.#sent.keys().next().value as number);
+    this.#sent.set(hash(withoutFragment(request.url)), sent);
   }
 
   /**
@@ -321,46 +341,68 @@ export class HttpCache {
     // Not of the response itself, in what outlives this call: while that is held, nobody sees that its caller dropped it.
     const { headers, status, type, statusText, url } = response;
     const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, when.at) : undefined;
-    const names = policy && this.#varies(type, headers);
-    if (!policy || !names || !this.isCurrent(asked)) {
+    const names = policy && this.#varies(request, type, headers);
+    if (!policy || !names || !this.isCurrent(asked) || isBeforeWrite(asked)) {
       this.#supersede(asked, status, when);
       return;
     }
     const family = this.#families.get(base);
     // What depends on something else than the latest answer of that address came later, but is older.
-    const outdated = family && String(family.names) !== String(names) && when.order < (this.#latest.get(base) ?? 0);
-    if (outdated) return;
+    const outdated = family && String(family.names) !== String(names) && when.order < this.#latest.of(base);
     const key = keyOf(base, names, request.headers);
+    const latest = Math.max(this.#latest.of(key), this.#coming.get(key)?.order ?? 0);
+    if (outdated || when.order < latest) return;
     const address = withoutFragment(request.url);
     const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(address)];
-    const answer = { status, statusText, headers: toPairs(headers), looks: looksOf(response) };
-    const keep = (bytes: ArrayBuffer | null): void => {
-      const texts = 2 * (key.length + url.length + [...headers].flat().join('').length);
+    const answer = { status, statusText, headers: keptOf(headers), looks: looksOf(response) };
+    const keep = async (bytes: ArrayBuffer | null): Promise<void> => {
+      const texts = 2 * (key.length + url.length + answer.headers.flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
-      const entry = { key, content: { ...answer, body: bytes }, bytes: size, tags, policy, names };
-      if (this.isCurrent(asked)) this.#keep(asked, entry, when);
+      const body = mayHaveBody(status) ? bytes : null;
+      const entry = { key, content: { ...answer, body }, bytes: size, tags, policy, names };
+      if (this.isCurrent(asked)) await this.#keep(asked, entry, when);
     };
-    // Not of the response itself: to look at its body is to touch it.
-    const { body } = response.clone();
+    let body: Response['body'];
+    try {
+      // Not of the response itself: to look at its body is to touch it.
+      ({ body } = response.clone());
+    } catch {
+      // Somebody reads it already.
+      this.#supersede(asked, status, when);
+      return;
+    }
+    const report = (error: unknown): void => globalThis.reportError?.(error);
     if (!body) {
-      keep(null);
+      keep(null).catch(report);
       return;
     }
     this.#family(base, names).keys.add(key);
-    const done = readAll(body, this.#mostOf(asked)).then((bytes) => {
-      if (this.#coming.get(key)?.done === done) this.#coming.delete(key);
-      if (bytes) keep(bytes);
-      else if (bytes === null) this.#supersede(asked, status, when);
+    const arrive = async (body: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> => {
+      const come = (): void => {
+        if (this.#coming.get(key)?.done === done) this.#coming.delete(key);
+      };
+      try {
+        const bytes = await readAll(body, this.#mostOf(asked));
+        const keeping = bytes ? keep(bytes) : undefined;
+        if (this.#store.peek(key)) come();
+        await keeping;
+        if (bytes === null) this.#supersede(asked, status, when);
+      } finally {
+        come();
+      }
       if (!this.#store.peek(key)) this.gone({ key });
-    });
-    this.#coming.set(key, { asked, done, gives: judge({ policy }).answers !== 'validate' });
+    };
+    const gives = judge({ policy }).answers !== 'validate';
+    const done: Promise<void> = arrive(body).catch(report);
+    this.#coming.set(key, { asked, order: when.order, done, gives });
   }
 
   #mayKeep(asked: Asked, response: Response): boolean {
-    const { headers, type, redirected, bodyUsed } = response;
+    const { headers, type, redirected, bodyUsed, status } = response;
     const readable = (type === 'basic' || type === 'cors' || type === 'default') && !bodyUsed;
     // How long the way there holds, nobody is told: it may lead elsewhere the next time.
     const known = !redirected || typeof asked.rule.ttl === 'number';
+    if (asked.partial || status === 206) return false;
     const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
     return readable && known && !endless && Number(headers.get('content-length')) <= this.#mostOf(asked);
   }
@@ -374,18 +416,17 @@ export class HttpCache {
 
   /** Whether nothing under that key was asked for later; from now on nothing is kept there that was asked for before. */
   #isLatest(key: string, { order }: When): boolean {
-    if (order < (this.#latest.get(key) ?? 0)) return false;
-    if (this.#latest.size >= MOST_REMEMBERED) this.#latest.clear();
-    this.#latest.set(key, order);
-    this.#latest.set(baseOfKey(key), Math.max(order, this.#latest.get(baseOfKey(key)) ?? 0));
+    if (order < this.#latest.of(key)) return false;
+    for (const name of [key, baseOfKey(key)]) this.#latest.note(name, order);
     return true;
   }
 
   /** Forgets what is kept for an address, or under a key that a rule gave. Returns whether there was anything. */
   forget(address: string): boolean {
     let found = this.#store.removeTag(addressTag(address)).length > 0;
+    const beginnings = beginningsOf(address);
     for (const [base, { keys }] of this.#families) {
-      if (!base.startsWith(beginningOf(address))) continue;
+      if (!beginnings.some((beginning) => base.startsWith(beginning))) continue;
       for (const key of [...keys]) found = this.#store.removeKey(key) || found;
     }
     return found;
@@ -399,18 +440,24 @@ export class HttpCache {
     if (family?.keys.size === 0) this.#families.delete(base);
   }
 
-  /** A body that took nothing from the network came from the browser's own cache. */
-  #seen(entry: PerformanceResourceTiming): void {
+  /**
+   * A body that took nothing from the network came from the browser's own cache; where headers alone did, the origin said that
+   * what that has still holds.
+   */
+  #seen({ name, startTime, transferSize, encodedBodySize }: PerformanceResourceTiming): void {
     // Pages have thousands of these, and each property takes its time.
     if (this.#sent.size === 0) return;
-    const address = withoutFragment(entry.name);
+    const address = hash(withoutFragment(name));
     const sent = this.#sent.get(address);
-    if (sent === undefined || entry.startTime < sent - ROUNDING) return;
+    if (sent === undefined || startTime < sent - ROUNDING) return;
     this.#sent.delete(address);
-    if (entry.transferSize === 0 && entry.decodedBodySize > 0) this.#store.counts.http += 1;
+    if (encodedBodySize === 0) return;
+    if (transferSize === 0) this.#store.counts.http += 1;
+    else if (transferSize <= MAX_HEADERS) this.#store.counts.revalidated += 1;
   }
 
-  #keep(asked: Asked, entry: NewEntry<Answer>, when: When): void {
+  /** Resolves when it is handed over to all tiers. */
+  async #keep(asked: Asked, entry: NewEntry<Answer>, when: When): Promise<void> {
     const { base, request, rule } = asked;
     if (!this.#isLatest(entry.key, when)) return;
     const names = entry.names ?? this.#families.get(base)?.names ?? NONE;
@@ -422,7 +469,7 @@ export class HttpCache {
     const tiers = this.#tiersBelow(request, base, rule);
     // What is private was not there before, either.
     if (Depths.reaches(tiers) || (tiers !== MEMORY && this.#store.depths.inUse)) {
-      this.#keepBelow(asked, entry, names, tiers);
+      await this.#keepBelow(asked, entry, names, tiers);
     }
   }
 
@@ -467,18 +514,18 @@ export class HttpCache {
     return fresh;
   }
 
-  #varies(type: ResponseType, headers: Headers): Names | undefined {
+  #varies(request: Request, type: ResponseType, headers: Headers): Names | undefined {
     const vary = headers.get('vary');
     if (vary === null) return type === 'cors' ? 'all' : NONE;
-    const names = consult(({ variesOn }) => variesOn(vary), undefined);
+    const names = consult(({ variesOn }) => variesOn(vary, fieldsOf(request)), undefined);
     if (names === undefined) return undefined;
     return names === '' ? NONE : names.split(',');
   }
 
   #policyOf({ request, rule }: Asked, headers: Headers, status: number, at: number): Float64Array | undefined {
-    const fields = ['cache-control', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
-    const wanted = line(request.headers.get('cache-control'));
-    const head = [`:${request.method}`, wanted, ...fields.map((name) => line(headers.get(name)))].join('\n');
+    const fields = ['cache-control', 'pragma', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
+    const asked = [request.method, request.headers.get('cache-control'), fieldsOf(request)];
+    const head = [...asked, ...fields.map((name) => headers.get(name))].map(line).join('\n');
     const { ttl, staleWhileRevalidate, staleIfError } = rule;
     const own = [ttl, staleWhileRevalidate, staleIfError].map((time) => (typeof time === 'number' ? time : Number.NaN));
     const [fresh, behind, instead] = own as [number, number, number];
@@ -488,9 +535,26 @@ export class HttpCache {
   }
 }
 
+/** Whether this page has written to its origin since it was asked. */
+function isBeforeWrite({ request, writes }: Asked): boolean {
+  return lastWrite(request.url) > writes;
+}
+
+/** Those that are kept with a response. */
+function keptOf(headers: Headers): [string, string][] {
+  const [connection, control] = ['connection', 'cache-control'].map((name) => headers.get(name) ?? '');
+  const without = consult(({ withheld }) => withheld(connection as string, control as string), '').split(',');
+  return toPairs(headers, without);
+}
+
 /** As the shell wants it: see `verdict` there. */
 function wantedOf(headers: Headers): string {
   return ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
+}
+
+/** The names of the headers that its caller set. */
+function fieldsOf({ headers }: Request): string {
+  return [...headers.keys()].join();
 }
 
 /** A field as the shell wants it. */

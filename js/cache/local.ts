@@ -1,6 +1,7 @@
 /** The tier in localStorage: small texts, read and written at once while the page waits. */
 import { Handle } from '../handle.js';
 import type { CacheIndex } from '../pkg/sixlane.js';
+import { tagOf } from '../platform.js';
 import { hash } from './hash.js';
 import type { Health } from './health.js';
 import {
@@ -55,9 +56,9 @@ export class Local {
   /** Others write there, too. */
   readonly #onChange: Hear = (name, text) => {
     if (!this.#isRight()) this.#index = undefined;
-    this.#uncount(name);
     // It may be gone again by now.
     if (text !== null && globalThis.localStorage.getItem(name) === text) this.#count(name, text);
+    else this.#uncount(name);
   };
   readonly #onStorage = ({ key, newValue }: StorageEvent): void => {
     if (key === null) {
@@ -120,29 +121,30 @@ export class Local {
   write(entry: StoredEntry): void {
     const name = this.#prefix + entry.key;
     const json = entry.bytes > this.#mostOfEntry ? undefined : encode(entry);
-    this.#removeItem(name);
-    this.#do((storage) => {
+    const kept = this.#do((storage) => {
       const before = this.#known;
       const mark = this.#mark(storage);
       // It may be from before a purge that was only found out now.
-      if (mark === undefined || (before !== undefined && before !== mark)) return;
+      if (mark === undefined || (before !== undefined && before !== mark)) return false;
       this.#load(storage);
-      if (json === undefined) return;
+      if (json === undefined) return false;
       const text = `${mark}\n${json}`;
-      if (sizeOf(name, text) > this.#mostOfEntry) return;
+      if (sizeOf(name, text) > this.#mostOfEntry) return false;
       this.#count(name, text);
       // It may have been one of those for whom there was no room.
-      if (!this.#items.has(name)) return;
+      if (!this.#items.has(name)) return false;
       try {
         storage.setItem(name, text);
         this.#health.worked(true);
         this.#recent.note([entry]);
         tell(name, text, this.#onChange);
+        return true;
       } catch (error) {
         this.#uncount(name);
         throw error;
       }
-    }, undefined);
+    }, false);
+    if (!kept) this.#removeItem(name);
   }
 
   /** Of that key nothing is left. */
@@ -254,7 +256,11 @@ export class Local {
   }
 
   #count(name: string, text: string): void {
-    const id = this.#index?.use((index) => index.insert(hash(name), sizeOf(name, text)), Number.NaN) ?? Number.NaN;
+    const policy = policyOf(text);
+    const place = this.#items.get(name)?.id ?? Number.NaN;
+    this.#forget(name);
+    const put = (index: CacheIndex): number => index.put(place, hash(name), sizeOf(name, text), policy, Date.now());
+    const id = this.#index?.use(put, Number.NaN) ?? Number.NaN;
     if (Number.isNaN(id)) return;
     const item = { id, name };
     this.#items.set(name, item);
@@ -404,16 +410,22 @@ function sizeOf(name: string, text: string): number {
 function encode({ key: _, policy, content, ...entry }: StoredEntry): string | undefined {
   const words = Array.from(policy);
   const { body, ...head } = (content ?? {}) as Record<string, unknown>;
-  if (!(body instanceof ArrayBuffer)) {
+  if (tagOf(body) !== 'ArrayBuffer') {
     return isPlain(content) ? JSON.stringify({ ...entry, policy: words, content }) : undefined;
   }
   if (!isPlain(head)) return undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body as ArrayBuffer);
     return JSON.stringify({ ...entry, policy: words, content: head, text });
   } catch {
     return undefined;
   }
+}
+
+/** When it may answer, as it was written: found without a look at the rest, of which there may be much. */
+function policyOf(json: string): Float64Array {
+  const words = /"policy":\[([^\]]*)/.exec(json)?.[1]?.split(',') ?? [];
+  return Float64Array.from(words, (word) => (word === 'null' ? Number.POSITIVE_INFINITY : Number(word)));
 }
 
 /** Undefined for what was written under another mark than this, or does not read back as an entry. */

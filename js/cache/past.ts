@@ -1,7 +1,10 @@
 import { withoutFragment } from '../addresses.js';
 
-/** Addresses that are remembered; to forget them costs a request that the browser could have answered. */
-const MOST_REMEMBERED = 10_000;
+/**
+ * Characters of the addresses that are remembered, of two bytes at most: 100 kB, and as much again for their places. To forget
+ * them costs a request that the browser could have answered.
+ */
+const MAX_CHARACTERS = 50_000;
 
 /** Modes in which the browser may answer with what it has. */
 const MAY_BE_KEPT = ['default', 'force-cache', 'only-if-cached'];
@@ -14,10 +17,11 @@ export class Past {
   /** How many purges there were. */
   epoch = 0;
   readonly #answered = new Set<string>();
+  #characters = 0;
 
   purged(): void {
     this.epoch += 1;
-    this.#answered.clear();
+    this.#clear();
   }
 
   /** The purge that a request has to go past; 0 for none. */
@@ -34,8 +38,16 @@ export class Past {
     if (barrier === 0 || barrier !== this.epoch || status >= 400) return;
     // Neither replaces what the browser has as a whole.
     if (request.method !== 'GET' || request.headers.has('range')) return;
-    if (this.#answered.size >= MOST_REMEMBERED) this.#answered.clear();
-    this.#answered.add(nameOf(request));
+    const name = nameOf(request);
+    if (this.#answered.has(name)) return;
+    if (this.#characters + name.length > MAX_CHARACTERS) this.#clear();
+    this.#answered.add(name);
+    this.#characters += name.length;
+  }
+
+  #clear(): void {
+    this.#answered.clear();
+    this.#characters = 0;
   }
 }
 

@@ -137,10 +137,14 @@ export class Store {
 
   /** Keeps it in the place of what had its key, unless there is no room for it. */
   put(made: NewEntry): void {
-    this.removeKey(made.key);
+    const old = this.#entries.get(made.key);
+    if (old) this.#forget(old);
     // Tags of its own: by those that it has when it goes, it is taken out of the index.
-    const entry: Entry = { ...made, tags: [...made.tags], hash: hash(made.key), id: Number.NaN };
-    entry.id = this.#index.use((index) => index.insert(entry.hash, entry.bytes), Number.NaN);
+    const entry: Entry = { ...made, tags: [...made.tags], hash: old?.hash ?? hash(made.key), id: Number.NaN };
+    const { bytes } = entry;
+    const policy = made.policy as Float64Array;
+    const place = old?.id ?? Number.NaN;
+    entry.id = this.#index.use((index) => index.put(place, entry.hash, bytes, policy, Date.now()), Number.NaN);
     if (Number.isNaN(entry.id)) return;
     this.#entries.set(entry.key, entry);
     this.#byId[entry.id] = entry;

@@ -1,5 +1,5 @@
 /** Storage beyond the page: what its two tiers have in common. One of them is loaded on demand, and brings a copy of this. */
-import { isFrozen } from './answer.js';
+import { isFrozen } from './frozen.js';
 import { isResponse, type Names } from './keys.js';
 import type { Policy } from './store.js';
 
@@ -42,9 +42,13 @@ export class Owed {
   readonly #all = { keys: new Set<string>(), beginnings: new Set<string>(), tags: new Set<string>() };
 
   add(doomed: Doomed): void {
-    for (const kind of KINDS) for (const text of doomed[kind] ?? []) this.#all[kind].add(text);
     const { keys, beginnings, tags } = this.#all;
-    if (keys.size + beginnings.size + tags.size > MOST_OWED) beginnings.add('');
+    // There is nothing beside everything.
+    if (beginnings.has('')) return;
+    for (const kind of KINDS) for (const text of doomed[kind] ?? []) this.#all[kind].add(text);
+    if (keys.size + beginnings.size + tags.size <= MOST_OWED) return;
+    for (const kind of KINDS) this.#all[kind].clear();
+    beginnings.add('');
   }
 
   /** All of it, which is everything perhaps; undefined where nothing is owed. */

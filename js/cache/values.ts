@@ -1,10 +1,10 @@
 import { resolved, withoutFragment } from '../addresses.js';
 import { consult, loaded } from '../load.js';
-import { taken } from '../taken.js';
+import { snapshot } from '../snapshot.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { addressTag, Cuts, tagName } from './cuts.js';
 import type { HttpCache } from './http.js';
-import { beginningOf, storedKeyOf } from './keys.js';
+import { beginningsOf, storedKeyOf } from './keys.js';
 import { Past } from './past.js';
 import { Purge, type Reach } from './purge.js';
 import { type Entry, judge, type NewEntry, type Store } from './store.js';
@@ -68,7 +68,7 @@ export class Values implements Cache {
   #http: HttpCache | undefined;
 
   constructor(options: CacheOptions, store?: Store) {
-    this.options = taken(options);
+    this.options = snapshot(options);
     this.#store = store;
     this.#tabs = new Tabs(
       (word) => this.#heard(word),
@@ -145,7 +145,7 @@ export class Values implements Cache {
 
   async set<T>(key: string, value: T, rule: CacheRule = {}): Promise<void> {
     const purges = this.#purges;
-    const own = taken(rule);
+    const own = snapshot(rule);
     const opened = this.#opened(key, own);
     // What is kept is what it is now, also where the store has still to come.
     const content = opened instanceof Promise ? copy(value) : value;
@@ -158,7 +158,7 @@ export class Values implements Cache {
 
   async getWithFallback<T>(key: string, load: CacheLoader<T>, said: CacheRule = {}): Promise<T> {
     if (typeof load !== 'function') throw new TypeError(`\`load\` must be a function, got ${typeof load}`);
-    const rule = taken(said);
+    const rule = snapshot(said);
     const store = await this.#opened(key, rule);
     if (!store) return load({ signal: new AbortController().signal });
     const found = this.#at(store, key) ?? (await this.#below(store, key, rule.tiers ?? store.config.tiers));
@@ -243,10 +243,11 @@ export class Values implements Cache {
   }
 
   #forgetHere(key: string): { here: boolean; doomed: Doomed } {
-    for (const cut of [name(key), beginningOf(key), tagName(addressTag(key))]) this.cuts.cut(cut);
+    const beginnings = beginningsOf(key);
+    for (const cut of [name(key), ...beginnings, tagName(addressTag(key))]) this.cuts.cut(cut);
     const value = this.#store?.removeKey(name(key)) ?? false;
     const here = this.#http?.forget(key) || value;
-    const doomed = { keys: [name(key)], beginnings: [beginningOf(key)], tags: [addressTag(key)] };
+    const doomed = { keys: [name(key)], beginnings, tags: [addressTag(key)] };
     return { here, doomed: this.#http ? doomed : { keys: doomed.keys } };
   }
 
@@ -365,8 +366,8 @@ export class Values implements Cache {
     const bytes = OVERHEAD + 2 * key.length + sizeOf(content);
     const entry = { key: name(key), content, bytes, tags: rule.tags ?? [], policy };
     const tiers = rule.tiers ?? store.config.tiers;
-    store.removeKey(entry.key);
     if (tiers.includes('memory')) store.put(entry);
+    else store.removeKey(entry.key);
     store.depths.keep(entry, tiers);
   }
 

@@ -1,7 +1,9 @@
 // Every test of the project, in the order in which a failure is cheapest to find.
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { build } from '../build.mjs';
 import { setup } from '../setup.mjs';
 import { buildServer } from './cargo.mjs';
+import { at } from './paths.mjs';
 import { tee } from './run.mjs';
 import { complain, Plain, step } from './step.mjs';
 
@@ -25,7 +27,10 @@ export async function runTests() {
 
   if (await part('setup', () => setup({ browsers: true }))) {
     await part('cargo test', cargoTests);
-    if (await part('build', build)) await part('browsers', browserTests);
+    if (await part('build', build)) {
+      await part('declarations', declarationTests);
+      await part('browsers', browserTests);
+    }
   }
   console.log(`${sum.passed} passed, ${sum.failed} failed`);
 }
@@ -39,6 +44,45 @@ async function cargoTests() {
   const { code, output } = await tee('cargo', ['test', '--workspace', '--no-fail-fast']);
   return count(code, output, /^test result: .*? (\d+) passed; (\d+) failed/gm);
 }
+
+/** A user's program against the declarations that are published, by old and new compilers and ways to find modules. */
+async function declarationTests() {
+  const project = installedPackage();
+  const sum = { passed: 0, failed: 0 };
+  for (const [compiler, flags] of USERS) {
+    const tsc = at('node_modules', compiler, 'bin/tsc');
+    const { code } = await tee(process.execPath, [tsc, '-p', project, ...flags]);
+    sum[code === 0 ? 'passed' : 'failed'] += 1;
+    if (code !== 0) console.log(`  ✘ ${compiler} ${flags.join(' ')}`);
+  }
+  return sum;
+}
+
+/** As the package lies in a user's project: the older way to find modules does not look for a package in itself. */
+function installedPackage() {
+  const project = at('target/package');
+  const installed = `${project}/node_modules/sixlane`;
+  rmSync(project, { recursive: true, force: true });
+  mkdirSync(installed, { recursive: true });
+  cpSync(at('tests/package'), project, { recursive: true });
+  cpSync(at('dist'), `${installed}/dist`, { recursive: true });
+  cpSync(at('package.json'), `${installed}/package.json`);
+  return project;
+}
+
+const CLASSIC = ['--module', 'commonjs', '--moduleResolution', 'node10'];
+const BUNDLER = ['--module', 'esnext', '--moduleResolution', 'bundler'];
+
+const USERS = [
+  ['typescript-5.0', []],
+  ['typescript-5.0', BUNDLER],
+  ['typescript-5.0', CLASSIC],
+  ['typescript-5.8', []],
+  ['typescript-5.8', BUNDLER],
+  ['typescript-5.8', CLASSIC],
+  ['typescript', []],
+  ['typescript', BUNDLER],
+];
 
 async function browserTests() {
   // The same profile as `cargo test`: all that it compiled is used again.

@@ -12,10 +12,11 @@ use std::{
 
 use serde::Serialize;
 use sqlx::{
-    Connection, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use tokio::{
+    sync::oneshot,
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
@@ -103,7 +104,10 @@ pub(crate) struct User {
 #[derive(Debug)]
 pub(crate) struct Database {
     pool: SqlitePool,
-    /// Holds all connections, on order.
+    /// Used by nobody. A database in memory lives as long as its last connection, and the pool closes those whose request was
+    /// dropped while it took one, because its client went away.
+    _keeper: Mutex<SqliteConnection>,
+    /// Holds all connections of the pool, on order.
     holder: Mutex<Option<AbortHandle>>,
 }
 
@@ -115,9 +119,8 @@ impl Database {
             return Err("it must be written sqlite:path or sqlite::memory:".into());
         }
         let options = SqliteConnectOptions::from_str(url)?.create_if_missing(true);
-        // One connection always stays: a database in memory lives as long as somebody holds it.
+        let keeper = options.connect().await?;
         let pool = SqlitePoolOptions::new()
-            .min_connections(1)
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
             .idle_timeout(None)
@@ -125,27 +128,34 @@ impl Database {
             .connect_with(options)
             .await?;
         seed(&pool).await?;
-        Ok(Self { pool, holder: Mutex::default() })
+        Ok(Self { pool, _keeper: Mutex::new(keeper), holder: Mutex::default() })
     }
 
     /// Takes all connections and keeps them for so long: whoever asks meanwhile waits in vain. Again: instead of before.
+    /// Returns when they are taken; who does not wait for that has ordered it all the same.
     pub(crate) async fn hold(&self, time: Duration) {
-        if let Some(before) = self.holder().take() {
-            before.abort();
-        }
         let until = Instant::now() + time;
-        let mut held = Vec::new();
-        while held.len() < CONNECTIONS as usize && Instant::now() < until {
-            // One that cannot be had in time may be had later.
-            held.extend(self.pool.acquire().await);
+        let pool = self.pool.clone();
+        let (taken, all_taken) = oneshot::channel::<()>();
+        {
+            let mut holder = self.holder();
+            if let Some(before) = holder.take() {
+                before.abort();
+            }
+            let task = tokio::spawn(async move {
+                let mut held = Vec::new();
+                while held.len() < CONNECTIONS as usize && Instant::now() < until {
+                    // One that cannot be had in time may be had later.
+                    held.extend(pool.acquire().await);
+                }
+                drop(taken);
+                sleep_until(until).await;
+                drop(held);
+            });
+            *holder = Some(task.abort_handle());
         }
-        let task = tokio::spawn(async move {
-            sleep_until(until).await;
-            drop(held);
-        });
-        if let Some(other) = self.holder().replace(task.abort_handle()) {
-            other.abort();
-        }
+        // The other end is only ever dropped.
+        drop(all_taken.await);
     }
 
     fn holder(&self) -> MutexGuard<'_, Option<AbortHandle>> {
@@ -239,6 +249,25 @@ mod tests {
         assert!(one.item(ITEMS.cast_signed()).await.unwrap().is_some());
         assert!(one.item(ITEMS.cast_signed() + 1).await.unwrap().is_none());
         assert!(one.user(USERS.cast_signed()).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_order_to_hold_the_connections_is_obeyed_also_when_whoever_gave_it_has_gone() {
+        let database = Database::open("sqlite::memory:").await.unwrap();
+        tokio::select! {
+            biased;
+            () = database.hold(Duration::from_hours(1)) => {}
+            () = std::future::ready(()) => {}
+        }
+        let taken = async {
+            while database.pool.size() < CONNECTIONS || database.pool.num_idle() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), taken).await.unwrap();
+        assert!(matches!(database.item(1).await, Err(sqlx::Error::PoolTimedOut)));
+        database.hold(Duration::ZERO).await;
+        assert!(database.item(1).await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Dates as HTTP writes them.
 
+use super::whole;
 use std::time::Duration;
 
 /// A moment on the wall clock, in milliseconds since 1970. Only it outlives a page; unlike [`Time`](crate::Time) it may
@@ -7,6 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Wall(u64);
 
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -14,6 +16,9 @@ const MONTHS: [&str; 12] =
 const BEFORE: [u64; 12] = [306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275];
 
 impl Wall {
+    /// The last moment there is.
+    pub const END: Self = Self(u64::MAX);
+
     /// The moment so many milliseconds after 1970 began.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -24,44 +29,80 @@ impl Wall {
         self.0
     }
 
+    /// The first whole millisecond that is `wait` later at least, or the last one there is.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        let rest = u64::from(wait.subsec_nanos().div_ceil(1_000_000));
+        Self(self.0.saturating_add(wait.as_secs().saturating_mul(1_000)).saturating_add(rest))
+    }
+
     /// Time passed since `earlier`; `None` when that lies ahead.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_millis)
     }
 
     /// A date in one of the three forms of RFC 9110, section 5.6.7; the second one with its two digits of a year is
-    /// read as seen from `now`.
+    /// read as seen from `now`. Nothing else is a date: what somebody means that writes another one, nobody knows.
+    ///
+    /// In two ways this takes more than the grammar: the case of letters does not matter, and the name of the day may be
+    /// that of another day than the date's, because it says nothing new.
     pub fn parse(text: &str, now: Self) -> Option<Self> {
-        // All that matters stands apart by blanks, and dashes in the second form; the name of the day says nothing new.
-        let mut parts = text.trim_ascii().split([' ', '-']).filter(|part| !part.is_empty());
-        let [day_name, rest @ ..]: [&str; 7] = std::array::from_fn(|_| parts.next().unwrap_or_default());
-        let (day, month, year, time) = match rest {
-            [day, month, year, time, "GMT", ""] if day_name.ends_with(',') => (day, month, year, time),
-            // asctime: "Sun Nov  6 08:49:37 1994"
-            [month, day, time, year, "", ""] if !day_name.ends_with(',') => (day, month, year, time),
+        let mut parts = text.trim_ascii().split(' ');
+        let first: [&str; 7] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+        if parts.next().is_some() {
+            return None;
+        }
+        let (day, month, year, time) = match first {
+            // IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT"
+            [name, day, month, year, time, zone, ""]
+                if is_gmt(zone) && is_day(name.strip_suffix(',')?, 3) =>
+            {
+                (digits(day, 2)?, month, digits(year, 4)?, time)
+            }
+            // rfc850-date: "Sunday, 06-Nov-94 08:49:37 GMT"
+            [name, date, time, zone, "", "", ""] if is_gmt(zone) && is_day(name.strip_suffix(',')?, 9) => {
+                let (day, rest) = date.split_once('-')?;
+                let (month, year) = rest.split_once('-')?;
+                (digits(day, 2)?, month, century(digits(year, 2)?, now), time)
+            }
+            // asctime-date: "Sun Nov  6 08:49:37 1994", and "Sun Nov 16 08:49:37 1994"
+            [name, month, "", day, time, year, ""] if is_day(name, 3) => {
+                (digits(day, 1)?, month, digits(year, 4)?, time)
+            }
+            [name, month, day, time, year, "", ""] if is_day(name, 3) => {
+                (digits(day, 2)?, month, digits(year, 4)?, time)
+            }
             _ => return None,
         };
-        let day = digits(day, 1..=2).filter(|day| (1..=31).contains(day))?;
-        let month = MONTHS.iter().position(|name| *name == month)?;
-        let year = match year.len() {
-            4 => digits(year, 4..=4)?,
-            2 => century(digits(year, 2..=2)?, now),
-            _ => return None,
-        };
-        let mut clock = time.split(':').map(|part| digits(part, 2..=2));
+        let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))?;
+        let mut clock = time.split(':').map(|part| digits(part, 2));
         let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
         // A leap second is the next one to who does not know of it.
         if clock.next().is_some() || hour > 23 || minute > 59 || second > 60 || year < 1970 {
             return None;
         }
-        let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+        let first = days(year, month, 1);
+        let next = if month == 11 { days(year + 1, 0, 1) } else { days(year, month + 1, 1) };
+        if day == 0 || day > next - first {
+            return None;
+        }
+        let seconds = (first + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second;
         Some(Self(seconds * 1_000))
     }
 }
 
-fn digits(text: &str, length: std::ops::RangeInclusive<usize>) -> Option<u64> {
-    let plain = length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok())?
+/// Whether it is the name of a day, cut to so many letters.
+fn is_day(name: &str, length: usize) -> bool {
+    DAYS.iter().any(|day| day[..day.len().min(length)].eq_ignore_ascii_case(name))
+}
+
+fn is_gmt(zone: &str) -> bool {
+    zone.eq_ignore_ascii_case("GMT")
+}
+
+/// A number of exactly so many digits.
+fn digits(text: &str, length: usize) -> Option<u64> {
+    whole(text).filter(|_| text.len() == length)
 }
 
 /// "Recipients of a timestamp value in rfc850-date format, which uses a two-digit year, MUST interpret a timestamp that
@@ -113,23 +154,93 @@ mod tests {
     }
 
     #[test]
+    fn letters_may_be_of_any_case_and_the_day_of_any_name() {
+        for text in [
+            "SUN, 06 nov 1994 08:49:37 gmt",
+            "sunDAY, 06-NOV-94 08:49:37 Gmt",
+            "sun NOV  6 08:49:37 1994",
+            " Mon, 06 Nov 1994 08:49:37 GMT\t",
+        ] {
+            assert_eq!(seconds(text), Some(784_111_777), "{text}");
+        }
+        assert_eq!(seconds("Sun Nov 16 08:49:37 1994"), Some(784_975_777));
+    }
+
+    #[test]
     fn what_is_no_date_is_none() {
         for text in [
             "",
             "0",
             "-1",
             "soon",
+            "784111777",
             "Sun, 06 Nov 1994 08:49:37",
             "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT  GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 06 Nov 1994 8:49:37 GMT",
+            "Sun, 06 Nov 1994 08.49.37 GMT",
             "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov 1994 08:49:37:00 GMT",
             "Sun, 00 Nov 1994 08:49:37 GMT",
-            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 29 Feb 1994 08:49:37 GMT",
+            "Sun, 29 Feb 2100 08:49:37 GMT",
+            "Sun, 32 Dec 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
             "Sun, +6 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 1900 08:49:37 GMT",
             "Sun, 06 Nov 994 08:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun, 06 November 1994 08:49:37 GMT",
+            "Sun, 06-Nov-1994 08:49:37 GMT",
+            "Sun, 06-Nov-94 08:49:37 GMT",
+            "Sun,  06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov  1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994  08:49:37 GMT",
+            "Sun, 06\tNov 1994 08:49:37 GMT",
+            "Sun,06 Nov 1994 08:49:37 GMT",
+            "Sun 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06 Nov 1994 08:49:37 GMT",
+            "Day, 06 Nov 1994 08:49:37 GMT",
+            "06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-1994 08:49:37 GMT",
+            "Sunday, 6-Nov-94 08:49:37 GMT",
+            "Sunday, 06 Nov 94 08:49:37 GMT",
+            "Sunday, 06-Nov--94 08:49:37 GMT",
+            "Sun Nov 6 08:49:37 1994",
+            "Sun Nov 06 08:49:37 94",
+            "Sun Nov  6 08:49:37 94",
+            "Sun Nov   6 08:49:37 1994",
+            "Sun Nov  16 08:49:37 1994",
+            "Sun Nov  6 08:49:37 1994 GMT",
+            "Sunday Nov  6 08:49:37 1994",
+            "Sun, Nov  6 08:49:37 1994",
+            "Sün, 06 Nov 1994 08:49:37 GMT",
         ] {
             assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    /// The days of each month, counted by the rule for leap years and nothing else.
+    #[test]
+    fn each_day_of_two_centuries_is_the_one_after_the_day_before() {
+        let mut expected = 0;
+        for year in 1970..2170_u32 {
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            for (month, length) in MONTHS.iter().zip(lengths) {
+                for day in 1..=31 {
+                    let text = format!("Sun, {day:02} {month} {year} 00:00:00 GMT");
+                    let found = (day <= length).then_some(expected);
+                    assert_eq!(seconds(&text), found, "{text}");
+                    expected += if day <= length { 86_400 } else { 0 };
+                }
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! A browser's cache has one user, so the rules for shared caches (`s-maxage`, `private`, `proxy-revalidate`, the header
 //! `Authorization`) have no part in this.
 
-use super::date::Wall;
+use super::{date::Wall, whole};
 use std::time::Duration;
 
 /// What of a request matters here.
@@ -16,6 +16,9 @@ pub struct Ask<'a> {
     pub cache_control: Option<&'a str>,
     /// Its `Pragma`.
     pub pragma: Option<&'a str>,
+    /// The names of the header fields that its caller set, joined by commas, in any case. The browser adds others, which no
+    /// script sees.
+    pub fields: Option<&'a str>,
 }
 
 /// What of an answer matters here. Lines of one name are joined by commas.
@@ -25,6 +28,8 @@ pub struct Answer<'a> {
     pub status: u16,
     /// `Cache-Control`
     pub cache_control: Option<&'a str>,
+    /// `Pragma`
+    pub pragma: Option<&'a str>,
     /// `Expires`
     pub expires: Option<&'a str>,
     /// `Date`
@@ -93,7 +98,9 @@ impl Policy {
     /// What to keep beside the answer to a request that was sent and answered at these times. `None`: it must not be
     /// kept.
     pub fn of(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, sent: Wall, received: Wall) -> Option<Self> {
-        let own = Directives::of(answer.cache_control);
+        // A field Pragma without Cache-Control is read as that, as Chromium reads it: RFC 9111 gives it no meaning in a
+        // response, and the servers that send it mean this.
+        let own = Directives::of(answer.cache_control.or(answer.pragma));
         let success = (200..300).contains(&answer.status);
         let rule = &if success { *rule } else { Rule::default() };
         if !storable(ask, answer, rule, &own) {
@@ -111,9 +118,9 @@ impl Policy {
             initial_age: if ttl { Duration::ZERO } else { initial_age(answer, date, sent, received) },
             received,
             // "The no-cache response directive, in its unqualified form […], indicates that the response MUST NOT be used
-            // to satisfy any other request without forwarding it for validation" (section 5.2.2.4). Field names behind
-            // it are as good as none: that is allowed, and safe.
-            always_validate: !ttl && own.has("no-cache"),
+            // to satisfy any other request without forwarding it for validation" (section 5.2.2.4). For the qualified
+            // form, see `withheld`.
+            always_validate: !ttl && own.all("no-cache").any(|names| qualified(names).is_none()),
             must_revalidate: !ttl && own.has("must-revalidate"),
             stale_while_revalidate: rule
                 .stale_while_revalidate
@@ -139,6 +146,19 @@ impl Policy {
             stale_while_revalidate: rule.stale_while_revalidate.unwrap_or_default(),
             stale_if_error: rule.stale_if_error.unwrap_or_default(),
         }
+    }
+
+    /// From when on it is not given any more to a request that asks for nothing special, neither fresh nor stale.
+    pub fn useful_until(&self) -> Wall {
+        if self.always_validate {
+            return self.received;
+        }
+        let stale = self.stale_while_revalidate.max(self.stale_if_error);
+        let stale = if self.must_revalidate { Duration::ZERO } else { stale };
+        // It is fresh before its lifetime is over, and may be given stale to the end of that time.
+        let last = if stale.is_zero() { Duration::ZERO } else { Duration::from_nanos(1) };
+        let age = self.lifetime.saturating_add(stale).saturating_add(last);
+        self.received.after(age.saturating_sub(self.initial_age))
     }
 
     /// Whether there is any use in keeping the answer: it is fresh for a while, or may be given stale, or the origin can be
@@ -220,7 +240,9 @@ fn storable(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, own: &Directives<'_
     let method = ask.method == "GET";
     // "the response status code is final"; "if the response status code is 206 or 304 […] the cache understands the
     // response status code;" Neither is kept as an answer of its own here. Of one above 599 no page can make a response.
-    let status = (200..600).contains(&answer.status) && ![206, 304].contains(&answer.status);
+    // Nor is what refuses the request and not its target: credentials that were missing (401, 407) are there after a login
+    // that changes nothing a script can see, and the range of a 416 is no part of the key. Chromium keeps none of them.
+    let status = (200..600).contains(&answer.status) && ![206, 304, 401, 407, 416].contains(&answer.status);
     // "if the must-understand cache directive is present in the response, the cache understands and conforms to the
     // requirements of the response status code"; then a no-store beside it is for those who do not (section 5.2.2.3).
     let understood = HEURISTIC.contains(&answer.status);
@@ -235,7 +257,12 @@ fn storable(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, own: &Directives<'_
         || answer.expires.is_some()
         || rule.ttl.is_some()
         || understood;
-    method && status && !no_store && (!must_understand || understood) && told && varies_on(answer).is_some()
+    method
+        && status
+        && !no_store
+        && (!must_understand || understood)
+        && told
+        && varies_on(ask, answer).is_some()
 }
 
 /// Section 4.2.1
@@ -277,25 +304,88 @@ fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> D
     apparent.max(corrected)
 }
 
-/// The names of the request's headers on which an answer depends, in small letters. `None`: on what cannot be known here,
-/// so that it fits no other request ("*", section 4.1), or on what the browser sends by itself and shows to nobody.
+/// The names of the request's header fields on which a response depends, in small letters. `None`: it fits no other request.
+/// That is so for "*" (section 4.1), for what is no name of a field, and for fields that the browser sends by itself and
+/// shows to no script, unless the caller set that field of this request: then its value is known, and a request of which the
+/// caller did not set it is another one.
 ///
 /// Cookies belong to the user, and so to the partition; the origin of a page is always the same, and so are the encodings
 /// that its browser accepts.
-pub fn varies_on(answer: &Answer<'_>) -> Option<Vec<String>> {
+pub fn varies_on(ask: &Ask<'_>, answer: &Answer<'_>) -> Option<Vec<String>> {
     const CONSTANT: [&str; 3] = ["accept-encoding", "cookie", "origin"];
-    const HIDDEN: [&str; 5] = ["*", "dnt", "referer", "save-data", "user-agent"];
-    let all = answer.vary.unwrap_or_default().split(',').map(|name| name.trim_ascii().to_ascii_lowercase());
+    let own = names(ask.fields.unwrap_or_default());
     let mut seen = Vec::new();
-    for name in all.filter(|name| !name.is_empty() && !CONSTANT.contains(&name.as_str())) {
-        if HIDDEN.contains(&name.as_str()) || name.starts_with("sec-") {
+    for name in names(answer.vary.unwrap_or_default()) {
+        let name = name.to_ascii_lowercase();
+        let known = own.iter().any(|own| own.eq_ignore_ascii_case(&name));
+        if name == "*" || !is_token(&name) || (is_hidden(&name) && !known) {
             return None;
         }
-        if !seen.contains(&name) {
+        if !CONSTANT.contains(&name.as_str()) && !seen.contains(&name) {
             seen.push(name);
         }
     }
     Some(seen)
+}
+
+/// Whether the browser sends this field by itself, with a value that may be another one tomorrow: the user changes the
+/// language, the screen, the network. A name in small letters.
+fn is_hidden(name: &str) -> bool {
+    const HIDDEN: [&str; 12] = [
+        "accept-language",
+        "device-memory",
+        "dnt",
+        "downlink",
+        "dpr",
+        "ect",
+        "referer",
+        "rtt",
+        "save-data",
+        "user-agent",
+        "viewport-width",
+        "width",
+    ];
+    HIDDEN.contains(&name) || name.starts_with("sec-")
+}
+
+/// The header fields of a response that are not kept with it: what is about one connection (RFC 9110, section 7.6.1) or
+/// one proxy, and "The no-cache […] and private […] cache directives can have arguments that prevent storage of header
+/// fields by all caches and shared caches, respectively" (RFC 9111, section 3.1). This is no shared cache.
+///
+/// Names in small letters, joined by commas; one may come twice.
+pub fn withheld(connection: Option<&str>, cache_control: Option<&str>) -> String {
+    let mut all = String::from(
+        "connection,keep-alive,proxy-authenticate,proxy-authentication-info,proxy-connection,te,trailer,\
+         transfer-encoding,upgrade",
+    );
+    let own = Directives::of(cache_control);
+    let qualified = own.all("no-cache").filter_map(qualified);
+    for name in connection.into_iter().chain(qualified).flat_map(names) {
+        all.push(',');
+        all.push_str(name);
+    }
+    all.make_ascii_lowercase();
+    all
+}
+
+/// The argument of a directive that has names of fields. `None`: there are none, or something else is among them, and the
+/// directive is to be taken for its unqualified form.
+fn qualified(argument: Option<&str>) -> Option<&str> {
+    argument.filter(|argument| {
+        let names = names(argument);
+        !names.is_empty() && names.into_iter().all(is_token)
+    })
+}
+
+/// The elements of a list: RFC 9110, section 5.6.1.
+fn names(list: &str) -> Vec<&str> {
+    list.split(',').map(str::trim_ascii).filter(|name| !name.is_empty()).collect()
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(of_token)
 }
 
 /// Whether a request with this method and an answer with this status make what is kept for its URL invalid: "A cache MUST
@@ -312,30 +402,10 @@ pub const fn supersedes(status: u16) -> bool {
     !matches!(status, 304 | 408 | 425 | 429 | 500..)
 }
 
-/// Whether the answer that was kept takes over this header of a 304: "the cache MUST update its headers with each header
-/// field in the provided response", but for those that are about the message and not its content (section 3.2), and those
-/// that tell how the kept body was encoded.
-pub fn updates(name: &str) -> bool {
-    const KEPT: [&str; 10] = [
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-range",
-        "content-type",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "te",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    !KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
-}
-
 fn seconds(text: &str) -> Option<Duration> {
     // "If a cache receives a delta-seconds value greater than the greatest integer it can represent […] the cache MUST
     // consider the value to be 2147483648" (section 1.2.2)
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| Duration::from_secs(text.parse().unwrap_or(MOST_SECONDS).min(MOST_SECONDS)))
+    Some(Duration::from_secs(whole(text)?.min(MOST_SECONDS)))
 }
 
 /// The directives of a `Cache-Control` field: section 5.2.
@@ -399,11 +469,13 @@ fn end_of(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    const GET: Ask<'_> = Ask { method: "GET", cache_control: None, pragma: None };
+    const GET: Ask<'_> = Ask { method: "GET", cache_control: None, pragma: None, fields: None };
     const OK: Answer<'_> = Answer {
         status: 200,
         cache_control: None,
+        pragma: None,
         expires: None,
         date: Some("Sun, 06 Nov 1994 08:49:37 GMT"),
         age: None,
@@ -513,6 +585,34 @@ mod tests {
         assert!(!policy.stands_in(&asks("stale-if-error=9999"), at(99)));
     }
 
+    proptest! {
+        #[test]
+        fn it_is_useful_as_long_as_it_may_be_given_and_no_longer(
+            lifetime in 0..50_u64,
+            initial_age in 0..70_u64,
+            flags in 0..4_u8,
+            stale_while_revalidate in 0..30_u64,
+            stale_if_error in 0..30_u64,
+            micros in 0..2_u64,
+            later in 0..200_u64,
+        ) {
+            let millis = |millis| Duration::from_micros(millis * 1_000 + micros * 500);
+            let stale = |millis| if millis == 0 { Duration::ZERO } else { Duration::from_millis(millis) };
+            let policy = Policy {
+                lifetime: millis(lifetime),
+                initial_age: Duration::from_millis(initial_age),
+                received: at(0),
+                always_validate: flags & 1 != 0,
+                must_revalidate: flags & 2 != 0,
+                stale_while_revalidate: stale(stale_while_revalidate),
+                stale_if_error: stale(stale_if_error),
+            };
+            let now = at(0).after(Duration::from_millis(later));
+            let given = policy.verdict(&GET, now) != Verdict::Validate || policy.stands_in(&GET, now);
+            prop_assert_eq!(now < policy.useful_until(), given);
+        }
+    }
+
     #[test]
     fn a_request_may_want_more_or_less_than_fresh() {
         let policy = with("max-age=60");
@@ -601,21 +701,100 @@ mod tests {
         assert!(!of(r#"max-age=60, private="x, no-store"#));
     }
 
+    fn varies(vary: &str, fields: &str) -> Option<Vec<String>> {
+        varies_on(&Ask { fields: Some(fields), ..GET }, &Answer { vary: Some(vary), ..OK })
+    }
+
     #[test]
-    fn what_an_answer_varies_on_is_named_once_in_small_letters() {
-        let names = |vary| varies_on(&Answer { vary: Some(vary), ..OK });
+    fn what_a_response_varies_on_is_named_once_in_small_letters() {
+        assert_eq!(varies("X-One, Accept-Encoding , ,x-one", ""), Some(vec!["x-one".into()]));
+        assert_eq!(varies("", ""), Some(vec![]));
+        assert_eq!(varies("*", "*"), None);
+    }
+
+    #[test]
+    fn what_the_browser_adds_by_itself_fits_nobody_unless_the_caller_set_it() {
+        let hidden =
+            "Accept-Language,DPR,Width,Viewport-Width,Device-Memory,RTT,Downlink,ECT,Save-Data,Sec-CH-UA";
+        for name in hidden.split(',') {
+            assert_eq!(varies(name, "accept,x-one"), None, "{name}");
+            assert_eq!(
+                varies(name, &format!("accept,{name}")),
+                Some(vec![name.to_ascii_lowercase()]),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_of_a_field_fits_nobody() {
+        for vary in
+            ["Accept-Encoding;User-Agent", "a b", "\"x\"", "x/y", "a, (b)", "ü", "a:", "x\u{0}", "[object]"]
+        {
+            assert_eq!(varies(vary, ""), None, "{vary}");
+            assert_eq!(
+                kept(&Answer { vary: Some(vary), cache_control: Some("max-age=9"), ..OK }),
+                None,
+                "{vary}"
+            );
+        }
+        assert_eq!(varies("x!#$%&'*+-.^_`|~9", "").map(|names| names.len()), Some(1));
+    }
+
+    #[test]
+    fn fields_of_one_connection_and_those_that_no_cache_names_are_withheld() {
+        let always = withheld(None, None);
+        let more = |connection, cache_control| {
+            let all = withheld(Some(connection), Some(cache_control));
+            all.strip_prefix(&always).expect("it begins with those").to_owned()
+        };
+        for name in ["connection", "keep-alive", "transfer-encoding", "upgrade"] {
+            assert!(names(&always).contains(&name), "{name}");
+        }
+        assert_eq!(more("close, X-Hop ,,x-b", ""), ",close,x-hop,x-b");
         assert_eq!(
-            names("Accept-Language, Accept-Encoding , ,accept-language"),
-            Some(vec!["accept-language".into()])
+            more("", "max-age=9, No-Cache=\"Set-Cookie, X-One\", no-cache=x-two"),
+            ",set-cookie,x-one,x-two"
         );
-        assert_eq!(names(""), Some(vec![]));
-        assert_eq!(names("*"), None);
+        assert_eq!(more("", "no-cache, private=\"x-one\", no-cache=\"\", no-cache=\"a b\""), "");
+    }
+
+    #[test]
+    fn no_cache_that_names_fields_lets_the_rest_be_given() {
+        for (directive, always) in [
+            ("no-cache", true),
+            ("no-cache=\"\"", true),
+            ("no-cache=\",\"", true),
+            ("no-cache=\"x one\"", true),
+            ("no-cache=\"x-one\"", false),
+            ("no-cache=x-one", false),
+            ("no-cache=\"x-one\", no-cache", true),
+        ] {
+            assert_eq!(with(&format!("max-age=9, {directive}")).always_validate, always, "{directive}");
+        }
+    }
+
+    #[test]
+    fn pragma_of_a_response_means_no_cache_where_there_is_no_cache_control() {
+        let of = |cache_control| {
+            let answer = Answer { cache_control, pragma: Some("no-cache"), ..OK };
+            kept(&Answer { expires: Some("Sun, 06 Nov 1994 08:59:37 GMT"), ..answer }).unwrap()
+        };
+        assert_eq!(of(None).verdict(&GET, at(0)), Verdict::Validate);
+        assert_eq!(of(Some("max-age=9")).verdict(&GET, at(0)), Verdict::Fresh);
+    }
+
+    #[test]
+    fn what_refuses_the_request_and_not_its_target_is_not_kept() {
+        for status in [401, 407, 416] {
+            let answer = Answer { status, cache_control: Some("public, max-age=60"), ..OK };
+            assert_eq!(kept(&answer), None, "{status}");
+        }
     }
 
     #[test]
     fn a_change_that_succeeded_makes_what_is_kept_invalid() {
         assert!(invalidates("POST", 201) && invalidates("DELETE", 303));
         assert!(!invalidates("POST", 500) && !invalidates("GET", 200) && !invalidates("HEAD", 200));
-        assert!(updates("ETag") && updates("cache-control") && !updates("Content-Length"));
     }
 }

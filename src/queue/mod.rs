@@ -22,13 +22,11 @@
 //! Adding, taking, removing and changing priority are O(log n). A waiting call takes at most 64 bytes: an
 //! entry of 40, and a place in up to four heaps of 4 bytes, with an eighth of slack.
 
-mod heap;
-
 use crate::config::{Aging, Config, Strategy};
+use crate::heap::{Heap, NOWHERE, Order, push_tight};
 use crate::limit::AdaptiveLimit;
 use crate::priority::{Level, Priority};
 use crate::time::Time;
-use heap::{Heap, NOWHERE, Order, push_tight};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -170,6 +168,8 @@ struct Lane {
     best: Heap<Best>,
     oldest: Heap<Oldest>,
     running: u32,
+    /// Of them, those that hold their slot for a body without an end.
+    streams: u32,
     parked: u32,
     /// Nothing starts in it for now.
     closed: bool,
@@ -197,7 +197,9 @@ struct Lane {
 impl Lane {
     fn slots(&self) -> Option<u32> {
         let full = self.full_slots();
-        self.ramp.map_or(full, |ramp| Some(full.map_or(ramp, |full| full.min(ramp))))
+        // A stream brings nothing more by which a slow beginning could go on.
+        let ramp = self.ramp.map(|ramp| ramp.saturating_add(self.streams));
+        ramp.map_or(full, |ramp| Some(full.map_or(ramp, |full| full.min(ramp))))
     }
 
     fn full_slots(&self) -> Option<u32> {
@@ -290,6 +292,7 @@ pub struct Queue {
     starts: u32,
     running: u32,
     waiting: u32,
+    streams: u32,
     by_level: [Count; 5],
 }
 
@@ -316,6 +319,7 @@ impl Queue {
             starts: 0,
             running: 0,
             waiting: 0,
+            streams: 0,
             by_level: [Count::default(); 5],
         }
     }
@@ -326,6 +330,7 @@ impl Queue {
             best: Heap::default(),
             oldest: Heap::default(),
             running: 0,
+            streams: 0,
             parked: 0,
             closed: false,
             ramp: None,
@@ -616,9 +621,32 @@ impl Queue {
         }
     }
 
-    /// Whether the calls of a lane are known to share one connection.
-    pub fn is_multiplexed(&self, lane: LaneId) -> bool {
-        self.lane(lane).is_some_and(|lane| lane.multiplexed)
+    /// Counts one more running call of a lane, or with `ended` one less, that holds its slot for a body without an end.
+    pub fn count_stream(&mut self, lane: LaneId, ended: bool) {
+        let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
+        for count in [&mut entry.streams, &mut self.streams] {
+            *count = if ended { count.saturating_sub(1) } else { count.saturating_add(1) };
+        }
+        self.refresh(lane.0);
+    }
+
+    /// How many hold their slots for bodies without an end.
+    pub const fn streams(&self) -> u32 {
+        self.streams
+    }
+
+    /// Whether fewer of them should do so: in this lane there are more than `most`, or than a quarter of its slots on a
+    /// connection that many share, or they leave no slot to others, of this lane, of its origin where others outside share
+    /// it, or of all.
+    pub fn has_excess_streams(&self, lane: LaneId, most: u32) -> bool {
+        let Some(entry) = self.lane(lane) else { return false };
+        let Lane { streams, elsewhere, shared, multiplexed, .. } = *entry;
+        let slots = entry.full_slots();
+        let quarter = slots.filter(|_| multiplexed).unwrap_or(0) / 4;
+        // What others outside hold may be streams, too.
+        let left = shared.map(|shared| shared.saturating_sub(elsewhere));
+        let full = [slots, left].into_iter().flatten().any(|slots| streams >= slots);
+        streams > most.max(quarter) || full || self.concurrency.is_some_and(|limit| self.streams >= limit)
     }
 
     /// An answer came to a running call of a lane, or a refusal, that was sent at `sent`.

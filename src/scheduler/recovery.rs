@@ -48,18 +48,21 @@ impl Scheduler {
     }
 
     fn hear_failure(&mut self, id: CallId, config: &RetryConfig, failure: &Failure<'_>, now: Time) {
+        let pause = config.pause(failure.asked);
         let (report, refused) = match failure.what {
-            // A pause is what a server that is well asks for.
-            What::Status(429 | 503) if failure.asked.is_some() => (Report::Nothing, Some(true)),
-            What::Status(status) => (report_of(status), Some(status == super::UNAVAILABLE)),
+            // A pause is what a server that is well asks for. One that nobody makes says nothing of that.
+            What::Status(429 | 503) if pause.is_some() => (Report::Nothing, Some(true)),
+            What::Status(status) => {
+                let refused = status == super::UNAVAILABLE || (status == 429 && failure.asked.is_some());
+                (report_of(status), Some(refused))
+            }
             What::Expired => (Report::Failure, None),
             What::NoResponse { .. } => (Report::Failure, Some(true)),
             What::Offline { .. } => (Report::Nothing, None),
         };
         let first = self.running.get(&id).is_some_and(|record| !record.heard);
         self.hear(id, report, refused, now);
-        if let (Some(asked), Some(lane), true) = (config.pause(failure.asked), self.queue.lane_of(id), first)
-        {
+        if let (Some(asked), Some(lane), true) = (pause, self.queue.lane_of(id), first) {
             let spread = (asked / SPREAD).min(MOST_SPREAD).mul_f64(self.random.fraction());
             if self.gates[lane.0 as usize].pause(now.after(asked).after(spread)) {
                 self.actions.push_back(Action::Pause(lane));
@@ -90,13 +93,14 @@ impl Scheduler {
             return None;
         }
         let pause = gate.paused_for(now);
-        let delay = if offline || failure.asked.is_some() {
-            pause
-        } else if commit {
-            config.delay(record.retries + 1, record.delay, &mut self.random)
+        let backoff = if commit && !offline {
+            config.delay(record.retries.saturating_add(1), record.backoff, &mut self.random)
         } else {
             Duration::ZERO
         };
+        // What a server asks for is "how long the user agent ought to wait" at least (RFC 9110, section 10.2.3): it may be
+        // less than what this call waits anyway.
+        let delay = backoff.max(pause);
         if record.total_until.is_some_and(|until| until <= now.after(delay)) {
             return None;
         }
@@ -105,17 +109,17 @@ impl Scheduler {
                 Some(Hold::Offline)
             } else {
                 // For a pause it waits in line, like everybody.
-                Some(Hold::Until(now.after(delay))).filter(|_| failure.asked.is_none() && !delay.is_zero())
+                (backoff > pause).then(|| Hold::Until(now.after(backoff)))
             };
-            self.hold(id, hold, offline, delay, now);
+            self.hold(id, hold, offline, backoff, now);
         }
         Some(delay)
     }
 
-    fn hold(&mut self, id: CallId, hold: Option<Hold>, offline: bool, delay: Duration, now: Time) {
+    fn hold(&mut self, id: CallId, hold: Option<Hold>, offline: bool, backoff: Duration, now: Time) {
         let Some(record) = self.stop(id) else { return };
         let retries = record.retries.saturating_add(u32::from(!offline));
-        self.limited.insert(id, Record { hold, retries, delay, ..record });
+        self.limited.insert(id, Record { hold, retries, backoff, ..record });
         self.totals.retries += 1;
         if let (Some(lane), false) = (self.queue.lane_of(id), offline) {
             self.gates[lane.0 as usize].budget.retry(now);

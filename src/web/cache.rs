@@ -8,15 +8,16 @@ use crate::cache::date::Wall;
 use crate::cache::health::{Done, Fault, Health, Next};
 use crate::cache::index::{EntryId, Index};
 use crate::cache::policy::{self, Answer, Ask, Policy, Rule, Verdict};
-use std::time::Duration;
+use crate::cache::range::{self, Part};
 use wasm_bindgen::prelude::*;
 
 /// What to keep beside an answer that was asked for and came at these times, in milliseconds since 1970; nothing when it
 /// is not to be kept.
 ///
-/// `head` has one line for each of: the method, `Cache-Control` of the request, then of the answer `Cache-Control`,
-/// `Expires`, `Date`, `Age`, `Last-Modified`, `Vary`, `ETag`. A line is empty when there is no such field, and else begins
-/// with a colon. `ttl` and the other two are what the application says instead, in milliseconds, or NaN.
+/// `head` has one line for each of: the method, `Cache-Control` of the request, the names of all header fields that its
+/// caller set (joined by commas), then of the response `Cache-Control`, `Pragma`, `Expires`, `Date`, `Age`, `Last-Modified`,
+/// `Vary`, `ETag`. A line is empty when there is no such field, and else begins with a colon. `ttl` and the other two are
+/// what the application says instead, in milliseconds, or NaN.
 #[wasm_bindgen(js_name = policyOf)]
 pub fn policy_of(
     head: &str,
@@ -29,10 +30,11 @@ pub fn policy_of(
 ) -> Option<Vec<f64>> {
     let mut lines = head.split('\n').map(|line| line.strip_prefix(':'));
     let mut line = || lines.next().flatten();
-    let ask = Ask { method: line().unwrap_or_default(), cache_control: line(), pragma: None };
+    let ask = Ask { method: line().unwrap_or_default(), cache_control: line(), pragma: None, fields: line() };
     let answer = Answer {
         status,
         cache_control: line(),
+        pragma: line(),
         expires: line(),
         date: line(),
         age: line(),
@@ -61,7 +63,6 @@ pub fn policy_of_value(ttl: f64, stale_while_revalidate: f64, stale_if_error: f6
     clippy::too_many_arguments,
     reason = "numbers cross into the module for next to nothing, an object does not"
 )]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 pub fn verdict(
     lifetime: f64,
     initial_age: f64,
@@ -72,18 +73,10 @@ pub fn verdict(
     now: f64,
     wanted: &str,
 ) -> u32 {
-    let kept = Policy {
-        lifetime: span(lifetime),
-        initial_age: span(initial_age),
-        received: wall(received),
-        always_validate: flags as u8 & 1 != 0,
-        must_revalidate: flags as u8 & 2 != 0,
-        stale_while_revalidate: span(stale_while_revalidate),
-        stale_if_error: span(stale_if_error),
-    };
+    let kept = of_words(&[lifetime, initial_age, received, flags, stale_while_revalidate, stale_if_error]);
     let mut lines = wanted.split('\n').map(|line| line.strip_prefix(':'));
     let mut line = || lines.next().flatten();
-    let ask = Ask { method: "GET", cache_control: line(), pragma: line() };
+    let ask = Ask { method: "GET", cache_control: line(), pragma: line(), fields: None };
     let now = wall(now);
     let answers = match kept.verdict(&ask, now) {
         Verdict::Fresh => 0,
@@ -93,17 +86,37 @@ pub fn verdict(
     answers | if kept.stands_in(&ask, now) { 4 } else { 0 }
 }
 
-/// The names of the request's headers that an answer with this field `Vary` depends on, joined by commas; nothing when it
-/// fits no other request.
+/// The names of the request's header fields that a response with this field `Vary` depends on, joined by commas; nothing when
+/// it fits no other request. `fields` are the names of those that the caller of this request set, joined by commas.
 #[wasm_bindgen(js_name = variesOn)]
-pub fn varies_on(vary: &str) -> Option<String> {
+pub fn varies_on(vary: &str, fields: &str) -> Option<String> {
+    let ask = Ask { fields: Some(fields), ..Ask::default() };
     let mut joined = String::new();
-    for name in policy::varies_on(&Answer { vary: Some(vary), ..Answer::default() })? {
+    for name in policy::varies_on(&ask, &Answer { vary: Some(vary), ..Answer::default() })? {
         joined.push_str(&name);
         joined.push(',');
     }
     joined.pop();
     Some(joined)
+}
+
+/// The names of the header fields of a response that are not kept with it, in small letters, joined by commas. The two are
+/// the fields `Connection` and `Cache-Control` of the response; empty where it has none.
+#[wasm_bindgen]
+pub fn withheld(connection: &str, cache_control: &str) -> String {
+    policy::withheld(Some(connection), Some(cache_control))
+}
+
+/// What a request with this field `Range` gets of a body of so many bytes: where the part begins, and where it ends (the
+/// first byte that is no part of it). Empty when there is no such part (status 416), nothing when the field asks for anything
+/// but one part, and the cache has no answer to it.
+#[wasm_bindgen(js_name = rangeOf)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+pub fn range_of(range: &str, length: f64) -> Option<Vec<f64>> {
+    Some(match range::part_of(range, length as u64)? {
+        Part::Bytes(bytes) => vec![convert::whole(bytes.start), convert::whole(bytes.end)],
+        Part::Unsatisfiable => Vec::new(),
+    })
 }
 
 /// See the core's function of that name.
@@ -120,12 +133,6 @@ pub fn invalidates(method: &str, status: u16) -> bool {
 )]
 pub fn supersedes(status: u16) -> bool {
     policy::supersedes(status)
-}
-
-/// See the core's function of that name.
-#[wasm_bindgen]
-pub fn updates(name: &str) -> bool {
-    policy::updates(name)
 }
 
 /// Checks what one call says about the cache.
@@ -237,10 +244,16 @@ impl CacheIndex {
         self.used(id);
     }
 
-    /// Keeps an entry. Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).
-    pub fn insert(&mut self, hash: u32, bytes: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-        let id = self.index.insert(hash, bytes as u32, &mut self.gone);
+    /// Keeps an entry with this policy, in the place of the one with this id; NaN: under a key of which nothing is kept.
+    /// Returns its id, NaN when it is too large; then ask [`gone`](Self::gone).
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub fn put(&mut self, id: f64, hash: u32, bytes: f64, policy: &[f64], now: f64) -> f64 {
+        let (until, now, bytes) = (of_words(policy).useful_until(), wall(now), bytes as u32);
+        let id = if id.is_nan() {
+            self.index.insert(hash, bytes, until, now, &mut self.gone)
+        } else {
+            self.index.replace(EntryId(id as u32), bytes, until, now, &mut self.gone)
+        };
         id.map_or(f64::NAN, |EntryId(id)| f64::from(id))
     }
 
@@ -274,7 +287,7 @@ impl CacheIndex {
 }
 
 fn rule(ttl: f64, stale_while_revalidate: f64, stale_if_error: f64) -> Rule {
-    let duration = |millis: f64| (!millis.is_nan()).then(|| span(millis));
+    let duration = |millis: f64| (!millis.is_nan()).then(|| convert::span(millis));
     Rule {
         ttl: duration(ttl),
         stale_while_revalidate: duration(stale_while_revalidate),
@@ -296,10 +309,20 @@ fn words(policy: &Policy) -> Vec<f64> {
     ]
 }
 
-/// Milliseconds as JavaScript has them; what is no number, or below 0, is 0, and what is too much is the most there is.
-fn span(millis: f64) -> Duration {
-    let seconds = if millis > 0.0 { millis / 1000.0 } else { 0.0 };
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+/// The policy of [`words`]. Whatever lies in storage may have been changed there: what is missing is 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+fn of_words(words: &[f64]) -> Policy {
+    let word = |place: usize| words.get(place).copied().unwrap_or_default();
+    let flags = word(3) as u8;
+    Policy {
+        lifetime: convert::span(word(0)),
+        initial_age: convert::span(word(1)),
+        received: wall(word(2)),
+        always_validate: flags & 1 != 0,
+        must_revalidate: flags & 2 != 0,
+        stale_while_revalidate: convert::span(word(4)),
+        stale_if_error: convert::span(word(5)),
+    }
 }
 
 #[expect(

@@ -84,6 +84,17 @@ pub(super) const fn what(code: f64, same_origin: bool) -> What {
     }
 }
 
+/// The pause that somebody asked for, in milliseconds; NaN for none. One that is longer than can be told is the longest.
+pub(super) fn asked(millis: f64) -> Option<Duration> {
+    (!millis.is_nan()).then(|| span(millis))
+}
+
+/// Milliseconds as JavaScript has them; what is no number, or below 0, is 0, and what is too much is the most there is.
+pub(super) fn span(millis: f64) -> Duration {
+    let seconds = if millis > 0.0 { millis / 1000.0 } else { 0.0 };
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
 /// A time as JavaScript has it.
 pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0

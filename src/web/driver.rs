@@ -140,7 +140,7 @@ impl Driver {
             idempotent: flags & 1 != 0,
             resendable: flags & 2 != 0,
             what: convert::what(code, flags & 4 != 0),
-            asked: Duration::try_from_secs_f64(asked / 1000.0).ok(),
+            asked: convert::asked(asked),
         };
         let mut inner = self.0.borrow_mut();
         let delay = inner.core.retry(convert::call_id(id), &config, &failure, flags & 8 != 0, clock::now());

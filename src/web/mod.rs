@@ -13,8 +13,8 @@ mod policies;
 
 pub use batch::Batches;
 pub use cache::{
-    CacheIndex, TierHealth, cache_config, check_cache_rule, invalidates, policy_of, policy_of_value, updates,
-    varies_on, verdict,
+    CacheIndex, TierHealth, cache_config, check_cache_rule, invalidates, policy_of, policy_of_value,
+    range_of, varies_on, verdict, withheld,
 };
 pub use driver::{Driver, read_add, read_lane};
 pub use policies::{CircuitBreaker, RateLimits, RetryPolicy, may_repeat};

@@ -5,7 +5,6 @@ use crate::breaker::{Breaker, Permit, Report};
 use crate::random::Random;
 use crate::rate::{RateConfig, RateLimiter, Verdict};
 use crate::retry::{Budget, Failure, RetryConfig, What};
-use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 /// Whether a request with this method may ever be sent again, so that its body must be kept.
@@ -45,13 +44,12 @@ impl RetryPolicy {
 
     /// A task has failed after so many retries, the last of which came after `last` milliseconds: with a response of
     /// this status, or without any, NaN. `asked`: the pause that its server asked for, in milliseconds, NaN for none.
-    /// Returns the delay before the next attempt, in milliseconds; NaN for none. Unless `commit`, this only asks.
+    /// Returns the delay before the next attempt, in milliseconds, never shorter than what was asked for; NaN for none. Unless `commit`, this only asks.
     pub fn next(&mut self, retries: u32, last: f64, status: f64, asked: f64, commit: bool) -> f64 {
         let what = if status.is_nan() { What::Expired } else { convert::what(status, true) };
-        let duration = |millis: f64| Duration::try_from_secs_f64(millis / 1000.0).ok();
+        let asked = convert::asked(asked);
         // A task is whatever its owner wants to be run again.
-        let failure =
-            Failure { method: "", idempotent: true, resendable: true, what, asked: duration(asked) };
+        let failure = Failure { method: "", idempotent: true, resendable: true, what, asked };
         let now = clock::now();
         if !self.config.allows(&failure, retries) || !self.config.affords(&self.budget, now) {
             return f64::NAN;
@@ -60,9 +58,9 @@ impl RetryPolicy {
             return 0.0;
         }
         self.budget.retry(now);
-        let last = duration(last).unwrap_or_default();
+        let last = convert::span(last);
         let delay = self.config.delay(retries.saturating_add(1), last, &mut self.random);
-        convert::millis(failure.asked.unwrap_or(delay))
+        convert::millis(delay.max(asked.unwrap_or_default()))
     }
 }
 

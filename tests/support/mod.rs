@@ -222,7 +222,17 @@ pub(crate) struct World {
     swap: Option<Swap>,
     log: Vec<(Time, Action)>,
     seen: Seen,
-    restless: bool,
+    habit: Habit,
+}
+
+/// What callers do that they do not always do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Habit {
+    None,
+    /// After each call there is another.
+    Restless,
+    /// They hold endless bodies for ever, and wait as long for others.
+    Patient,
 }
 
 impl World {
@@ -252,7 +262,7 @@ impl World {
     /// A world that never rests: after each call there is another.
     pub(crate) fn restless(seed: u64) -> Self {
         let mut world = Self::of_one_origin(seed, Config::default(), Origin::healthy(), 1);
-        world.restless = true;
+        world.habit = Habit::Restless;
         world
     }
 
@@ -282,8 +292,20 @@ impl World {
             swap: None,
             log: Vec::new(),
             seen: Seen::default(),
-            restless: false,
+            habit: Habit::None,
         }
+    }
+
+    /// One in which endless bodies are held for ever, by callers who never go.
+    pub(crate) fn with_streams_held_for_ever(seed: u64) -> Self {
+        let mut world = Self::new(seed);
+        world.habit = Habit::Patient;
+        for origin in &mut world.origins {
+            if world.rng.bool() {
+                *origin = Origin::event_streams();
+            }
+        }
+        world
     }
 
     /// Steps until nothing will happen any more. False when that takes more than `most` steps.
@@ -293,12 +315,19 @@ impl World {
 
     /// Checks what must be true when nothing will happen any more.
     pub(crate) fn check_rest(&self) {
-        self.check(self.alive.is_empty(), || format!("lost: {:?}", self.alive));
-        self.check(self.core.count() == Count::default(), || format!("{:?}", self.core.count()));
+        let streams = self.running(|call| self.habit == Habit::Patient && call.stage == Stage::Streaming);
+        self.check(self.alive.len() == streams as usize, || format!("lost: {:?}", self.alive));
+        let count = Count { queued: 0, running: streams };
+        self.check(self.core.count() == count, || format!("{:?}", self.core.count()));
         self.check(self.core.poll_timeout().is_none(), || "a deadline is left".to_owned());
         for (number, call) in self.calls.iter().enumerate() {
             self.check(call.settled == 1, || format!("call {number} settled {} times", call.settled));
         }
+    }
+
+    /// Slots that endless bodies hold.
+    pub(crate) fn held_for_ever(&self) -> u32 {
+        self.running(|call| call.stage == Stage::Streaming)
     }
 
     /// Every action so far, with its time.
@@ -511,7 +540,7 @@ impl World {
     // ── what callers and origins do
 
     fn submit(&mut self) {
-        if self.restless {
+        if self.habit == Habit::Restless {
             self.later(MS * 20, Happening::Submitted);
         }
         let number = self.calls.len();
@@ -547,6 +576,8 @@ impl World {
             self.send(number);
         }
         let patience = match (call.total, call.attempt) {
+            // Who waits behind them is not let off by going away.
+            _ if self.habit == Habit::Patient => None,
             (None, None) => Some((0, 90_000)),
             _ => self.rng.bool().then_some((0, 3_000)),
         };
@@ -682,6 +713,9 @@ impl World {
         let pause = self.core.paused_for(lane, self.now);
         if let Some(asked) = asked {
             let most = paused.max(asked + (asked / 10).min(Duration::from_secs(1)));
+            self.check(delay.is_none_or(|delay| delay >= pause), || {
+                format!("{delay:?} is too soon, {pause:?} to go")
+            });
             self.check(pause >= asked && pause <= most, || format!("asked for {asked:?}, pauses {pause:?}"));
         }
         let Some(delay) = delay else {
@@ -695,7 +729,8 @@ impl World {
         call.attempt_until = None;
         call.stage = match what {
             What::Offline { .. } => Stage::Held(None),
-            _ if asked.is_some() || delay.is_zero() => Stage::Waiting,
+            // For a pause it waits in line.
+            _ if delay <= pause => Stage::Waiting,
             _ => Stage::Held(Some(self.now.after(delay))),
         };
         if matches!(what, What::Offline { .. }) {
@@ -728,23 +763,19 @@ impl World {
 
     /// What the rules make of a call whose headers are there.
     fn stage_of(&self, number: usize, body: Body) -> Stage {
-        let lane = self.calls[number].lane;
         match body {
             Body::None => Stage::Over,
             Body::Sized(bytes) if bytes <= SMALL_BODY => Stage::Over,
             _ if self.calls[number].until_headers => Stage::Over,
-            Body::Endless => {
-                let beside = self.running(|call| call.lane == lane && call.stage == Stage::Streaming);
-                // The third is lent out at once; the action that says so is checked as it comes.
-                if beside as usize >= STREAMS_PER_LANE { Stage::Sent } else { Stage::Streaming }
-            }
+            // One too many is lent out at once; the action that says so is checked as it comes.
+            Body::Endless => Stage::Streaming,
             Body::Sized(_) | Body::Unknown => Stage::Unread(self.now.after(UNREAD_LIMIT)),
         }
     }
 
     /// The body's fate goes on whether or not it holds a slot, so some of what follows comes late.
     fn schedule_body(&mut self, number: usize, body: Body) {
-        if body == Body::None {
+        if body == Body::None || (body == Body::Endless && self.habit == Habit::Patient) {
             return;
         }
         let origin = &self.origins[self.calls[number].origin];
@@ -767,6 +798,9 @@ impl World {
     fn caller_aborted(&mut self, number: usize) {
         let id = self.calls[number].id;
         let stage = self.calls[number].stage;
+        if stage == Stage::Streaming && self.habit == Habit::Patient {
+            return self.tell(Event::Woke);
+        }
         let mut event = Event::Settled(id, Outcome::Cancelled);
         match stage {
             Stage::Waiting | Stage::Held(_) | Stage::Sent => {
@@ -949,7 +983,7 @@ impl World {
 
     fn lend(&mut self, id: CallId, why: Lent) {
         let number = self.number(id);
-        let Call { stage, settled, .. } = self.calls[number];
+        let Call { stage, lane, .. } = self.calls[number];
         let fits = match why {
             Lent::Unread => {
                 self.seen.lent_unread += 1;
@@ -957,12 +991,21 @@ impl World {
             }
             Lent::Streams => {
                 self.seen.lent_streams += 1;
-                // See `stage_of`.
-                stage == Stage::Sent && settled == 1
+                stage == Stage::Streaming && self.has_excess_streams(lane)
             }
         };
         self.check(fits, || format!("lent the slot of {number} that is {stage:?}: {why:?}"));
         self.over(number);
+    }
+
+    /// Whether endless bodies hold more slots of a lane than they may, or the last one that anybody could have.
+    fn has_excess_streams(&self, lane: LaneId) -> bool {
+        let streams = self.running(|call| call.lane == lane && call.stage == Stage::Streaming);
+        let all = self.running(|call| call.stage == Stage::Streaming);
+        let left = self.shared.get(&lane).map(|&(held, shared)| shared.saturating_sub(held));
+        streams > STREAMS_PER_LANE
+            || self.config.per_lane.into_iter().chain(left).any(|slots| streams >= slots)
+            || self.concurrency.is_some_and(|limit| all >= limit)
     }
 
     fn forget(&mut self, lane: LaneId) {
@@ -1033,6 +1076,11 @@ impl World {
             format!("{:?}, books: {:?}", self.core.totals(), self.totals)
         });
         self.check(self.core.is_paused() == self.paused, || "who paused?".to_owned());
+        for &lane in by_lane.keys() {
+            let streams = self.running(|call| call.lane == lane && call.stage == Stage::Streaming);
+            let fits = streams == 0 || !self.has_excess_streams(lane);
+            self.check(fits, || format!("{streams} streams hold too many slots of {lane:?}"));
+        }
         if self.nobody_waits_for_nothing(all, &by_lane) {
             self.seen.rate_limited += 1;
         }

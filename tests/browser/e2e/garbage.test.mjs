@@ -80,6 +80,40 @@ export default async function ({ launch, server, test }) {
       await browser.evaluate(() => window.sixlane.close());
     });
 
+    await test('what was asked for and written to leaves little behind, of however many addresses', async () => {
+      const used = async () => {
+        for (let round = 0; round < 3; round += 1) await collect();
+        return (await protocol.send('Runtime.getHeapUsage')).usedSize;
+      };
+      await browser.evaluate(async () => {
+        const { createFetch } = await import('/dist/index.js');
+        const headers = { 'cache-control': 'no-store' };
+        const fetch = createFetch({
+          fetch: async ({ method }) => new Response(method === 'GET' ? 'x' : null, { headers }),
+        });
+        await fetch.cache.purge();
+        let count = 0;
+        window.many = async (calls, init) => {
+          for (let round = 0; round < calls / 10; round += 1) {
+            // Two of each: what may not be shared is remembered, too.
+            const paths = Array.from({ length: 5 }, () => `/${'address/'.repeat(8)}${++count}`);
+            await Promise.all([...paths, ...paths].map(async (path) => (await fetch(path, init)).text()));
+          }
+        };
+      });
+      for (const [most, init] of [
+        [300_000, { method: 'POST' }],
+        [300_000, undefined],
+        [300_000, { headers: { 'x-own': '1' } }],
+      ]) {
+        await browser.evaluate((init) => window.many(200, init), init);
+        const before = await used();
+        await browser.evaluate((init) => window.many(10_000, init), init);
+        const grown = (await used()) - before;
+        assert.ok(grown < most, `${JSON.stringify(init)}: ${grown} bytes`);
+      }
+    });
+
     await test('a queue that is dropped is collected, once its tasks are done', async () => {
       await browser.evaluate(async () => {
         const queues = Array.from({ length: 20 }, () => window.createQueue());

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createFetch, init } from '/dist/index.js';
-import { Run, rejection, turn } from './support/server.js';
+import { otherHost, Run, rejection, turn } from './support/server.js';
 
 describe('equal calls under way', () => {
   let run;
@@ -90,6 +90,77 @@ describe('equal calls under way', () => {
       await texts(await Promise.all([...early, ...late]));
       expect((await run.stats()).seen).to.equal(before.seen + 3);
     }
+  });
+
+  it('get nothing that was asked for before this page wrote to their origin, whatever it wrote to', async () => {
+    for (const ending of ['a response', 'an error', 'an abort']) {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+        let user = 'alice';
+        let end;
+        const answers = [];
+        fetch = make({
+          retry: false,
+          fetch: ({ method, url }, { signal }) => {
+            const body = user;
+            return new Promise((resolve, reject) => {
+              if (method === 'GET') {
+                answers.push(() => resolve(new Response(body, { headers: { 'cache-control': 'max-age=60' } })));
+                return;
+              }
+              if (url.includes('login')) user = 'bob';
+              end = () => (ending === 'a response' ? resolve(new Response('')) : reject(new TypeError('lost')));
+              signal.addEventListener('abort', () => reject(signal.reason));
+            });
+          },
+        });
+        const me = run.path('/me', { n: `${ending} ${method}` });
+        const ask = async () => (await fetch(me)).text();
+        const controller = new AbortController();
+        const before = [ask(), ask()];
+        while (answers.length < 1) await turn();
+        const login = fetch('/login', { method, signal: controller.signal });
+        const meanwhile = [ask(), ask()];
+        while (answers.length < 2 || !end) await turn();
+        // It may have counted, whether that is known or not.
+        if (ending === 'an abort') controller.abort();
+        else end();
+        await login.catch(() => {});
+        const after = [ask(), ask()];
+        while (answers.length < 3) await turn();
+        // Nor is it kept, in whatever order they come.
+        answers[0]();
+        expect(await Promise.all(before), method).to.deep.equal(['alice', 'alice']);
+        answers[2]();
+        expect(await Promise.all(after), method).to.deep.equal(['bob', 'bob']);
+        while (fetch.cache.stats().memory.entries < 1) await turn();
+        answers[1]();
+        expect(await Promise.all(meanwhile), method).to.deep.equal(['bob', 'bob']);
+        await turn();
+        expect(await ask(), method).to.equal('bob');
+        expect(answers, method).to.have.length(3);
+      }
+    }
+  });
+
+  it('are joined all the same while this page writes to another origin, or only reads', async () => {
+    const answers = [];
+    fetch = make({
+      fetch: ({ url }) =>
+        new Promise((resolve) => {
+          const answer = () => resolve(new Response('', { headers: { 'cache-control': 'max-age=60' } }));
+          if (url.includes('/me')) answers.push(answer);
+          else answer();
+        }),
+    });
+    const early = fetch('/me');
+    await fetch(`http://${otherHost}/login`, { method: 'POST' });
+    await fetch('/other', { method: 'HEAD' });
+    const late = fetch('/me');
+    while (answers.length < 1) await turn();
+    answers[0]();
+    await Promise.all([early, late]);
+    expect([answers.length, fetch.status().deduplicated]).to.deep.equal([1, 1]);
+    while (fetch.cache.stats().memory.entries < 1) await turn();
   });
 
   it('fail together', async () => {

@@ -57,6 +57,20 @@ describe('createRetry', () => {
     expect((await long.stats()).seen).to.equal(1);
   });
 
+  it('waits as long as usual at least, whatever a server asks for', async () => {
+    const retry = createRetry({ baseDelay: 40, jitter: false, limit: 1 });
+    const start = performance.now();
+    await retry.execute(() => new Response('', { status: 503, headers: { 'retry-after': '0' } }));
+    expect(performance.now() - start).to.be.at.least(39);
+    let attempts = 0;
+    const patient = createRetry(SOON);
+    await patient.execute(() => {
+      attempts += 1;
+      return new Response('', { status: 503, headers: { 'retry-after': '9'.repeat(30) } });
+    });
+    expect(attempts).to.equal(1);
+  });
+
   it('waits as long as a circuit breaker inside it says', async () => {
     const breaker = createCircuitBreaker({ consecutive: 1, openFor: 60, successes: 1 });
     const task = flaky(1);

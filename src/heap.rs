@@ -6,21 +6,21 @@
 use std::marker::PhantomData;
 
 /// The note of an item that is in no place.
-pub(super) const NOWHERE: u32 = u32::MAX;
+pub(crate) const NOWHERE: u32 = u32::MAX;
 
 /// Children of a node. Four makes a shallower heap than two: fewer misses of the cache with a million items.
 const ARITY: usize = 4;
 
 /// What a heap is ordered by, and where an item notes its place.
-pub(super) trait Order {
+pub(crate) trait Order {
     type Item;
-    /// Whether `a` comes out before `b`. Must be total: no two items are equal.
+    /// Whether `a` comes out before `b`. Of two that are equal either may come out first.
     fn before(a: &Self::Item, b: &Self::Item) -> bool;
     fn place(item: &mut Self::Item) -> &mut u32;
 }
 
 #[derive(Debug)]
-pub(super) struct Heap<O> {
+pub(crate) struct Heap<O> {
     indices: Vec<u32>,
     order: PhantomData<O>,
 }
@@ -32,34 +32,34 @@ impl<O> Default for Heap<O> {
 }
 
 impl<O: Order> Heap<O> {
-    pub(super) fn first(&self) -> Option<u32> {
+    pub(crate) fn first(&self) -> Option<u32> {
         self.indices.first().copied()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.indices.len()
     }
 
     /// Gives back the room of a rush that is over.
-    pub(super) fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         if self.indices.is_empty() && self.indices.capacity() > 1024 {
             self.indices = Vec::new();
         }
     }
 
     #[cfg(test)]
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.indices.capacity()
     }
 
-    pub(super) fn push(&mut self, arena: &mut [O::Item], index: u32) {
+    pub(crate) fn push(&mut self, arena: &mut [O::Item], index: u32) {
         debug_assert_eq!(*O::place(&mut arena[index as usize]), NOWHERE);
         push_tight(&mut self.indices, index);
         self.rise(arena, self.indices.len() - 1);
     }
 
     /// Takes `index` out; nothing happens when it is not in.
-    pub(super) fn remove(&mut self, arena: &mut [O::Item], index: u32) {
+    pub(crate) fn remove(&mut self, arena: &mut [O::Item], index: u32) {
         let place = std::mem::replace(O::place(&mut arena[index as usize]), NOWHERE);
         if place == NOWHERE {
             return;
@@ -71,7 +71,7 @@ impl<O: Order> Heap<O> {
     }
 
     /// Puts `index` right after its order has changed; nothing happens when it is not in.
-    pub(super) fn update(&mut self, arena: &mut [O::Item], index: u32) {
+    pub(crate) fn update(&mut self, arena: &mut [O::Item], index: u32) {
         let place = *O::place(&mut arena[index as usize]);
         if place != NOWHERE {
             self.settle(arena, place as usize);
@@ -126,7 +126,7 @@ impl<O: Order> Heap<O> {
 
 /// Appends, growing by an eighth instead of by doubling: still O(1) on average, and the promise of at most
 /// 64 bytes a waiting call holds at every size, not just where the capacity happens to fit.
-pub(super) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
+pub(crate) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
     if vec.len() == vec.capacity() {
         vec.reserve_exact(vec.len() / 8 + 8);
     }
