@@ -803,6 +803,7 @@ describe('storage', () => {
       const first = make({ tiers: LOCAL });
       await text(first, path());
       await first.cache.set('other', 'beside it');
+      await until(() => first.cache.stats().localStorage.entries === 2);
       const name = Object.keys(localStorage).find(
         (name) => name.startsWith('sixlane:1:') && name.includes('/api/data/1'),
       );
@@ -1080,8 +1081,8 @@ describe('storage', () => {
       await text(fetch, path());
       await cache.set('key', 'value');
       const names = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'));
+      await until(() => names().length === 2);
       expect(names().every((name) => name.startsWith('sixlane:1:5:alice\n'))).to.equal(true);
-      expect(names().length).to.equal(2);
       await fetch.cache.purge();
       expect(names()).to.deep.equal([]);
       expect([await cache.get('key'), fetch.cache.stats().memory.entries]).to.deep.equal([undefined, 0]);
