@@ -1,6 +1,7 @@
 /** One request for several callers that want the same. */
 import { READERS, shadow } from './body.js';
-import { mayHaveBody, withBody } from './cache/answer.js';
+import { withBody } from './cache/answer.js';
+import { mayHaveBody } from './cache/frozen.js';
 
 /** What a caller brings of its own. */
 export interface Caller {

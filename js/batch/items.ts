@@ -1,6 +1,7 @@
 /** What a batch was answered with, and the responses that are made of it. */
 import { isSameOrigin, withoutFragment } from '../addresses.js';
-import { looksOf, mayHaveBody } from '../cache/answer.js';
+import { looksOf } from '../cache/answer.js';
+import { mayHaveBody } from '../cache/frozen.js';
 import { isStream, tagOf } from '../platform.js';
 import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';

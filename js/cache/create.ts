@@ -1,4 +1,4 @@
-import { taken } from '../taken.js';
+import { snapshot } from '../snapshot.js';
 import type { Cache, CacheOptions } from '../types.js';
 import { Store } from './store.js';
 import { Values } from './values.js';
@@ -10,6 +10,6 @@ import { Values } from './values.js';
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
 export function createCache(options: CacheOptions = {}): Cache {
-  const own = taken(options);
+  const own = snapshot(options);
   return new Values(own, new Store('createCache', '', own));
 }

@@ -6,9 +6,7 @@ import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
 import {
   type Answer,
   freeze,
-  isFrozen,
   looksOf,
-  mayHaveBody,
   type Part,
   partOf,
   readAll,
@@ -19,6 +17,7 @@ import {
 } from './answer.js';
 import { addressTag, type Cuts, Latest, tagName } from './cuts.js';
 import { Depths } from './depths.js';
+import { isFrozen, mayHaveBody } from './frozen.js';
 import { hash } from './hash.js';
 import {
   baseOf,

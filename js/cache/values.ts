@@ -1,6 +1,6 @@
 import { resolved, withoutFragment } from '../addresses.js';
 import { consult, loaded } from '../load.js';
-import { taken } from '../taken.js';
+import { snapshot } from '../snapshot.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { addressTag, Cuts, tagName } from './cuts.js';
 import type { HttpCache } from './http.js';
@@ -68,7 +68,7 @@ export class Values implements Cache {
   #http: HttpCache | undefined;
 
   constructor(options: CacheOptions, store?: Store) {
-    this.options = taken(options);
+    this.options = snapshot(options);
     this.#store = store;
     this.#tabs = new Tabs(
       (word) => this.#heard(word),
@@ -145,7 +145,7 @@ export class Values implements Cache {
 
   async set<T>(key: string, value: T, rule: CacheRule = {}): Promise<void> {
     const purges = this.#purges;
-    const own = taken(rule);
+    const own = snapshot(rule);
     const opened = this.#opened(key, own);
     // What is kept is what it is now, also where the store has still to come.
     const content = opened instanceof Promise ? copy(value) : value;
@@ -158,7 +158,7 @@ export class Values implements Cache {
 
   async getWithFallback<T>(key: string, load: CacheLoader<T>, said: CacheRule = {}): Promise<T> {
     if (typeof load !== 'function') throw new TypeError(`\`load\` must be a function, got ${typeof load}`);
-    const rule = taken(said);
+    const rule = snapshot(said);
     const store = await this.#opened(key, rule);
     if (!store) return load({ signal: new AbortController().signal });
     const found = this.#at(store, key) ?? (await this.#below(store, key, rule.tiers ?? store.config.tiers));
@@ -208,6 +208,7 @@ export class Values implements Cache {
     if (typeof partition !== 'string') throw new TypeError(`\`partition\` must be a string, got ${typeof partition}`);
     const purge = new Purge(partition);
     // At once, and not after anything else has had its turn: the page may go while it waits.
+    if (partition === this.#partition) this.#empty();
     this.#beginPurge(purge, partition);
     this.#tell({ purge: true, mark: purge.mark, done: false }, partition);
     if (!this.#store) {
@@ -251,10 +252,8 @@ export class Values implements Cache {
   }
 
   #beginPurge(purge: Purge, partition: string): void {
-    const isOwn = partition === this.#partition;
-    if (isOwn) this.#empty();
     purge.begin(this.#reach);
-    if (isOwn && purge.mark !== undefined) this.#store?.depths.learn(purge.mark);
+    if (partition === this.#partition && purge.mark !== undefined) this.#store?.depths.learn(purge.mark);
   }
 
   get #reach(): Reach {

@@ -43,8 +43,9 @@ export default async function ({ launch, server, test }) {
       });
       await protocol.send('Storage.overrideQuotaForOrigin', { origin });
       assert.deepEqual(new Set(statuses), new Set([200]));
-      // Room was made, and when that was not enough it went on without.
-      assert.equal(stats.disabled.indexedDB, 'there is no room left', JSON.stringify(stats));
+      // Room was made. Where that is not enough, since Chromium gives it back when it likes, it goes on without.
+      assert.ok(stats.evictions > 0, JSON.stringify(stats));
+      assert.ok([undefined, 'there is no room left'].includes(stats.disabled.indexedDB), JSON.stringify(stats));
       assert.deepEqual(errors, []);
     });
 

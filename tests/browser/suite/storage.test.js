@@ -803,6 +803,7 @@ describe('storage', () => {
       const first = make({ tiers: LOCAL });
       await text(first, path());
       await first.cache.set('other', 'beside it');
+      await until(() => first.cache.stats().localStorage.entries === 2);
       const name = Object.keys(localStorage).find(
         (name) => name.startsWith('sixlane:1:') && name.includes('/api/data/1'),
       );
@@ -995,6 +996,16 @@ describe('storage', () => {
       expect((await recount(database)).entries).to.equal(0);
     });
 
+    it('leaves what is set after it, also while the module is on its way', async () => {
+      const fetch = make({ tiers: ALL });
+      const purged = fetch.cache.purge();
+      const set = fetch.cache.set('key', 'value');
+      await Promise.all([purged, set]);
+      expect(await fetch.cache.get('key')).to.equal('value');
+      const next = await again({ tiers: ALL });
+      expect(await next.cache.get('key')).to.equal('value');
+    });
+
     it('is done when the cache is closed already, too, and leaves no connection', async () => {
       const fetch = make({ tiers: ALL });
       await text(fetch, path(1));
@@ -1070,8 +1081,8 @@ describe('storage', () => {
       await text(fetch, path());
       await cache.set('key', 'value');
       const names = () => Object.keys(localStorage).filter((name) => name.startsWith('sixlane:1:'));
+      await until(() => names().length === 2);
       expect(names().every((name) => name.startsWith('sixlane:1:5:alice\n'))).to.equal(true);
-      expect(names().length).to.equal(2);
       await fetch.cache.purge();
       expect(names()).to.deep.equal([]);
       expect([await cache.get('key'), fetch.cache.stats().memory.entries]).to.deep.equal([undefined, 0]);
