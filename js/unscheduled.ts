@@ -59,7 +59,10 @@ function whenAnswered(answer: Promise<Response>, note: (response: Response) => v
   const heard = (response: unknown): void => {
     if (isResponse(response)) note(response);
   };
-  Promise.resolve(answer).then(heard, () => {});
+  // What goes wrong here is no matter of its caller.
+  Promise.resolve(answer)
+    .then(heard, () => {})
+    .catch((error: unknown) => globalThis.reportError?.(error));
 }
 
 /** As native fetch rejects where the browser's own cache has nothing. */

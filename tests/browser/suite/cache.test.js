@@ -764,6 +764,20 @@ describe('the cache', () => {
       }
     });
 
+    it('gives what a reload has brought, as soon as that is read', async () => {
+      fetch = make({ fetch: undefined });
+      for (const init of [undefined, {}, { cache: 'force-cache' }, { lane: { timeout: 60_000 } }]) {
+        for (let n = 0; n < 10; n++) {
+          const path = run.path('/api/echo', { cacheControl: 'max-age=60', n: `${n} ${JSON.stringify(init)}` });
+          const ask = async (init) => (await fetch(path, init)).text();
+          const older = await ask();
+          const newer = await ask({ cache: 'reload' });
+          expect(newer).not.to.equal(older);
+          expect(await ask(init), `${n} ${JSON.stringify(init)}`).to.equal(newer);
+        }
+      }
+    });
+
     it('gives what is stale while what was asked for behind it is on its way', async () => {
       const sent = [];
       fetch = make({
