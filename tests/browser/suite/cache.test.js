@@ -537,14 +537,33 @@ describe('the cache', () => {
       }
     });
 
-    it('asks again for what was refused, whatever its age may be', async () => {
-      for (const status of [401, 407, 416]) {
-        let asked = 0;
-        fetch = make({
-          fetch: async () =>
-            new Response('', { status: ++asked > 1 ? 200 : status, headers: { 'cache-control': 'max-age=60' } }),
-        });
-        expect([(await get()).status, (await get()).status]).to.deep.equal([status, 200]);
+    it('asks again what refused its request, or says so by Pragma or by a date that is none', async () => {
+      const ahead = new Date(Date.now() + 3_600_000).toUTCString();
+      const control = (value) => ({ 'cache-control': value });
+      const cases = [
+        [200, { expires: ahead }, 1],
+        [200, { expires: ahead.toLowerCase() }, 1],
+        [200, { expires: ahead.replace(' ', '  ') }, 2],
+        [200, { expires: ahead.replace(/ (\w{3}) (\d{4}) /, '-$1-$2 ') }, 2],
+        [200, { expires: ahead, pragma: 'no-cache' }, 2],
+        [200, { ...control('max-age=60'), pragma: 'no-cache' }, 1],
+        [404, control('max-age=60'), 1],
+        [401, control('max-age=60'), 2],
+        [407, control('max-age=60'), 2],
+        [416, control('max-age=60'), 2],
+      ];
+      for (const [status, headers, times] of cases) {
+        let sent = 0;
+        const answer = async () => {
+          sent += 1;
+          return new Response('x', { status, headers });
+        };
+        fetch = make({ fetch: answer, retry: false });
+        for (let n = 0; n < 2; n++) {
+          expect(await (await fetch('/anything')).text()).to.equal('x');
+          if (times === 1) await kept(1);
+        }
+        expect(sent, JSON.stringify([status, headers])).to.equal(times);
       }
     });
 
