@@ -587,7 +587,7 @@ class Instance {
         try {
           this.#answered(flight, attempt, response);
         } catch (error) {
-          this.#hand(flight, response, error);
+          this.#handOver(flight, response, error);
         }
       },
       (error: unknown) => {
@@ -627,7 +627,7 @@ class Instance {
   }
 
   /** A response of the page's own making could not be looked at: its caller gets it all the same. */
-  #hand(flight: Flight, response: Response, error: unknown): void {
+  #handOver(flight: Flight, response: Response, error: unknown): void {
     globalThis.reportError?.(error);
     const { settle } = flight;
     if (!settle) {
