@@ -262,7 +262,7 @@ describe('it stays fetch', () => {
       // Another copy of the package, whose module does not come.
       starting: async () => {
         const { createFetch } = await import(`/dist/index.js?${run.tag}`);
-        const made = createFetch({ retry: SOON, wasm: '/api/data/1?delay=60000' });
+        const made = createFetch({ retry: SOON, wasm: new Response(new ReadableStream()) });
         open.push(made);
         return made;
       },
