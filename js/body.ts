@@ -99,6 +99,7 @@ class Holder {
 
 function watchResponse(response: Response, holder: Holder): void {
   const shadowed: PropertyKey[] = ['body', 'clone'];
+  let isTouched = false;
   const uncover = (): void => {
     for (const name of shadowed) Reflect.deleteProperty(response, name);
   };
@@ -107,6 +108,8 @@ function watchResponse(response: Response, holder: Holder): void {
     shadowed.push(name);
     shadow(response, name, function (this: Response) {
       uncover();
+      // It rejects, and whoever has the lock reads on.
+      if (isTouched && this.body?.locked) return this[name]();
       holder.reading();
       holder.pass();
       return holder.end<unknown>(this[name]());
@@ -123,7 +126,9 @@ function watchResponse(response: Response, holder: Holder): void {
   Object.defineProperty(response, 'body', {
     configurable: true,
     get(this: Response) {
-      uncover();
+      // Many only look whether there is one, and then read by a method.
+      Reflect.deleteProperty(this, 'body');
+      isTouched = true;
       const stream = this.body;
       if (stream) watchStream(stream, holder);
       return stream;

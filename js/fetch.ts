@@ -16,8 +16,18 @@ import type { Source } from './joint.js';
 import { laneOf, wordsOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { type Bindings, consult, load, loaded } from './load.js';
+import { Loops } from './loops.js';
 import { hand, nativeFetch, page, senderOf } from './page.js';
-import { isAddress, isRequest, isResponse, nameOf, ownOrigin, textOf } from './platform.js';
+import {
+  isAddress,
+  isRequest,
+  isResponse,
+  NativeAbortController,
+  NativeRequest,
+  nameOf,
+  ownOrigin,
+  textOf,
+} from './platform.js';
 import { onProtocol, protocolOf } from './protocols.js';
 import { discard, permits } from './retry.js';
 import { compileRoutes, type Routing } from './routes.js';
@@ -123,6 +133,8 @@ class Instance {
   readonly #bodies = new Set<Flight>();
   /** What fetch was when this instance was made. */
   readonly before = nativeFetch();
+  /** Functions in the place of fetch that may lead back to us. */
+  readonly #loops = new Loops();
   /** The transport is being called right now. */
   #handing = false;
   #clearReason: unknown;
@@ -200,6 +212,12 @@ class Instance {
       return this.native(input, init ?? undefined);
     }
     if (!/^https?:/.test(request.url) || request.mode === 'navigate') return this.native(request);
+    const ended = this.#loops.take(request);
+    if (ended) {
+      const call = before(request);
+      call.then(ended, ended);
+      return call;
+    }
     const lane = laneOf(this.#options, this.#routing?.of(request), init ?? undefined, emergency);
     const { signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
@@ -312,7 +330,7 @@ class Instance {
       const said = init?.lane;
       const lane = said === undefined || typeof said === 'object' ? { priority: 'background' as const, ...said } : said;
       const response = await this.fetch(input, { ...init, lane }, false);
-      const request = new Request(input, init ?? undefined);
+      const request = new NativeRequest(input, init ?? undefined);
       const rule = laneOf(this.#options, this.#routing?.of(request), { ...init, lane }, false)?.cache;
       await this.#gets?.settled(request, rule, response);
       if (!this.#gets) discard(response);
@@ -564,7 +582,7 @@ class Instance {
     flight.lost?.timing?.stop();
     const attempt = ++flight.attempt;
     flight.tries += 1;
-    const controller = new AbortController();
+    const controller = new NativeAbortController();
     flight.stage = 'sent';
     flight.controller = controller;
     flight.sent = performance.now();
@@ -583,13 +601,7 @@ class Instance {
     const make = typeof resend === 'function' ? resend : (): Request => request;
     const changes: RequestInit = { ...(barrier > 0 && { cache: 'reload' }), ...(flight.lost && looking(request)) };
     this.#attempt(flight, make, changes, init).then(
-      (response) => {
-        try {
-          this.#answered(flight, attempt, response);
-        } catch (error) {
-          this.#handOver(flight, response, error);
-        }
-      },
+      (response) => this.#looking(flight, response, () => this.#answered(flight, attempt, response)),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
       },
@@ -604,7 +616,16 @@ class Instance {
     hand(init.signal, this);
     // A service worker hands on what an element of its page asks for: with anything said to it, that would be asked for
     // in the worker's own name. It is not ours to stop then, only to leave.
-    return isReferrerTold(flight.request) ? this.native(request, init) : this.native(request);
+    const args: Parameters<typeof fetch> = isReferrerTold(flight.request) ? [request, init] : [request];
+    const transport = nativeFetch();
+    // What was there before us knows nothing of us, and what the options name is not in the place of fetch.
+    if (transport === this.before || this.#options.fetch) return this.native(...args);
+    const ended = this.#loops.hand(transport, request);
+    try {
+      return await this.native(...args);
+    } finally {
+      ended();
+    }
   }
 
   #answered(flight: Flight, attempt: number, response: Response | undefined): void {
@@ -626,20 +647,19 @@ class Instance {
     this.#deliver(flight, response);
   }
 
-  /** A response of the page's own making could not be looked at: its caller gets it all the same. */
-  #handOver(flight: Flight, response: Response, error: unknown): void {
-    globalThis.reportError?.(error);
-    const { settle } = flight;
-    if (!settle) {
+  /** Where a response of the page's own making cannot be looked at, its caller gets it all the same. */
+  #looking(flight: Flight, response: Response | undefined, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      globalThis.reportError?.(error);
+      const { settle } = flight;
+      this.#release(flight);
+      if (response) settle?.resolve(response);
+      else settle?.reject(error);
+      if (flight.id >= 0) this.#engine?.settled(flight, Outcome.completed);
       this.#bodyEnded(flight);
-      return;
     }
-    flight.stage = 'over';
-    this.#release(flight);
-    flight.timing?.stop();
-    settle.resolve(response);
-    if (flight.id >= 0) this.#engine?.settled(flight, Outcome.completed);
-    this.#starting?.end(flight, Outcome.completed);
   }
 
   /** No response: the browser does not say why, and another attempt may have one. */
@@ -692,10 +712,11 @@ class Instance {
     const { attempt } = flight;
     flight.stage = 'asking';
     const context = { request, attempt: flight.tries, ...(response ? { response } : { error }) };
-    permits(shouldRetry, context).then((yes) => {
+    const decide = (yes: boolean): void => {
       if (!this.#goOn(flight, attempt, response)) return;
       if (!yes || !this.#retry(flight, failure, again)) this.#giveUp(flight, response, error);
-    });
+    };
+    permits(shouldRetry, context).then((yes) => this.#looking(flight, response, () => decide(yes)));
     return true;
   }
 
@@ -718,7 +739,8 @@ class Instance {
       if (!this.#goOn(flight, attempt, response)) return;
       if (!this.#tryAgain(flight, ...failure)) this.#giveUp(flight, response, error);
     };
-    this.ready.then(decide, decide);
+    const look = (): void => this.#looking(flight, response, decide);
+    this.ready.then(look, look);
     return true;
   }
 
@@ -774,8 +796,8 @@ class Instance {
   }
 
   /** The page's policy forbids what was sent; in some browsers this is heard before the request fails, in others after. */
-  #violated({ disposition, blockedURI }: SecurityPolicyViolationEvent): void {
-    if (disposition !== 'enforce') return;
+  #violated({ disposition, effectiveDirective, blockedURI }: SecurityPolicyViolationEvent): void {
+    if (disposition !== 'enforce' || effectiveDirective !== 'connect-src') return;
     for (const flight of this.#engine?.calls() ?? this.#starting?.flights ?? []) {
       if (flight.attempt === 0 || withoutFragment(flight.request.url) !== blockedURI) continue;
       flight.blocked = true;

@@ -14,7 +14,7 @@ import type { Refusal } from './errors.js';
 import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
-import { isResponse, nameOf } from './platform.js';
+import { isResponse, NativeAbortController, nameOf } from './platform.js';
 import { discard } from './retry.js';
 import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
@@ -305,7 +305,8 @@ export class Gets {
     this.#lonely.add(hash(key));
     const { wire } = joint;
     joint.resolve((caller, index) => {
-      if (index === 0) return response;
+      // It was asked for with no signal of its own.
+      if (index === 0) return wire?.batched ? response : joint.lead(caller, response);
       const one = caller as Asking;
       // A batch asks once for equal keys. Who came after it was sent wants what is newer.
       if (!wire?.batched || one.arrived > wire.at) return this.#alone(one, undefined);
@@ -421,7 +422,7 @@ export class Gets {
       priority: LEVELS.background,
       arrived: performance.now(),
       // Whoever has the answer may go.
-      signal: new AbortController().signal,
+      signal: new NativeAbortController().signal,
       source: undefined,
     };
     this.#bring(behind, { ...asked, answers: 'validate' })

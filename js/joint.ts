@@ -104,10 +104,7 @@ export class Joint<W extends Wire> implements Source {
       if (open.size === 0) this.#end(reason);
     };
     this.resolve((caller, index) => {
-      if (size === 1) {
-        if (caller.source) this.#follow(caller.signal, response);
-        return response;
-      }
+      if (size === 1) return this.lead(caller, response);
       open.add(caller);
       const last = index === size - 1;
       try {
@@ -119,6 +116,12 @@ export class Joint<W extends Wire> implements Source {
         return last ? response : otherwise(caller);
       }
     });
+  }
+
+  /** The response as it is, for one caller, whose abort ends the request. */
+  lead(caller: Caller, response: Response): Response {
+    if (caller.source) this.#follow(caller.signal, response);
+    return response;
   }
 
   /** An abort breaks off the body, too, as long as there is one to read. Nothing here may keep the response alive. */
@@ -199,9 +202,11 @@ function breakable(response: Response, caller: Caller, left: (caller: Caller, re
 /** Of a stream that was broken off, the reading methods of a response do not say why. */
 function withReason(response: Response, signal: AbortSignal): Response {
   for (const name of READERS) {
-    const read = Response.prototype[name] as (() => Promise<unknown>) | undefined;
+    const read = response[name] as (() => Promise<unknown>) | undefined;
     if (typeof read !== 'function') continue;
     shadow(response, name, function (this: Response) {
+      // In the same turn, as natively.
+      if (signal.aborted && !this.bodyUsed) return Promise.reject(signal.reason);
       return read.call(this).catch((error: unknown) => {
         throw signal.aborted ? signal.reason : error;
       });

@@ -9,10 +9,19 @@ interface Page {
   readonly replaced: WeakMap<typeof fetch, typeof fetch>;
   /** Which instance sends what was handed to a transport: whoever is asked for that again does not schedule it twice. */
   handed?: WeakMap<object, object>;
+  /** By origin; see `cache/writes.ts`. */
+  writes?: Writes;
   /** Whether the shares are being balanced: what that changes is taken up by who began. */
   balancing: boolean;
   /** The property that `install` replaced, and what it put there. */
   installed?: { readonly before: PropertyDescriptor | undefined; readonly ours: typeof fetch };
+}
+
+/** What was written, and when: as counts that only grow. */
+export interface Writes {
+  readonly now: number;
+  cut(name: string): void;
+  last(names: readonly string[]): number;
 }
 
 /** One of several schedulers that send to the same origins. */

@@ -3,6 +3,17 @@
  * its constructor, is no `instanceof` of the name on this page's global object.
  */
 
+/**
+ * The browser's own, whatever a library puts under these names later: native fetch takes and makes no others, and a subclass
+ * may say what the call did not.
+ */
+export const {
+  Request: NativeRequest,
+  Response: NativeResponse,
+  Headers: NativeHeaders,
+  AbortController: NativeAbortController,
+} = globalThis;
+
 /** "Request" of a Request, "Object" of what has no name of its own. */
 export function tagOf(value: unknown): string {
   try {
@@ -17,7 +28,7 @@ export function tagOf(value: unknown): string {
 export function isRequest(value: unknown): value is Request {
   if (typeof value !== 'object' || value === null) return false;
   try {
-    return typeof Reflect.get(Request.prototype, 'method', value) === 'string';
+    return typeof Reflect.get(NativeRequest.prototype, 'method', value) === 'string';
   } catch {
     return false;
   }

@@ -3,7 +3,7 @@ import { resolved } from './addresses.js';
 import type { Values } from './cache/values.js';
 import { noteWrite, writeOf } from './cache/writes.js';
 import { derive } from './derive.js';
-import { isAddress, isRequest, isResponse } from './platform.js';
+import { isAddress, isRequest, isResponse, NativeRequest } from './platform.js';
 
 type Native = (...args: Parameters<typeof fetch>) => Promise<Response>;
 
@@ -42,7 +42,7 @@ function pastTheBrowser(
 ): Promise<Response> {
   let request: Request;
   try {
-    request = new Request(input, init);
+    request = new NativeRequest(input, init);
   } catch {
     return native(input, init);
   }

@@ -2,7 +2,7 @@
 import { isSameOrigin, withoutFragment } from '../addresses.js';
 import { looksOf } from '../cache/answer.js';
 import { mayHaveBody } from '../cache/frozen.js';
-import { isStream, tagOf } from '../platform.js';
+import { isStream, NativeHeaders, NativeResponse, tagOf } from '../platform.js';
 import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';
 
@@ -32,25 +32,25 @@ export function respond(request: Request, item: BatchItem, noStore: string | und
   }
   if (noStore !== undefined) headers['cache-control'] ??= noStore;
   const content = mayHaveBody(status) ? bodyOf(body, headers) : null;
-  return dressed(request, new Response(content, { status, headers }));
+  return dressed(request, new NativeResponse(content, { status, headers }));
 }
 
 function pairsOf(headers: HeadersInit | undefined): Iterable<[string, string]> {
   if (!headers) return [];
   const plain = Object.getPrototypeOf(headers) === Object.prototype;
-  return plain ? Object.entries(headers) : new Headers(headers);
+  return plain ? Object.entries(headers) : new NativeHeaders(headers);
 }
 
 /** To a key of which the end point says nothing. */
 export function notFound(request: Request, noStore: string | undefined): Response {
   const headers: Record<string, string> = noStore === undefined ? {} : { 'cache-control': noStore };
-  return dressed(request, new Response(null, { status: 404, headers }));
+  return dressed(request, new NativeResponse(null, { status: 404, headers }));
 }
 
 /** What was said of the batch as a whole, for each of its requests. */
 export function copyOf(request: Request, { status, statusText, headers }: Response, body: ArrayBuffer): Response {
   const content = mayHaveBody(status) ? body : null;
-  return dressed(request, new Response(content, { status, statusText, headers }));
+  return dressed(request, new NativeResponse(content, { status, statusText, headers }));
 }
 
 /** As if it had come for this request. */

@@ -1,5 +1,5 @@
 /** The request of a batch. */
-import { isStream, tagOf } from '../platform.js';
+import { isStream, NativeHeaders, NativeRequest, tagOf } from '../platform.js';
 import type { BatchRule } from '../types.js';
 import { queryOf } from './rules.js';
 import type { Sending } from './sending.js';
@@ -14,10 +14,10 @@ interface Made {
 export function requestOf({ keys, first, rest }: Sending, rule: BatchRule, url: URL): Made {
   const { headers: common, credentials, mode, referrer, referrerPolicy } = first.request;
   const { headers: said, body, method = 'POST', signal: _, ...others } = encoded(keys, rule);
-  const headers = new Headers(common);
+  const headers = new NativeHeaders(common);
   // Of the calls, which have no body.
   headers.delete('content-type');
-  const special = new Headers(said);
+  const special = new NativeHeaders(said);
   for (const [name, value] of special) headers.set(name, value);
   if (typeof body === 'string' && !special.has('content-type')) headers.set('content-type', 'application/json');
   // What the calls accept is for their items. Lines are read here; what somebody else reads is one value.
@@ -40,7 +40,7 @@ export function requestOf({ keys, first, rest }: Sending, rule: BatchRule, url: 
   } as const;
   const whole = body === undefined ? init : { ...init, body };
   // To clone a request takes longer than to make another one.
-  return { make: () => new Request(address, whole), bytes: sizeOf(body) };
+  return { make: () => new NativeRequest(address, whole), bytes: sizeOf(body) };
 }
 
 function encoded(keys: readonly string[], { encode }: BatchRule): RequestInit {

@@ -1,5 +1,6 @@
 /** Responses that are made here, of what was kept of one that came from the network. */
 import { consult } from '../load.js';
+import { NativeHeaders, NativeResponse } from '../platform.js';
 import { type Frozen, mayHaveBody } from './frozen.js';
 
 /** What is kept of a response. */
@@ -40,14 +41,14 @@ const TYPES = {
 
 /** A clone is of the same. */
 const CLONE = property(function (this: Response): Response {
-  return Object.defineProperties(Response.prototype.clone.call(this), looksOf(this));
+  return Object.defineProperties(NativeResponse.prototype.clone.call(this), looksOf(this));
 });
 
 /** Those of the network cannot be changed: made unchangeable when somebody looks at them. */
 const HEADERS: PropertyDescriptor & ThisType<Response> = {
   configurable: true,
   get() {
-    const headers = Reflect.get(Response.prototype, 'headers', this) as Headers;
+    const headers = Reflect.get(NativeResponse.prototype, 'headers', this) as Headers;
     return Object.hasOwn(headers, 'set') ? headers : Object.defineProperties(headers, IMMUTABLE);
   },
 };
@@ -82,7 +83,7 @@ export function respond(answer: Answer, age: number): Response {
   // (RFC 9111, section 4)
   (headers.at(-1) as [string, string])[1] = `${Math.floor(age / 1000)}`;
   const content = mayHaveBody(status) ? body : null;
-  return Object.defineProperties(new Response(content, { status, statusText, headers }), looks);
+  return Object.defineProperties(new NativeResponse(content, { status, statusText, headers }), looks);
 }
 
 /** Where a part of a body begins and ends, which is the first byte that is no part of it. */
@@ -103,12 +104,12 @@ export function partOf({ status, headers, body, looks }: Answer, wanted: Headers
 /** That part, as a response: RFC 9110, section 15.3.7. `age` is in milliseconds. */
 export function respondPart({ headers, body, looks }: Answer, [start, end]: Part, age: number): Response {
   const whole = (body as ArrayBuffer).byteLength;
-  const own = new Headers(headers);
+  const own = new NativeHeaders(headers);
   own.set('age', `${Math.floor(age / 1000)}`);
   own.set('content-length', `${end - start}`);
   own.set('content-range', `bytes ${start}-${end - 1}/${whole}`);
   const bytes = new Uint8Array(body as ArrayBuffer, start, end - start);
-  const response = new Response(bytes, { status: 206, statusText: 'Partial Content', headers: own });
+  const response = new NativeResponse(bytes, { status: 206, statusText: 'Partial Content', headers: own });
   return Object.defineProperties(response, looks);
 }
 
@@ -116,7 +117,7 @@ export function respondPart({ headers, body, looks }: Answer, [start, end]: Part
 export function withBody(response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>> | null): Response {
   const { status, statusText, headers } = response;
   const content = mayHaveBody(status) ? body : null;
-  return Object.defineProperties(new Response(content, { status, statusText, headers }), looksOf(response));
+  return Object.defineProperties(new NativeResponse(content, { status, statusText, headers }), looksOf(response));
 }
 
 /** All of a body; null when it is longer than `most` bytes, undefined when it does not come to its end. */

@@ -1,6 +1,7 @@
 /**
  * Responses as they lie in storage. Both parts of the package bring a copy of this, so it has no state.
  */
+import { NativeResponse } from '../platform.js';
 import type { Answer } from './answer.js';
 
 /** An answer as plain data, which storage can keep. */
@@ -22,7 +23,8 @@ export function isFrozen(content: unknown): content is Frozen {
   try {
     // The browser itself judges names, values and the text of the status.
     return (
-      typeof statusText === 'string' && Boolean(new Response(null, { status: status as number, statusText, headers }))
+      typeof statusText === 'string' &&
+      Boolean(new NativeResponse(null, { status: status as number, statusText, headers }))
     );
   } catch {
     return false;

@@ -1,27 +1,34 @@
 /** What becomes untrue when somebody writes: RFC 9111, section 4.4. */
 import { originOf, withoutFragment } from '../addresses.js';
+import { page, type Writes } from '../page.js';
 import { Cuts } from './cuts.js';
 
 /**
- * Writes of this page, by origin, those of all instances: one counts when it is made, and again when it has ended. A response
+ * Writes of this page, by origin, those of all instances of all copies: one counts when it is made, and again when it has ended. A response
  * that was asked for before may be of the user of before, or tell what is not so any more: it is given to no later call, and
  * not kept.
  */
-const writes = new Cuts();
+function writes(): Writes {
+  const record = page();
+  // Another copy of the package, of an earlier version, may have made the record.
+  record.writes ??= new Cuts();
+  return record.writes;
+}
 
 /** A request that may change something at its origin is made, or has ended, with a response or without. */
 export function noteWrite(url: string): void {
-  writes.cut(originOf(url));
+  writes().cut(originOf(url));
 }
 
 /** How often anything was written. */
 export function writesNow(): number {
-  return writes.now;
+  return writes().now;
 }
 
 /** The same, when that of an address was written to last. */
 export function lastWrite(url: string): number {
-  return writes.now === 0 ? 0 : writes.last([originOf(url)]);
+  const { now } = writes();
+  return now === 0 ? 0 : writes().last([originOf(url)]);
 }
 
 /** A request that may have changed something, and was answered. */

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { createFetch, init, install, isSixlaneError, SixlaneError, uninstall } from '/dist/index.js';
-import { otherHost, Run, rejection } from './support/server.js';
+import { otherHost, Run, rejection, turn } from './support/server.js';
 
 const native = globalThis.fetch;
 const SOON = { baseDelay: 1, jitter: false };
@@ -405,6 +405,89 @@ describe('it stays fetch', () => {
     });
   });
 
+  describe('what a library puts in the place of', () => {
+    const natives = { Request, Response, Headers, AbortController };
+    afterEach(() => Object.assign(globalThis, natives));
+
+    it('Response and Headers is nothing that a caller gets', async () => {
+      const fetch = make();
+      const path = run.path('/api/data/1', { cache: 60 });
+      for (const name of ['Response', 'Headers']) globalThis[name] = () => {};
+      await (await fetch(path)).text();
+      await turn();
+      const again = await fetch(path);
+      expect(again).to.be.instanceof(natives.Response);
+      expect(again.headers.get('cache-control')).to.equal('max-age=60');
+      expect((await run.stats()).seen).to.equal(1);
+    });
+
+    it('Request says nothing that the call does not say', async () => {
+      const fetch = make();
+      globalThis.Request = class extends natives.Request {
+        constructor(...args) {
+          super(...args);
+          this.headers.set('authorization', 'library');
+        }
+      };
+      const said = (await (await fetch(run.path('/api/echo'))).json()).headers;
+      globalThis.Request = () => {};
+      const { method, body } = await (await fetch(run.path('/api/echo'), { method: 'POST', body: 'text' })).json();
+      expect([said.authorization, method, body]).to.deep.equal([undefined, 'POST', 'text']);
+    });
+
+    it('AbortController is nothing that native fetch gets', async () => {
+      const fetch = make();
+      globalThis.AbortController = class {
+        signal = {};
+        abort() {}
+      };
+      expect((await fetch(run.path('/api/data/1'))).status).to.equal(200);
+    });
+  });
+
+  describe('equal calls', () => {
+    it('whose response may not be shared end each by its own abort', async () => {
+      const fetch = make();
+      const path = run.path('/api/events', { every: 10, cacheControl: 'no-store' });
+      const controllers = [new AbortController(), new AbortController()];
+      const responses = await Promise.all(controllers.map(({ signal }) => fetch(path, { signal })));
+      const ends = responses.map((response) => rejection(response.text()));
+      for (const controller of controllers) controller.abort(new RangeError('mine'));
+      for (const end of ends) expect((await end).name).to.be.oneOf(['RangeError', 'AbortError']);
+      await run.until(({ inFlight }) => inFlight === 0);
+      expect(fetch.status()).to.include({ running: 0, queued: 0 });
+    });
+
+    it('that share a response reject before the next microtask after an abort', async () => {
+      const fetch = make();
+      const path = run.path('/api/data/1', { cache: 60, size: 100_000 });
+      const controllers = [new AbortController(), new AbortController()];
+      const [response, other] = await Promise.all(controllers.map(({ signal }) => fetch(path, { signal })));
+      controllers[0].abort(new RangeError('mine'));
+      const log = [];
+      await Promise.all([
+        response.text().catch(({ name }) => log.push(name)),
+        Promise.resolve().then(() => log.push('next')),
+      ]);
+      expect(log).to.deep.equal(['RangeError', 'next']);
+      expect((await other.text()).length).to.equal(100_000);
+    });
+
+    it('join nothing from before a write by another copy of the package', async () => {
+      const fetch = make();
+      const copy = await import(`/dist/index.js?${run.tag}`);
+      const other = copy.createFetch();
+      open.push(other);
+      await other.ready;
+      const path = run.path('/api/echo', { cacheControl: 'max-age=0', delay: 50 });
+      const early = fetch(path);
+      await (await other(run.path('/api/analytics'), { method: 'POST', body: '{}' })).text();
+      const late = fetch(path);
+      for (const call of [early, late]) await (await call).text();
+      expect((await run.stats()).seen).to.equal(3);
+    });
+  });
+
   describe('promises', () => {
     for (const method of ['text', 'json', 'blob', 'arrayBuffer', 'formData']) {
       it(`${method}() of what was aborted rejects before the next microtask`, async () => {
@@ -521,6 +604,23 @@ describe('it stays fetch', () => {
         document.body.append(page);
       });
       expect(attempts).to.deep.equal(['wasm', 'started', 'settled', 'TypeError', 0]);
+    });
+
+    it('is not one of another directive', async () => {
+      const path = run.path('/api/data/1');
+      let losses = 1;
+      const fetch = make({
+        fetch: (...args) => (losses-- > 0 ? native(run.path('/api/data/1', { drop: 1 })) : native(...args)),
+      });
+      fetch.events.addEventListener('retry', () => {
+        const said = {
+          blockedURI: new URL(path, location.href).href,
+          disposition: 'enforce',
+          effectiveDirective: 'img-src',
+        };
+        dispatchEvent(new SecurityPolicyViolationEvent('securitypolicyviolation', said));
+      });
+      expect((await fetch(path)).status).to.equal(200);
     });
 
     it('a lost connection is tried again, also of what is known to redirect', async () => {
@@ -684,6 +784,28 @@ describe('it stays fetch', () => {
         await wait();
         return made(input.url, { ...init });
       },
+      'with a request of its own, which says more': (made, wait) => async (input, init) => {
+        await wait();
+        const request = new Request(input, init);
+        request.headers.set('authorization', 'token');
+        return made(request);
+      },
+      'with a clone': (made, wait) => async (input) => {
+        await wait();
+        return made(input.clone());
+      },
+      'with the address alone': (made, wait) => async (input) => {
+        await wait();
+        return (await made(input.url)).clone();
+      },
+      'with a signal that follows the one it got':
+        (made, wait) =>
+        async (input, { signal }) => {
+          await wait();
+          const follower = new AbortController();
+          signal.addEventListener('abort', () => follower.abort(signal.reason));
+          return made(input.url, { signal: follower.signal });
+        },
     })) {
       it(`in the place of fetch that waits, and then calls us ${name}, is passed through`, async () => {
         const made = make({ queue: { perOrigin: 1 } });
@@ -698,9 +820,72 @@ describe('it stays fetch', () => {
           globalThis.fetch = native;
         }
         expect([waits, (await run.stats()).seen]).to.deep.equal([8, 8]);
-        expect(made.status()).to.include({ completed: 8, running: 0 });
+        expect(made.status()).to.include({ completed: 8, running: 0, queued: 0 });
       });
     }
+
+    it('that was put in the place of fetch later, and leads to what was there, changes nothing', async () => {
+      const made = make();
+      const path = run.path('/api/data/1', { cacheControl: 'max-age=0', delay: 20 });
+      globalThis.fetch = async (...args) => {
+        await turn();
+        return native(...args);
+      };
+      try {
+        for (let round = 1; round <= 3; round++) {
+          const calls = [1, 2, 3].map(() => made(path));
+          await turn();
+          // By the second round it is known that it does not wait for us.
+          if (round > 1) calls.push(made(path));
+          await Promise.all(calls.map(async (call) => (await call).text()));
+          expect((await run.stats()).seen).to.equal(round);
+        }
+      } finally {
+        globalThis.fetch = native;
+      }
+    });
+
+    it('whose response throws when it is looked at holds no slot, and its caller gets it', async () => {
+      const { onerror } = globalThis;
+      const { reportError } = globalThis;
+      globalThis.reportError = () => {};
+      try {
+        for (const property of ['type', 'bodyUsed', 'headers', 'status', 'ok', 'redirected', 'url']) {
+          for (const retry of [{ limit: 0 }, { ...SOON, limit: 1 }, { shouldRetry: () => false }, false]) {
+            const odd = new Response(null, { status: 503 });
+            Object.defineProperty(odd, property, {
+              get() {
+                throw new Error('odd');
+              },
+            });
+            const made = make({ fetch: async () => odd, retry });
+            expect(await made('/a'), property).to.equal(odd);
+            expect(made.status(), property).to.include({ running: 0, queued: 0 });
+          }
+        }
+      } finally {
+        Object.assign(globalThis, { onerror, reportError });
+      }
+    });
+
+    it('whose response is asked for its body before it is read holds no slot after that', async () => {
+      const made = make({
+        queue: { perOrigin: 1 },
+        cache: false,
+        fetch: async () => new Response('x'.repeat(100_000)),
+      });
+      for (let n = 0; n < 3; n++) {
+        const response = await made(run.path('/a', { n }));
+        expect(response.body).not.to.equal(null);
+        expect((await response.text()).length).to.equal(100_000);
+        expect(made.status().running).to.equal(0);
+      }
+      const locked = await made(run.path('/b'));
+      const reader = locked.body.getReader();
+      expect((await rejection(locked.text())).name).to.equal('TypeError');
+      expect(made.status().running).to.equal(1);
+      await reader.cancel();
+    });
 
     it('that is another instance does not wait for the slots that its calls hold', async () => {
       const inner = make({ queue: { perOrigin: 1 } });
