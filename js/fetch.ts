@@ -599,9 +599,9 @@ class Instance {
     // A body can be read once: what is sent again is a clone that was made before.
     const { resend, barrier } = flight;
     const make = typeof resend === 'function' ? resend : (): Request => request;
-    const changes: RequestInit = { ...(barrier > 0 && { cache: 'reload' }), ...(flight.lost && looking(request)) };
+    const changes: RequestInit = { ...(barrier > 0 && { cache: 'reload' }), ...(flight.lost && unfollowed(request)) };
     this.#attempt(flight, make, changes, init).then(
-      (response) => this.#looking(flight, response, () => this.#answered(flight, attempt, response)),
+      (response) => this.#guarded(flight, response, () => this.#answered(flight, attempt, response)),
       (error: unknown) => {
         if (attempt === flight.attempt) this.#lost(flight, error);
       },
@@ -648,7 +648,7 @@ class Instance {
   }
 
   /** Where a response of the page's own making cannot be looked at, its caller gets it all the same. */
-  #looking(flight: Flight, response: Response | undefined, act: () => void): void {
+  #guarded(flight: Flight, response: Response | undefined, act: () => void): void {
     try {
       act();
     } catch (error) {
@@ -716,7 +716,7 @@ class Instance {
       if (!this.#goOn(flight, attempt, response)) return;
       if (!yes || !this.#retry(flight, failure, again)) this.#giveUp(flight, response, error);
     };
-    permits(shouldRetry, context).then((yes) => this.#looking(flight, response, () => decide(yes)));
+    permits(shouldRetry, context).then((yes) => this.#guarded(flight, response, () => decide(yes)));
     return true;
   }
 
@@ -739,7 +739,7 @@ class Instance {
       if (!this.#goOn(flight, attempt, response)) return;
       if (!this.#tryAgain(flight, ...failure)) this.#giveUp(flight, response, error);
     };
-    const look = (): void => this.#looking(flight, response, decide);
+    const look = (): void => this.#guarded(flight, response, decide);
     this.ready.then(look, look);
     return true;
   }
@@ -1048,7 +1048,7 @@ class Sending implements Sent {
 }
 
 /** How an attempt is changed to show whether its address redirects. Where it does not, the response is the same. */
-function looking({ mode }: Request): RequestInit {
+function unfollowed({ mode }: Request): RequestInit {
   // Without CORS, browsers forbid to look at redirects; of the page's own origin this makes no other difference.
   return mode === 'no-cors' ? { redirect: 'manual', mode: 'same-origin' } : { redirect: 'manual' };
 }
