@@ -621,10 +621,12 @@ class Instance {
     // What was there before us knows nothing of us, and what the options name is not in the place of fetch.
     if (transport === this.before || this.#options.fetch) return this.native(...args);
     const ended = this.#loops.hand(transport, request);
+    let response: Response | undefined;
     try {
-      return await this.native(...args);
+      response = await this.native(...args);
+      return response;
     } finally {
-      ended();
+      ended(response !== undefined);
     }
   }
 

@@ -22,17 +22,17 @@ export class Loops {
   readonly #straight = new WeakSet<Transport>();
 
   /** An attempt goes to a transport that was put there after us. Returns what to call when it has ended. */
-  hand(transport: Transport, { method, url }: Request): () => void {
+  hand(transport: Transport, { method, url }: Request): (isAnswered: boolean) => void {
     if (this.#straight.has(transport)) return () => {};
     const handed: Handed = { method, url, waits: false, taken: 'none' };
     this.#handed.add(handed);
     queueMicrotask(() => {
       handed.waits = true;
     });
-    return () => {
+    return (isAnswered) => {
       this.#handed.delete(handed);
       // It did not wait for any call to us, or not for the one that was taken for its own.
-      if (handed.taken !== 'ended') this.#straight.add(transport);
+      if (isAnswered && handed.taken !== 'ended') this.#straight.add(transport);
     };
   }
 
