@@ -242,7 +242,9 @@ fn storable(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, own: &Directives<'_
     // response status code;" Neither is kept as an answer of its own here. Of one above 599 no page can make a response.
     // Nor is what refuses the request and not its target: credentials that were missing (401, 407) are there after a login
     // that changes nothing a script can see, and the range of a 416 is no part of the key. Chromium keeps none of them.
-    let status = (200..600).contains(&answer.status) && ![206, 304, 401, 407, 416].contains(&answer.status);
+    // Responses with the statuses of RFC 6585 "MUST NOT be stored by a cache" (sections 3 to 6).
+    let status = (200..600).contains(&answer.status)
+        && ![206, 304, 401, 407, 416, 428, 429, 431, 511].contains(&answer.status);
     // "if the must-understand cache directive is present in the response, the cache understands and conforms to the
     // requirements of the response status code"; then a no-store beside it is for those who do not (section 5.2.2.3).
     let understood = HEURISTIC.contains(&answer.status);
@@ -786,7 +788,7 @@ mod tests {
 
     #[test]
     fn what_refuses_the_request_and_not_its_target_is_not_kept() {
-        for status in [401, 407, 416] {
+        for status in [401, 407, 416, 428, 429, 431, 511] {
             let answer = Answer { status, cache_control: Some("public, max-age=60"), ..OK };
             assert_eq!(kept(&answer), None, "{status}");
         }

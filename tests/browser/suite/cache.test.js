@@ -551,6 +551,7 @@ describe('the cache', () => {
         [401, control('max-age=60'), 2],
         [407, control('max-age=60'), 2],
         [416, control('max-age=60'), 2],
+        ...[428, 429, 431, 511].map((status) => [status, control('max-age=60'), 2]),
       ];
       for (const [status, headers, times] of cases) {
         let sent = 0;
