@@ -19,6 +19,8 @@ pub struct Ask<'a> {
     /// The names of the header fields that its caller set, joined by commas, in any case. The browser adds others, which no
     /// script sees.
     pub fields: Option<&'a str>,
+    /// Whether the cache that asks is one user's alone: a partition says whose.
+    pub partitioned: bool,
 }
 
 /// What of an answer matters here. Lines of one name are joined by commas.
@@ -311,19 +313,23 @@ fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> D
 /// shows to no script, unless the caller set that field of this request: then its value is known, and a request of which the
 /// caller did not set it is another one.
 ///
-/// Cookies belong to the user, and so to the partition; the origin of a page is always the same, and so are the encodings
-/// that its browser accepts.
+/// The origin of a page is always the same, and so are the encodings that its browser accepts. Cookies are one user's, and
+/// constant where all that is asked for is, too: in a partition. Elsewhere the next request may be another user's.
 pub fn varies_on(ask: &Ask<'_>, answer: &Answer<'_>) -> Option<Vec<String>> {
-    const CONSTANT: [&str; 3] = ["accept-encoding", "cookie", "origin"];
     let own = names(ask.fields.unwrap_or_default());
     let mut seen = Vec::new();
     for name in names(answer.vary.unwrap_or_default()) {
         let name = name.to_ascii_lowercase();
-        let known = own.iter().any(|own| own.eq_ignore_ascii_case(&name));
+        let constant = match name.as_str() {
+            "accept-encoding" | "origin" => true,
+            "cookie" => ask.partitioned,
+            _ => false,
+        };
+        let known = constant || own.iter().any(|own| own.eq_ignore_ascii_case(&name));
         if name == "*" || !is_token(&name) || (is_hidden(&name) && !known) {
             return None;
         }
-        if !CONSTANT.contains(&name.as_str()) && !seen.contains(&name) {
+        if !constant && !seen.contains(&name) {
             seen.push(name);
         }
     }
@@ -331,10 +337,11 @@ pub fn varies_on(ask: &Ask<'_>, answer: &Answer<'_>) -> Option<Vec<String>> {
 }
 
 /// Whether the browser sends this field by itself, with a value that may be another one tomorrow: the user changes the
-/// language, the screen, the network. A name in small letters.
+/// language, the screen, the network, or is another one. A name in small letters.
 fn is_hidden(name: &str) -> bool {
-    const HIDDEN: [&str; 12] = [
+    const HIDDEN: [&str; 13] = [
         "accept-language",
+        "cookie",
         "device-memory",
         "dnt",
         "downlink",
@@ -473,7 +480,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const GET: Ask<'_> = Ask { method: "GET", cache_control: None, pragma: None, fields: None };
+    const GET: Ask<'_> =
+        Ask { method: "GET", cache_control: None, pragma: None, fields: None, partitioned: false };
     const OK: Answer<'_> = Answer {
         status: 200,
         cache_control: None,
@@ -554,7 +562,8 @@ mod tests {
             (Answer { vary: Some("Accept, *"), ..OK }, false),
             (Answer { vary: Some("User-Agent"), ..OK }, false),
             (Answer { vary: Some("Sec-Fetch-Site"), ..OK }, false),
-            (Answer { vary: Some("Origin, Accept-Encoding, Cookie"), ..OK }, true),
+            (Answer { vary: Some("Origin, Accept-Encoding"), ..OK }, true),
+            (Answer { vary: Some("Origin, Cookie"), ..OK }, false),
         ] {
             assert_eq!(kept(&answer).is_some(), stays, "{answer:?}");
         }
@@ -726,6 +735,23 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn cookies_are_constant_only_where_a_partition_says_whose_they_are() {
+        let of = |partitioned, fields| {
+            let ask = Ask { fields, partitioned, ..GET };
+            let answer = Answer { vary: Some("X-One, Cookie"), cache_control: Some("max-age=9"), ..OK };
+            let kept = Policy::of(&ask, &answer, &NO_RULE, at(0), at(0)).is_some();
+            let names = varies_on(&ask, &answer);
+            assert_eq!(kept, names.is_some());
+            names.map(|names| names.join(","))
+        };
+        assert_eq!(of(false, None), None);
+        assert_eq!(of(true, None).as_deref(), Some("x-one"));
+        // Outside of browsers a caller may set it.
+        assert_eq!(of(false, Some("cookie")).as_deref(), Some("x-one,cookie"));
+        assert_eq!(of(true, Some("cookie")).as_deref(), Some("x-one"));
     }
 
     #[test]
