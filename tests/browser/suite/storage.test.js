@@ -880,6 +880,55 @@ describe('storage', () => {
         raw.close();
       }
     });
+
+    it('is in nobody’s way, whatever stands in IndexedDB where a record should', async () => {
+      const places = { packs: undefined, uses: undefined, totals: 'totals', mark: '0:\n' };
+      const more = [
+        { bytes: 'x', entries: -1, pack: {}, used: 1 },
+        { bytes: 1e300, entries: 1e300, next: 1e300, used: 0 },
+      ];
+      const objects = [new Date(), new Map(), new Uint8Array(1), 5n];
+      for (const [place, key] of Object.entries(places)) {
+        for (const value of [...ODD, ...objects, ...more]) {
+          database = freshName();
+          databases.push(database);
+          const said = `${place}: ${typeof value} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`;
+          const page = async (maxBytes, visit) => {
+            const cache = createCache({ tiers: ['indexedDB'], indexedDB: { database, maxBytes } });
+            await visit(cache);
+            await cache.close();
+            expect(cache.stats().disabled, said).to.deep.equal({});
+          };
+          await page(10_000, (cache) => cache.set('key', 'value'));
+          const { packs } = await contents(database);
+          const raw = await asked(indexedDB.open(database));
+          const store = key === undefined ? place : 'state';
+          await asked(
+            raw
+              .transaction(store, 'readwrite')
+              .objectStore(store)
+              .put(value, key ?? [...packs.keys()][0]),
+          );
+          raw.close();
+          await page(10_000, async (cache) => {
+            // To read it is to note that it was used.
+            expect(await cache.get('key'), said).to.equal(place === 'packs' ? undefined : 'value');
+            await cache.set('other', 'beside it');
+          });
+          await page(10_000, async (cache) => {
+            if (key !== undefined) expect(await cache.get('key'), said).to.equal('value');
+            expect(await cache.get('other'), said).to.equal('beside it');
+          });
+          await page(1_000, (cache) => cache.set('large', 'x'.repeat(350)));
+          await page(10_000, async (cache) => {
+            expect(await cache.get('large'), said).to.equal('x'.repeat(350));
+            await cache.purge();
+          });
+          const left = await contents(database);
+          expect([left.packs.size, left.uses.size], said).to.deep.equal([0, 0]);
+        }
+      }
+    });
   });
 
   describe('across pages', () => {
