@@ -1591,6 +1591,55 @@ describe('storage', () => {
       expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
     });
 
+    it('waits no longer than a purge takes for a mark that it was told of, and that never comes', () =>
+      ahead(async (clock) => {
+        const options = { tiers: ['localStorage'], partition: database };
+        const place = `sixlane:epoch:0:${database.length}:${database}\n`;
+        const reads = async () => {
+          const next = createCache(options);
+          const value = await next.get('key');
+          await next.close();
+          return value;
+        };
+        const channel = new BroadcastChannel('sixlane.cache.0');
+        const told = new BroadcastChannel('sixlane.cache.0');
+        const late = [Date.now() + 86_400_000, Number.MAX_SAFE_INTEGER - 1];
+        const none = ['9'.repeat(400), Number.MAX_SAFE_INTEGER, 'Infinity', -1, 0, ''];
+        for (const number of [...none, ...late]) {
+          const mark = `${number}:0.5`;
+          const cache = createCache(options);
+          await cache.set('key', 'old');
+          const heard = new Promise((resolve) => {
+            told.onmessage = ({ data }) => data === 'last' && resolve();
+          });
+          const word = { partition: database, storage: 'localStorage sixlane', purge: true, mark };
+          const messages = [{ ...word, done: false }, { ...word, done: true }, 'last'];
+          for (const message of messages) channel.postMessage(message);
+          await heard;
+          const left = late.includes(number) ? undefined : 'old';
+          expect(await cache.get('key'), mark).to.equal(left);
+          clock.ahead += 10_000;
+          expect(await cache.get('key'), mark).to.equal(left);
+          await cache.set('key', 'new');
+          expect(await reads(), mark).to.equal('new');
+          // One that lies there and is none is in no purge’s way, either.
+          localStorage.setItem(place, mark);
+          expect(await reads(), mark).to.equal(undefined);
+          await cache.get('key');
+          await cache.set('key', 'newer');
+          expect(await reads(), mark).to.equal('newer');
+          await cache.purge();
+          expect(localStorage.getItem(place), mark).to.match(/^\d{13,16}:\d/);
+          expect(await reads(), mark).to.equal(undefined);
+          await cache.get('key');
+          await cache.set('key', 'newest');
+          expect(await reads(), mark).to.equal('newest');
+          await cache.close();
+        }
+        channel.close();
+        told.close();
+      }));
+
     it('says so when localStorage cannot be emptied, or nothing can be noted there', async () => {
       const cache = createCache({ tiers: ALL, indexedDB: { database } });
       await cache.set('key', 'value');
