@@ -592,13 +592,16 @@ export interface CacheOptions extends Keeping {
   /** As of memory, for all partitions of the database together. Default 268435456, 256 MiB, in "sixlane". */
   indexedDB?: { maxBytes?: number; database?: string };
   /**
-   * Whether answers to requests with `Authorization` or `credentials: 'include'` may be kept beyond memory. Of cookies
-   * that go to the page's own origin nothing can be seen here: who has sessions by cookie gives each user a `partition`.
+   * Whether answers to requests with `Authorization` or `credentials: 'include'` may be kept beyond memory. Which
+   * cookies go to the page's own origin no request says: who has sessions by cookie gives each user a `partition`.
    *
    * @defaultValue false
    */
   persistPrivate?: boolean;
-  /** Whose data this is: what {@link Cache.purge} empties in all tabs. Default "". */
+  /**
+   * Whose data this is: what {@link Cache.purge} empties in all tabs. Only with one are responses kept that vary on `Cookie`.
+   * Default "".
+   */
   partition?: string;
 }
 

@@ -127,6 +127,7 @@ impl Case {
             cache_control: self.first.as_deref(),
             pragma: None,
             fields: Some("accept-language"),
+            partitioned: false,
         };
         let pragma = self.pragma.then_some("no-cache");
         let second = Ask { method: "GET", cache_control: self.second.as_deref(), pragma, ..first };

@@ -327,7 +327,8 @@ export class Disk {
         ),
       );
       if (!outcome) for (const { doomed } of all) this.owe(doomed);
-      const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry) as StoredEntry);
+      // What has a tag of this partition may be another's, all the same.
+      const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry)).filter((entry) => entry !== undefined);
       for (const each of all) {
         this.#doomed.delete(each);
         each.resolve(gone);

@@ -514,17 +514,23 @@ export class HttpCache {
     return fresh;
   }
 
+  /** Whether somebody has said whose data it is. */
+  get #isPartitioned(): boolean {
+    return Boolean(this.#options.partition);
+  }
+
   #varies(request: Request, type: ResponseType, headers: Headers): Names | undefined {
     const vary = headers.get('vary');
     if (vary === null) return type === 'cors' ? 'all' : NONE;
-    const names = consult(({ variesOn }) => variesOn(vary, fieldsOf(request)), undefined);
+    const names = consult(({ variesOn }) => variesOn(vary, fieldsOf(request), this.#isPartitioned), undefined);
     if (names === undefined) return undefined;
     return names === '' ? NONE : names.split(',');
   }
 
   #policyOf({ request, rule }: Asked, headers: Headers, status: number, at: number): Float64Array | undefined {
     const fields = ['cache-control', 'pragma', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
-    const asked = [request.method, request.headers.get('cache-control'), fieldsOf(request)];
+    const partitioned = this.#isPartitioned ? '' : null;
+    const asked = [request.method, request.headers.get('cache-control'), fieldsOf(request), partitioned];
     const head = [...asked, ...fields.map((name) => headers.get(name))].map(line).join('\n');
     const { ttl, staleWhileRevalidate, staleIfError } = rule;
     const own = [ttl, staleWhileRevalidate, staleIfError].map((time) => (typeof time === 'number' ? time : Number.NaN));

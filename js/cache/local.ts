@@ -6,6 +6,7 @@ import { hash } from './hash.js';
 import type { Health } from './health.js';
 import {
   AFTER_MAKING_ROOM,
+  CHANGE_LIMIT,
   type Doomed,
   GIVE_UP,
   isDoomed,
@@ -48,6 +49,8 @@ export class Local {
   readonly #purged: () => void;
   /** The mark of the partition, once it was seen or heard of. */
   #known: string | undefined;
+  /** One that it was told of and does not see, and until when it waits for that. */
+  #awaited: { readonly mark: string; readonly until: number } | undefined;
   /** Who is there and who goes, of all partitions: the bound is one for all. Made when it is first needed. */
   #index: Handle<CacheIndex> | undefined;
   readonly #items = new Map<string, Item>();
@@ -213,18 +216,28 @@ export class Local {
     return without;
   }
 
-  /** The mark of the partition; undefined when it was purged, and this page does not see the mark of that yet. */
+  /** The mark of the partition; undefined when it was purged, and this page may still come to see the mark of that. */
   #mark(storage: Storage): string | undefined {
     const found = storage.getItem(MARKS + this.#partition);
     const { heard } = onThisPage();
-    if (isBefore(found, heard.get(this.#partition))) return undefined;
+    const told = heard.get(this.#partition);
+    const isMissing = isBefore(found, told);
+    if (isMissing && this.#awaits(told as string)) return undefined;
     heard.delete(this.#partition);
-    // Somebody has emptied all of localStorage: what is written under no mark from now on may be from before any purge.
-    const mark = found ?? (this.#known ? purgeItems(this.#partition) : UNMARKED);
+    // Somebody has emptied all of localStorage, or the mark was lost with the tab that wrote it, or never was: what is written
+    // under no mark, or the one before, may be from before that purge.
+    const mark = isMissing || (found === null && this.#known) ? purgeItems(this.#partition) : (found ?? UNMARKED);
     const isNews = this.#known !== undefined && this.#known !== mark;
     this.#known = mark;
     if (isNews) this.#purged();
     return mark;
+  }
+
+  /** Whether that mark may still come. */
+  #awaits(mark: string): boolean {
+    const now = performance.now();
+    if (this.#awaited?.mark !== mark) this.#awaited = { mark, until: now + CHANGE_LIMIT };
+    return now < this.#awaited.until;
   }
 
   /** No more than the bound is looked at, once. */
@@ -309,8 +322,8 @@ export function purgeItems(prefix: string): string {
   const storage = globalThis.localStorage;
   if (!storage) throw new DOMException('there is none', 'NotSupportedError');
   removeItems(storage, prefix);
-  const before = Number.parseInt(storage.getItem(MARKS + prefix) ?? '', 10) || 0;
-  const mark = `${Math.max(Date.now(), before + 1)}:${Math.random()}`;
+  const after = `${numberOf(storage.getItem(MARKS + prefix)) + 1}`;
+  const mark = `${Math.max(Date.now(), numberOf(after))}:${Math.random()}`;
   storage.setItem(MARKS + prefix, mark);
   return mark;
 }
@@ -352,7 +365,13 @@ function removeItems(storage: Storage, prefix: string, but: readonly string[] = 
 
 /** Whether a mark is older than another; of two purges at once neither is. */
 function isBefore(mark: string | null, other: string | undefined): boolean {
-  return other !== undefined && (Number.parseInt(mark ?? '', 10) || 0) < Number.parseInt(other, 10);
+  return other !== undefined && numberOf(mark) < numberOf(other);
+}
+
+/** With what a mark begins; 0 for what is none, as is a number that cannot grow any more. */
+export function numberOf(mark: string | null): number {
+  const number = Number.parseInt(mark ?? '', 10);
+  return number < Number.MAX_SAFE_INTEGER ? number : 0;
 }
 
 /** Whether an item was written under that mark. */

@@ -1,4 +1,5 @@
 /** What the caches of one origin's tabs tell each other. */
+import { numberOf } from './local.js';
 
 /** A purge is told of when it begins and when it is `done`, with the mark that it left in localStorage, if it could. */
 interface Purged {
@@ -92,9 +93,13 @@ function isWord(data: unknown): data is Word {
   if (!isText(partition) || !isText(storage)) return false;
   if ('forget' in data) return isText(forget);
   if ('tag' in data) return isText(tag);
-  return purge === true && (mark === undefined || isText(mark)) && (done === undefined || typeof done === 'boolean');
+  return purge === true && (mark === undefined || isMark(mark)) && (done === undefined || typeof done === 'boolean');
 }
 
-function isText(value: unknown): boolean {
+function isMark(value: unknown): boolean {
+  return isText(value) && numberOf(value) > 0;
+}
+
+function isText(value: unknown): value is string {
   return typeof value === 'string';
 }

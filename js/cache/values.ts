@@ -91,7 +91,8 @@ export class Values implements Cache {
     const unjudged = this.#unjudged;
     this.#unjudged = undefined;
     for (const write of unjudged ?? []) this.written(write);
-    if (this.#lostCount) this.purge();
+    // Where storage cannot be emptied nobody asked, as in `cleared`.
+    if (this.#lostCount) this.purge().catch(() => {});
   }
 
   /** The core will not come. */

@@ -19,6 +19,8 @@ pub struct Ask<'a> {
     /// The names of the header fields that its caller set, joined by commas, in any case. The browser adds others, which no
     /// script sees.
     pub fields: Option<&'a str>,
+    /// Whether the cache that asks is one user's alone: a partition says whose.
+    pub partitioned: bool,
 }
 
 /// What of an answer matters here. Lines of one name are joined by commas.
@@ -242,7 +244,9 @@ fn storable(ask: &Ask<'_>, answer: &Answer<'_>, rule: &Rule, own: &Directives<'_
     // response status code;" Neither is kept as an answer of its own here. Of one above 599 no page can make a response.
     // Nor is what refuses the request and not its target: credentials that were missing (401, 407) are there after a login
     // that changes nothing a script can see, and the range of a 416 is no part of the key. Chromium keeps none of them.
-    let status = (200..600).contains(&answer.status) && ![206, 304, 401, 407, 416].contains(&answer.status);
+    // Responses with the statuses of RFC 6585 "MUST NOT be stored by a cache" (sections 3 to 6).
+    let status = (200..600).contains(&answer.status)
+        && ![206, 304, 401, 407, 416, 428, 429, 431, 511].contains(&answer.status);
     // "if the must-understand cache directive is present in the response, the cache understands and conforms to the
     // requirements of the response status code"; then a no-store beside it is for those who do not (section 5.2.2.3).
     let understood = HEURISTIC.contains(&answer.status);
@@ -309,19 +313,23 @@ fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> D
 /// shows to no script, unless the caller set that field of this request: then its value is known, and a request of which the
 /// caller did not set it is another one.
 ///
-/// Cookies belong to the user, and so to the partition; the origin of a page is always the same, and so are the encodings
-/// that its browser accepts.
+/// The origin of a page is always the same, and so are the encodings that its browser accepts. Cookies are one user's, and
+/// constant where all that is asked for is, too: in a partition. Elsewhere the next request may be another user's.
 pub fn varies_on(ask: &Ask<'_>, answer: &Answer<'_>) -> Option<Vec<String>> {
-    const CONSTANT: [&str; 3] = ["accept-encoding", "cookie", "origin"];
     let own = names(ask.fields.unwrap_or_default());
     let mut seen = Vec::new();
     for name in names(answer.vary.unwrap_or_default()) {
         let name = name.to_ascii_lowercase();
-        let known = own.iter().any(|own| own.eq_ignore_ascii_case(&name));
+        let constant = match name.as_str() {
+            "accept-encoding" | "origin" => true,
+            "cookie" => ask.partitioned,
+            _ => false,
+        };
+        let known = constant || own.iter().any(|own| own.eq_ignore_ascii_case(&name));
         if name == "*" || !is_token(&name) || (is_hidden(&name) && !known) {
             return None;
         }
-        if !CONSTANT.contains(&name.as_str()) && !seen.contains(&name) {
+        if !constant && !seen.contains(&name) {
             seen.push(name);
         }
     }
@@ -329,10 +337,11 @@ pub fn varies_on(ask: &Ask<'_>, answer: &Answer<'_>) -> Option<Vec<String>> {
 }
 
 /// Whether the browser sends this field by itself, with a value that may be another one tomorrow: the user changes the
-/// language, the screen, the network. A name in small letters.
+/// language, the screen, the network, or is another one. A name in small letters.
 fn is_hidden(name: &str) -> bool {
-    const HIDDEN: [&str; 12] = [
+    const HIDDEN: [&str; 13] = [
         "accept-language",
+        "cookie",
         "device-memory",
         "dnt",
         "downlink",
@@ -471,7 +480,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const GET: Ask<'_> = Ask { method: "GET", cache_control: None, pragma: None, fields: None };
+    const GET: Ask<'_> =
+        Ask { method: "GET", cache_control: None, pragma: None, fields: None, partitioned: false };
     const OK: Answer<'_> = Answer {
         status: 200,
         cache_control: None,
@@ -552,7 +562,8 @@ mod tests {
             (Answer { vary: Some("Accept, *"), ..OK }, false),
             (Answer { vary: Some("User-Agent"), ..OK }, false),
             (Answer { vary: Some("Sec-Fetch-Site"), ..OK }, false),
-            (Answer { vary: Some("Origin, Accept-Encoding, Cookie"), ..OK }, true),
+            (Answer { vary: Some("Origin, Accept-Encoding"), ..OK }, true),
+            (Answer { vary: Some("Origin, Cookie"), ..OK }, false),
         ] {
             assert_eq!(kept(&answer).is_some(), stays, "{answer:?}");
         }
@@ -727,6 +738,23 @@ mod tests {
     }
 
     #[test]
+    fn cookies_are_constant_only_where_a_partition_says_whose_they_are() {
+        let of = |partitioned, fields| {
+            let ask = Ask { fields, partitioned, ..GET };
+            let answer = Answer { vary: Some("X-One, Cookie"), cache_control: Some("max-age=9"), ..OK };
+            let kept = Policy::of(&ask, &answer, &NO_RULE, at(0), at(0)).is_some();
+            let names = varies_on(&ask, &answer);
+            assert_eq!(kept, names.is_some());
+            names.map(|names| names.join(","))
+        };
+        assert_eq!(of(false, None), None);
+        assert_eq!(of(true, None).as_deref(), Some("x-one"));
+        // Outside of browsers a caller may set it.
+        assert_eq!(of(false, Some("cookie")).as_deref(), Some("x-one,cookie"));
+        assert_eq!(of(true, Some("cookie")).as_deref(), Some("x-one"));
+    }
+
+    #[test]
     fn what_is_no_name_of_a_field_fits_nobody() {
         for vary in
             ["Accept-Encoding;User-Agent", "a b", "\"x\"", "x/y", "a, (b)", "ü", "a:", "x\u{0}", "[object]"]
@@ -786,7 +814,7 @@ mod tests {
 
     #[test]
     fn what_refuses_the_request_and_not_its_target_is_not_kept() {
-        for status in [401, 407, 416] {
+        for status in [401, 407, 416, 428, 429, 431, 511] {
             let answer = Answer { status, cache_control: Some("public, max-age=60"), ..OK };
             assert_eq!(kept(&answer), None, "{status}");
         }

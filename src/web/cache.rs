@@ -15,7 +15,7 @@ use wasm_bindgen::prelude::*;
 /// is not to be kept.
 ///
 /// `head` has one line for each of: the method, `Cache-Control` of the request, the names of all header fields that its
-/// caller set (joined by commas), then of the response `Cache-Control`, `Pragma`, `Expires`, `Date`, `Age`, `Last-Modified`,
+/// caller set (joined by commas), a colon where the cache is that of a partition, then of the response `Cache-Control`, `Pragma`, `Expires`, `Date`, `Age`, `Last-Modified`,
 /// `Vary`, `ETag`. A line is empty when there is no such field, and else begins with a colon. `ttl` and the other two are
 /// what the application says instead, in milliseconds, or NaN.
 #[wasm_bindgen(js_name = policyOf)]
@@ -30,7 +30,13 @@ pub fn policy_of(
 ) -> Option<Vec<f64>> {
     let mut lines = head.split('\n').map(|line| line.strip_prefix(':'));
     let mut line = || lines.next().flatten();
-    let ask = Ask { method: line().unwrap_or_default(), cache_control: line(), pragma: None, fields: line() };
+    let ask = Ask {
+        method: line().unwrap_or_default(),
+        cache_control: line(),
+        pragma: None,
+        fields: line(),
+        partitioned: line().is_some(),
+    };
     let answer = Answer {
         status,
         cache_control: line(),
@@ -76,7 +82,7 @@ pub fn verdict(
     let kept = of_words(&[lifetime, initial_age, received, flags, stale_while_revalidate, stale_if_error]);
     let mut lines = wanted.split('\n').map(|line| line.strip_prefix(':'));
     let mut line = || lines.next().flatten();
-    let ask = Ask { method: "GET", cache_control: line(), pragma: line(), fields: None };
+    let ask = Ask { method: "GET", cache_control: line(), pragma: line(), ..Ask::default() };
     let now = wall(now);
     let answers = match kept.verdict(&ask, now) {
         Verdict::Fresh => 0,
@@ -87,10 +93,11 @@ pub fn verdict(
 }
 
 /// The names of the request's header fields that a response with this field `Vary` depends on, joined by commas; nothing when
-/// it fits no other request. `fields` are the names of those that the caller of this request set, joined by commas.
+/// it fits no other request. `fields` are the names of those that the caller of this request set, joined by commas;
+/// `partitioned`, whether the cache is that of a partition.
 #[wasm_bindgen(js_name = variesOn)]
-pub fn varies_on(vary: &str, fields: &str) -> Option<String> {
-    let ask = Ask { fields: Some(fields), ..Ask::default() };
+pub fn varies_on(vary: &str, fields: &str, partitioned: bool) -> Option<String> {
+    let ask = Ask { fields: Some(fields), partitioned, ..Ask::default() };
     let mut joined = String::new();
     for name in policy::varies_on(&ask, &Answer { vary: Some(vary), ..Answer::default() })? {
         joined.push_str(&name);

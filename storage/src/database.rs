@@ -74,10 +74,6 @@ extern "C" {
     /// What a pack counts for.
     #[wasm_bindgen(extends = Object)]
     type Use;
-    #[wasm_bindgen(method, getter, structural)]
-    fn pack(this: &Use) -> JsValue;
-    #[wasm_bindgen(method, setter, structural)]
-    fn set_pack(this: &Use, pack: &JsValue);
     #[wasm_bindgen(method, setter, structural)]
     fn set_used(this: &Use, at: f64);
     #[wasm_bindgen(method, getter, structural)]
@@ -225,7 +221,7 @@ impl Storage {
                 outcome.set_epoch(&work.set_epoch(&partition, -js_sys::Math::random())?);
             }
             work.put(&totals, &partition, &entries, known.as_ref()).await?;
-            work.touch(&used).await?;
+            work.touch(&totals, &used).await?;
             outcome.set_evicted(work.evict(&totals, most).await?);
             work.save(&totals)?;
             Ok(outcome)
@@ -249,13 +245,9 @@ impl Storage {
         self.within(TransactionMode::Readwrite, async move |work| {
             let totals = work.totals().await?;
             let all = beginning_with(&partition);
-            let uses =
-                work.uses.get_all::<JsValue>().with_query::<JsValue, _>(all.clone()).primitive()?.await?;
-            for each in uses {
-                totals.less(each?.unchecked_ref());
-            }
             work.packs.delete::<JsValue, _>(all.clone()).primitive()?;
             work.uses.delete::<JsValue, _>(all).primitive()?;
+            work.recount(&totals).await?;
             work.save(&totals)?;
             let outcome = Outcome::new();
             outcome.set_epoch(&work.set_epoch(&partition, js_sys::Math::random())?);
@@ -283,10 +275,7 @@ impl Storage {
     pub fn recount(&self) -> Promise {
         self.within(TransactionMode::Readwrite, async move |work| {
             let totals = work.totals().await?;
-            totals.none();
-            for each in work.uses.get_all::<JsValue>().primitive()?.await? {
-                totals.more(each?.unchecked_ref());
-            }
+            work.recount(&totals).await?;
             work.save(&totals)?;
             let outcome = Outcome::new();
             outcome.set_totals(&totals);
@@ -363,18 +352,28 @@ impl<'a> Work<'a> {
 
     async fn totals(&self) -> Result<Totals, Error> {
         let found: Option<JsValue> = self.state.get(JsValue::from(TOTALS)).primitive()?.await?;
-        let totals: Totals =
-            found.filter(JsValue::is_object).unwrap_or_else(|| Object::new().into()).unchecked_into();
-        totals.set_bytes(number(&totals.bytes()));
-        totals.set_entries(number(&totals.entries()));
-        // What is no number any more begins above all that it can have been.
-        let next = totals.next();
-        totals.set_next(if next.is_undefined() {
-            0.0
+        let found: Totals = found.and_then(record).unwrap_or_else(|| Object::new().unchecked_into());
+        let totals: Totals = Object::new().unchecked_into();
+        // What is no number, or no longer one, begins above all that it can have been.
+        totals.set_next(count(&found.next()).unwrap_or_else(Date::now));
+        if let (Some(bytes), Some(entries)) = (count(&found.bytes()), count(&found.entries())) {
+            totals.set_bytes(bytes);
+            totals.set_entries(entries);
         } else {
-            next.as_f64().filter(|&next| is_count(next)).unwrap_or_else(Date::now)
-        });
+            self.recount(&totals).await?;
+        }
         Ok(totals)
+    }
+
+    /// Makes the totals say what there is.
+    async fn recount(&self, totals: &Totals) -> Result<(), Error> {
+        totals.none();
+        for uses in self.uses.get_all::<JsValue>().primitive()?.await? {
+            if let Some(uses) = Use::of(uses?) {
+                totals.more(&uses);
+            }
+        }
+        Ok(())
     }
 
     fn save(&self, totals: &Totals) -> Result<(), Error> {
@@ -384,6 +383,8 @@ impl<'a> Work<'a> {
     /// 0 for a partition that has none, below that for one that was written to and never purged.
     async fn epoch(&self, partition: &JsValue) -> Result<JsValue, Error> {
         let found: Option<JsValue> = self.state.get(partition).primitive()?.await?;
+        // Whatever else lies there may differ from itself, and would seem to be another purge each time.
+        let found = found.filter(|epoch| epoch.as_f64().is_some_and(|epoch| !epoch.is_nan()));
         Ok(found.unwrap_or_else(|| JsValue::from(0)))
     }
 
@@ -396,7 +397,21 @@ impl<'a> Work<'a> {
 
     async fn pack(&self, name: &JsValue) -> Result<Option<Pack>, Error> {
         let found: Option<JsValue> = self.packs.get(name).primitive()?.await?;
-        Ok(found.map(JsCast::unchecked_into))
+        Ok(found.and_then(record))
+    }
+
+    /// What a pack counts for. Where something else lies there, it goes with its pack, since nothing would ever evict that.
+    async fn counted(&self, totals: &Totals, name: &JsValue) -> Result<Option<Use>, Error> {
+        // All of one key, so that nothing can be told from null.
+        let mut found =
+            self.uses.get_all::<JsValue>().with_query::<JsValue, _>(name.clone()).primitive()?.await?;
+        let Some(found) = found.next() else { return Ok(None) };
+        let uses = Use::of(found?);
+        if uses.is_none() {
+            self.discard(name)?;
+            self.recount(totals).await?;
+        }
+        Ok(uses)
     }
 
     /// For each key the pack in which it lies, if there is one.
@@ -427,8 +442,8 @@ impl<'a> Work<'a> {
             let probes = asked.len();
             for request in asked {
                 let found: Option<JsValue> = request.await?;
-                if let Some(pack) = found {
-                    deliver(pack.unchecked_ref(), &wanted, &packs, &names);
+                if let Some(pack) = found.and_then(record) {
+                    deliver(&pack, &wanted, &packs, &names);
                 }
             }
             if wanted.size() == 0 || left.len() - (wanted.size() as usize) < probes * TOGETHER {
@@ -495,9 +510,8 @@ impl<'a> Work<'a> {
 
     /// Puts other entries into a pack that is there.
     async fn replace(&self, totals: &Totals, name: &JsValue, entries: &Array) -> Result<(), Error> {
-        let before: Option<JsValue> = self.uses.get(name).primitive()?.await?;
-        if let Some(before) = before {
-            totals.less(before.unchecked_ref());
+        if let Some(before) = self.counted(totals, name).await? {
+            totals.less(&before);
         }
         if entries.length() == 0 {
             return self.discard(name);
@@ -526,7 +540,6 @@ impl<'a> Work<'a> {
         pack.set_keys(&keys);
         pack.set_tags(&tags);
         pack.set_entries(entries);
-        uses.set_pack(name);
         uses.set_used(Date::now());
         uses.set_bytes(bytes);
         uses.set_entries(f64::from(entries.length()));
@@ -542,13 +555,12 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    async fn touch(&self, names: &Array) -> Result<(), Error> {
+    async fn touch(&self, totals: &Totals, names: &Array) -> Result<(), Error> {
         for name in names.iter() {
-            let found: Option<JsValue> = self.uses.get(&name).primitive()?.await?;
             // It may be gone.
-            if let Some(uses) = found {
-                uses.unchecked_ref::<Use>().set_used(Date::now());
-                self.uses.put(uses).with_key(name).primitive()?;
+            if let Some(uses) = self.counted(totals, &name).await? {
+                uses.set_used(Date::now());
+                self.uses.put(JsValue::from(uses)).with_key(name).primitive()?;
             }
         }
         Ok(())
@@ -559,22 +571,29 @@ impl<'a> Work<'a> {
         let index = self.uses.index("used")?;
         let mut evicted = 0.0;
         while number(&totals.bytes()) > most && number(&totals.entries()) > 0.0 {
-            let oldest = index.get_all::<JsValue>().with_limit(VICTIMS).primitive()?.await?;
-            let count = number(&totals.entries());
+            let oldest = index.get_all::<JsValue>().with_limit(VICTIMS).primitive()?;
+            let names = index.get_all_keys::<JsValue>().with_limit(VICTIMS).primitive()?;
+            let (oldest, names) = (oldest.await?, names.await?);
+            let mut is_right = true;
             if oldest.len() == 0 {
                 // Nothing is left, whatever the totals say: room was made, and the page went before they were corrected.
                 totals.none();
             }
-            for victim in oldest {
-                let victim: Use = victim?.unchecked_into();
-                if number(&totals.bytes()) > most {
-                    self.discard(&victim.pack())?;
-                    totals.less(&victim);
-                    evicted += number(&victim.entries());
+            for (victim, name) in oldest.zip(names) {
+                if number(&totals.bytes()) <= most {
+                    break;
+                }
+                self.discard(&name?)?;
+                match Use::of(victim?) {
+                    Some(victim) => {
+                        totals.less(&victim);
+                        evicted += number(&victim.entries());
+                    }
+                    None => is_right = false,
                 }
             }
-            if number(&totals.entries()) >= count {
-                break;
+            if !is_right {
+                self.recount(totals).await?;
             }
         }
         Ok(evicted)
@@ -661,18 +680,19 @@ fn is_sound(entry: &JsValue, keys: &Array) -> bool {
     let (tags, bytes) = (entry.tags(), entry.bytes());
     keys.includes(&entry.key(), 0)
         && entry.key().is_string()
-        && bytes.as_f64().is_some_and(is_count)
+        && count(&bytes).is_some()
         && Array::is_array(&tags)
         && tags.unchecked_into::<Array>().iter().all(|tag| tag.is_string())
 }
 
-fn is_count(number: f64) -> bool {
-    (0.0..=f64::MAX).contains(&number)
+/// `None` for what is no number, or none that counts anything.
+fn count(value: &JsValue) -> Option<f64> {
+    value.as_f64().filter(|number| (0.0..=js_sys::Number::MAX_SAFE_INTEGER).contains(number))
 }
 
-/// 0 for what is no number, or none that counts anything.
+/// 0 for what does not count.
 fn number(value: &JsValue) -> f64 {
-    value.as_f64().filter(|&number| is_count(number)).unwrap_or(0.0)
+    count(value).unwrap_or(0.0)
 }
 
 fn distinct(names: Vec<Option<JsValue>>) -> Set {
@@ -686,6 +706,18 @@ fn distinct(names: Vec<Option<JsValue>>) -> Set {
 impl Outcome {
     fn new() -> Self {
         Object::new().unchecked_into()
+    }
+}
+
+/// A record that lies in storage, where anything may have been put in its place. `None` for what has no parts.
+fn record<T: JsCast>(found: JsValue) -> Option<T> {
+    found.is_object().then(|| found.unchecked_into())
+}
+
+impl Use {
+    /// `None` for what counts nothing.
+    fn of(found: JsValue) -> Option<Self> {
+        record(found).filter(|uses: &Self| count(&uses.bytes()).and(count(&uses.entries())).is_some())
     }
 }
 

@@ -551,6 +551,7 @@ describe('the cache', () => {
         [401, control('max-age=60'), 2],
         [407, control('max-age=60'), 2],
         [416, control('max-age=60'), 2],
+        ...[428, 429, 431, 511].map((status) => [status, control('max-age=60'), 2]),
       ];
       for (const [status, headers, times] of cases) {
         let sent = 0;
@@ -575,6 +576,41 @@ describe('the cache', () => {
       await (await fetch(run.path('/api/echo', FRESH))).text();
       await (await ask('A')).text();
       expect(await seen()).to.equal(3);
+    });
+
+    it('gives nobody what varies on the cookie of another user, unless a partition says whose it is', async () => {
+      const url = run.path('/api/echo', { cache: 600, vary: 'Cookie' });
+      const setCookie = (text) => {
+        // biome-ignore lint/suspicious/noDocumentCookie: not every browser has another way
+        document.cookie = `${text}; path=/api/echo`;
+      };
+      const as = async (user) => {
+        setCookie(`user=${user}`);
+        const { headers } = await (await fetch(url)).json();
+        return /\buser=(\w+)/.exec(headers.cookie)?.[1];
+      };
+      const asked = async (options) => {
+        fetch = make(options);
+        const before = await seen();
+        const users = [await as('alice'), await as('alice'), await as('bob')];
+        return [users, (await seen()) - before];
+      };
+      try {
+        expect(await asked()).to.deep.equal([['alice', 'alice', 'bob'], 3]);
+        expect(await asked({ cache: { partition: '' } })).to.deep.equal([['alice', 'alice', 'bob'], 3]);
+        fetch = make({ cache: { partition: 'alice' } });
+        await as('alice');
+        await kept(1);
+        const before = await seen();
+        expect([await as('alice'), await as('alice')]).to.deep.equal(['alice', 'alice']);
+        expect((await seen()) - before).to.equal(0);
+        expect(fetch.cache.stats().hits.memory).to.equal(2);
+        // The browser's own cache obeys it.
+        fetch = make({ fetch: globalThis.fetch });
+        expect([await as('alice'), await as('bob')]).to.deep.equal(['alice', 'bob']);
+      } finally {
+        setCookie('user=; max-age=0');
+      }
     });
 
     it('takes nothing for the answer of another origin that hides what it varies on, unless all is the same', async () => {

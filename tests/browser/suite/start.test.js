@@ -214,6 +214,33 @@ describe('starting', () => {
     expect((await run.stats()).statuses['503']).to.equal(4);
   });
 
+  it('forgets all where more was written than it can judge later, and rejects nothing that nobody awaits', async () => {
+    const thrown = [];
+    const note = (event) => thrown.push(`${event.reason}`);
+    globalThis.addEventListener('unhandledrejection', note);
+    const storage = Object.getOwnPropertyDescriptor(globalThis, 'localStorage');
+    try {
+      const { createFetch } = await freshCopy();
+      const { wasm, give } = await slowModule();
+      const cache = { tiers: ['memory', 'localStorage'], partition: freshName() };
+      const fetch = createFetch({ wasm, cache, fetch: async () => new Response() });
+      for (let n = 0; n <= 1_000; n++) await fetch('/anything', { method: 'POST' });
+      const get = () => {
+        throw new DOMException('on order', 'SecurityError');
+      };
+      Object.defineProperty(globalThis, 'localStorage', { get, configurable: true });
+      give();
+      await fetch.ready;
+      // Behind the one that nobody asked for.
+      expect(await rejection(fetch.cache.purge())).to.include({ name: 'PurgeError' });
+      await turn();
+      expect(thrown).to.deep.equal([]);
+    } finally {
+      Object.defineProperty(globalThis, 'localStorage', storage);
+      globalThis.removeEventListener('unhandledrejection', note);
+    }
+  });
+
   it('gives the caller what failed before, where the module cannot run', async () => {
     const { createFetch } = await freshCopy();
     const fetch = createFetch({ wasm: new Uint8Array([1, 2, 3]) });

@@ -880,6 +880,55 @@ describe('storage', () => {
         raw.close();
       }
     });
+
+    it('is in nobody’s way, whatever stands in IndexedDB where a record should', async () => {
+      const places = { packs: undefined, uses: undefined, totals: 'totals', mark: '0:\n' };
+      const more = [
+        { bytes: 'x', entries: -1, pack: {}, used: 1 },
+        { bytes: 1e300, entries: 1e300, next: 1e300, used: 0 },
+      ];
+      const objects = [new Date(), new Map(), new Uint8Array(1), 5n];
+      for (const [place, key] of Object.entries(places)) {
+        for (const value of [...ODD, ...objects, ...more]) {
+          database = freshName();
+          databases.push(database);
+          const said = `${place}: ${typeof value} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`;
+          const page = async (maxBytes, visit) => {
+            const cache = createCache({ tiers: ['indexedDB'], indexedDB: { database, maxBytes } });
+            await visit(cache);
+            await cache.close();
+            expect(cache.stats().disabled, said).to.deep.equal({});
+          };
+          await page(10_000, (cache) => cache.set('key', 'value'));
+          const { packs } = await contents(database);
+          const raw = await asked(indexedDB.open(database));
+          const store = key === undefined ? place : 'state';
+          await asked(
+            raw
+              .transaction(store, 'readwrite')
+              .objectStore(store)
+              .put(value, key ?? [...packs.keys()][0]),
+          );
+          raw.close();
+          await page(10_000, async (cache) => {
+            // To read it is to note that it was used.
+            expect(await cache.get('key'), said).to.equal(place === 'packs' ? undefined : 'value');
+            await cache.set('other', 'beside it');
+          });
+          await page(10_000, async (cache) => {
+            if (key !== undefined) expect(await cache.get('key'), said).to.equal('value');
+            expect(await cache.get('other'), said).to.equal('beside it');
+          });
+          await page(1_000, (cache) => cache.set('large', 'x'.repeat(350)));
+          await page(10_000, async (cache) => {
+            expect(await cache.get('large'), said).to.equal('x'.repeat(350));
+            await cache.purge();
+          });
+          const left = await contents(database);
+          expect([left.packs.size, left.uses.size], said).to.deep.equal([0, 0]);
+        }
+      }
+    });
   });
 
   describe('across pages', () => {
@@ -1541,6 +1590,55 @@ describe('storage', () => {
       expect(await there.cache.get('key')).to.equal(undefined);
       expect(await recount(database)).to.deep.equal({ entries: 0, bytes: 0, problems: [] });
     });
+
+    it('waits no longer than a purge takes for a mark that it was told of, and that never comes', () =>
+      ahead(async (clock) => {
+        const options = { tiers: ['localStorage'], partition: database };
+        const place = `sixlane:epoch:0:${database.length}:${database}\n`;
+        const reads = async () => {
+          const next = createCache(options);
+          const value = await next.get('key');
+          await next.close();
+          return value;
+        };
+        const channel = new BroadcastChannel('sixlane.cache.0');
+        const told = new BroadcastChannel('sixlane.cache.0');
+        const late = [Date.now() + 86_400_000, Number.MAX_SAFE_INTEGER - 1];
+        const none = ['9'.repeat(400), Number.MAX_SAFE_INTEGER, 'Infinity', -1, 0, ''];
+        for (const number of [...none, ...late]) {
+          const mark = `${number}:0.5`;
+          const cache = createCache(options);
+          await cache.set('key', 'old');
+          const heard = new Promise((resolve) => {
+            told.onmessage = ({ data }) => data === 'last' && resolve();
+          });
+          const word = { partition: database, storage: 'localStorage sixlane', purge: true, mark };
+          const messages = [{ ...word, done: false }, { ...word, done: true }, 'last'];
+          for (const message of messages) channel.postMessage(message);
+          await heard;
+          const left = late.includes(number) ? undefined : 'old';
+          expect(await cache.get('key'), mark).to.equal(left);
+          clock.ahead += 10_000;
+          expect(await cache.get('key'), mark).to.equal(left);
+          await cache.set('key', 'new');
+          expect(await reads(), mark).to.equal('new');
+          // One that lies there and is none is in no purge’s way, either.
+          localStorage.setItem(place, mark);
+          expect(await reads(), mark).to.equal(undefined);
+          await cache.get('key');
+          await cache.set('key', 'newer');
+          expect(await reads(), mark).to.equal('newer');
+          await cache.purge();
+          expect(localStorage.getItem(place), mark).to.match(/^\d{13,16}:\d/);
+          expect(await reads(), mark).to.equal(undefined);
+          await cache.get('key');
+          await cache.set('key', 'newest');
+          expect(await reads(), mark).to.equal('newest');
+          await cache.close();
+        }
+        channel.close();
+        told.close();
+      }));
 
     it('says so when localStorage cannot be emptied, or nothing can be noted there', async () => {
       const cache = createCache({ tiers: ALL, indexedDB: { database } });
