@@ -1134,7 +1134,9 @@ describe('storage', () => {
       expect(names().every((name) => name.startsWith('sixlane:1:5:alice\n'))).to.equal(true);
       await fetch.cache.purge();
       expect(names()).to.deep.equal([]);
-      expect([await cache.get('key'), fetch.cache.stats().memory.entries]).to.deep.equal([undefined, 0]);
+      expect(fetch.cache.stats().memory.entries).to.equal(0);
+      // The other one hears of it.
+      while ((await cache.get('key')) !== undefined) await turn();
       await cache.close();
     });
 
