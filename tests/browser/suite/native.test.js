@@ -59,7 +59,7 @@ describe('it stays fetch', () => {
         });
 
         it('does not join what another user asked for, nor is it answered with that', async () => {
-          const fetch = make();
+          const fetch = make({ retry: undefined });
           // What the browser keeps itself knows no users.
           const url = run.url('/api/echo', { cacheControl: 'max-age=0', delay: 50 }, location.host);
           const alice = fetch(url, { headers: { authorization: 'alice' } });
@@ -73,7 +73,7 @@ describe('it stays fetch', () => {
         });
 
         it('is sent with its method, and past what is kept when it says so', async () => {
-          const fetch = make();
+          const fetch = make({ retry: undefined });
           const url = run.url('/api/data/1', { cache: 60 }, location.host);
           await (await fetch(url)).text();
           const get = fetch(`${url}#other`);
@@ -86,7 +86,7 @@ describe('it stays fetch', () => {
         });
 
         it('is ended by its own signal', async () => {
-          const fetch = make();
+          const fetch = make({ retry: undefined });
           const controller = new AbortController();
           const url = run.url('/api/data/1', { delay: 60_000 }, location.host);
           const call = rejection(fetch(requestOf(url, { signal: controller.signal })));
