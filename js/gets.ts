@@ -346,8 +346,9 @@ export class Gets {
     const cut = (asked && this.#cache?.lastCut(asked)) ?? this.#cuts.last([beginningOf(withoutFragment(request.url))]);
     const epoch = `${this.#past.epoch} ${cut} ${lastWrite(request.url)}`;
     // As below: to read all that of a request takes longer than the rest.
-    if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\n`;
+    if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\nabout:client\n\n`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
+    const { referrer, referrerPolicy } = request;
     if (keepalive) return undefined;
     if (cache !== 'default' && cache !== 'force-cache') return undefined;
     const { timeout, retry, cache: rule, slot, key, dedupe, batch } = lane ?? {};
@@ -364,7 +365,8 @@ export class Gets {
     }
     // No other part has a line break.
     const whole = integrity && JSON.stringify(integrity);
-    return [epoch, method, url, mode, credentials, cache, redirect, whole, own, ...headers].join('\n');
+    const said = [method, url, mode, credentials, cache, redirect, whole, referrer, referrerPolicy, own];
+    return [epoch, ...said, ...headers].join('\n');
   }
 
   // ── the network

@@ -66,13 +66,15 @@ describe('equal calls under way', () => {
         get(SHARED, { mode: 'same-origin' }),
         get(SHARED, { lane: { timeout: 5000 } }),
         get(SHARED, { lane: { batch: false } }),
+        get(SHARED, { referrer: '/another' }),
+        get(SHARED, { referrerPolicy: 'no-referrer' }),
         get({ ...SHARED, n: 2 }),
         get(SHARED),
         get(SHARED, { lane: { priority: 'low' } }),
         get(SHARED, { lane: { priority: 'high' } }),
       ]),
     );
-    expect((await run.stats()).seen).to.equal(10);
+    expect((await run.stats()).seen).to.equal(12);
     expect(fetch.status().deduplicated).to.equal(3);
   });
 
