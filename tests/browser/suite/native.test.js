@@ -569,7 +569,8 @@ describe('it stays fetch', () => {
       'a redirect to data:, without CORS': { to: 'data:,x', mode: 'no-cors' },
     })) {
       it(`is final: ${name}`, async () => {
-        const fetch = make();
+        // Time for what the browser tells of a failure, which comes after it.
+        const fetch = make({ retry: { baseDelay: 500, jitter: false } });
         const path = run.path('/api/redirect', { to });
         const theirs = await rejection(native(path, { mode }));
         const before = (await run.stats()).seen;
