@@ -22,7 +22,8 @@ export default async function ({ launch, server, startServer, test }) {
           const result = await browser.evaluate(burst, plain);
           const { own, other, hidden } = result;
           assert.equal(own.protocol, 'h2');
-          assert.ok(own.limit >= 24 && own.limit <= 100, `limit ${own.limit}`);
+          // It begins with 24, and falls where a busy machine answers late.
+          assert.ok(own.limit > 6 && own.limit <= 100, `limit ${own.limit}`);
           assert.equal(own.seen, 400);
           assert.ok(own.peak > 6 && own.peak <= 64, `${own.peak} at once`);
           if (!plain) return;
