@@ -1,3 +1,5 @@
+import { isPlain } from './snapshot.js';
+
 const marks = new WeakMap<object, number>();
 let lastMark = 0;
 
@@ -20,8 +22,7 @@ export function encode(value: unknown): string {
   if (typeof value === 'symbol') throw new TypeError('a symbol has no text');
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? `${value}n` : String(value);
   if (Array.isArray(value)) return `[${Array.from(value, encode).join()}]`;
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return `#${markOf(value)}`;
+  if (!isPlain(value)) return `#${markOf(value)}`;
   const parts = Object.entries(value).filter(([, part]) => part !== undefined);
   return `{${parts.map(([name, part]) => `${JSON.stringify(name)}:${encode(part)}`).join()}}`;
 }

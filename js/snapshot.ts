@@ -20,7 +20,7 @@ export function defined<T extends object>(object: T): T {
 }
 
 /** Of this realm or another one, which has an `Object.prototype` of its own. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

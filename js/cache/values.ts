@@ -51,7 +51,7 @@ export class Values implements Cache {
   /** What was to be forgotten, and when. */
   readonly cuts = new Cuts();
   readonly past = new Past();
-  /** As they were when it was made. */
+  /** As they were when it was made: its maker has taken them. */
   readonly options: CacheOptions;
   readonly #tabs: Tabs;
   readonly #loading = new Map<string, Loading>();
@@ -68,7 +68,7 @@ export class Values implements Cache {
   #http: HttpCache | undefined;
 
   constructor(options: CacheOptions, store?: Store) {
-    this.options = snapshot(options);
+    this.options = options;
     this.#store = store;
     this.#tabs = new Tabs(
       (word) => this.#heard(word),

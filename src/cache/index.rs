@@ -3,8 +3,10 @@
 //!
 //! A newcomer stands in a small window first. Who falls out of that competes with those that would have to go for it, and
 //! gets in only if it was asked for more often than all of them together. What comes back in the main part moves to its
-//! protected half. What is of no use any more competes with nobody, and goes before all others. Source: Einziger, Friedman, Manes, "`TinyLFU`: A Highly Efficient Cache Admission Policy", 2017; for
-//! entries of different sizes Einziger, Eytan, Friedman, Manes, "Lightweight Robust Size Aware Cache Management", 2022.
+//! protected half. What is of no use any more competes with nobody, and goes before all others.
+//!
+//! Source: Einziger, Friedman, Manes, "`TinyLFU`: A Highly Efficient Cache Admission Policy", 2017; for entries of different
+//! sizes Einziger, Eytan, Friedman, Manes, "Lightweight Robust Size Aware Cache Management", 2022.
 
 use super::date::Wall;
 use crate::heap::{Heap, NOWHERE, Order};

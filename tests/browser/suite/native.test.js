@@ -33,6 +33,21 @@ describe('it stays fetch', () => {
     );
   };
 
+  /** The `attempts` that a page without an address of its own tells of. */
+  const toldBy = (srcdoc, onLoad = () => {}) =>
+    new Promise((resolve) => {
+      const page = document.createElement('iframe');
+      addEventListener('message', function hear({ data }) {
+        if (!data?.attempts) return;
+        removeEventListener('message', hear);
+        page.remove();
+        resolve(data.attempts);
+      });
+      page.onload = () => onLoad(page.contentWindow);
+      page.srcdoc = srcdoc;
+      document.body.append(page);
+    });
+
   before(() => init());
   beforeEach(() => {
     run = new Run();
@@ -583,17 +598,9 @@ describe('it stays fetch', () => {
 
     it('is final where the page’s policy blocks the address, however the module came', async () => {
       const bytes = await (await native('/dist/sixlane.wasm')).arrayBuffer();
-      const attempts = await new Promise((resolve) => {
-        const policy = `connect-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' ${location.origin}`;
-        const page = document.createElement('iframe');
-        addEventListener('message', function hear({ data }) {
-          if (!data?.attempts) return;
-          removeEventListener('message', hear);
-          page.remove();
-          resolve(data.attempts);
-        });
-        page.onload = () => page.contentWindow.postMessage(bytes);
-        page.srcdoc = `<!doctype html><meta http-equiv="content-security-policy" content="${policy}"><script type="module">
+      const policy = `connect-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' ${location.origin}`;
+      const attempts = await toldBy(
+        `<!doctype html><meta http-equiv="content-security-policy" content="${policy}"><script type="module">
           import { createFetch } from '${location.origin}/dist/index.js';
           addEventListener('message', async ({ data }) => {
             const fetch = createFetch({ wasm: data, retry: { baseDelay: 100, jitter: false } });
@@ -603,9 +610,9 @@ describe('it stays fetch', () => {
             await fetch('/api/data/1').catch((error) => attempts.push(error.name));
             parent.postMessage({ attempts: [fetch.status().mode, ...attempts, fetch.status().running] });
           });
-          </script>`;
-        document.body.append(page);
-      });
+          </script>`,
+        (page) => page.postMessage(bytes),
+      );
       expect(attempts).to.deep.equal(['wasm', 'started', 'settled', 'TypeError', 0]);
     });
 
@@ -643,24 +650,14 @@ describe('it stays fetch', () => {
 
   it('in a frame of srcdoc a lost connection to the page’s own origin is tried again', async () => {
     const path = run.path('/api/data/1', { drop: 1 });
-    const attempts = await new Promise((resolve) => {
-      const page = document.createElement('iframe');
-      addEventListener('message', function hear({ data }) {
-        if (!data?.attempts) return;
-        removeEventListener('message', hear);
-        page.remove();
-        resolve(data.attempts);
-      });
-      page.srcdoc = `<!doctype html><script type="module">
+    const attempts = await toldBy(`<!doctype html><script type="module">
         import { createFetch } from '${location.origin}/dist/index.js';
         const fetch = createFetch({ retry: { limit: 2, baseDelay: 1, jitter: false } });
         await fetch.ready;
         let attempts = 0;
         fetch.events.addEventListener('started', () => attempts += 1);
         await fetch('${path}').catch(() => parent.postMessage({ attempts }));
-        </script>`;
-      document.body.append(page);
-    });
+        </script>`);
     expect(attempts).to.equal(3);
   });
 
