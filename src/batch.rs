@@ -2,7 +2,7 @@
 //!
 //! A group has one open batch at most. Keys, callers and answers are the shell's; here are counts, sizes and times.
 
-use crate::config::{ConfigError, count};
+use crate::option::{Number, Options, span};
 use crate::priority::{Level, Priority};
 use crate::rests::Rests;
 use crate::time::Time;
@@ -20,45 +20,27 @@ pub struct BatchConfig {
     pub max_bytes: Option<u32>,
 }
 
-impl Default for BatchConfig {
-    fn default() -> Self {
-        Self { max_size: Some(50), max_wait: Duration::from_millis(10), max_bytes: Some(65_536) }
+impl BatchConfig {
+    /// What batches of requests obey.
+    pub fn of(options: &Options) -> Self {
+        Self {
+            max_size: options.count(Number::MaxSize),
+            max_wait: options.said(Number::MaxWait).map_or(Duration::from_millis(10), span),
+            max_bytes: options
+                .said(Number::MaxBytes)
+                .map_or(Some(65_536), |_| options.count(Number::MaxBytes)),
+        }
+    }
+
+    /// What a batcher by itself obeys: all that is asked for in one turn goes together.
+    pub fn alone(options: &Options) -> Self {
+        Self { max_wait: options.span(Number::MaxWait), max_bytes: None, ..Self::of(options) }
     }
 }
 
-impl BatchConfig {
-    /// What a batcher obeys that stands by itself: whatever is asked for in one turn goes together.
-    pub fn alone() -> Self {
-        Self { max_wait: Duration::ZERO, max_bytes: None, ..Self::default() }
-    }
-
-    /// Sets [`max_size`](Self::max_size); infinity is no bound.
-    ///
-    /// # Errors
-    /// Refused when it is not a whole number from 1 up.
-    pub fn set_max_size(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.max_size = count("maxSize", value)?;
-        Ok(())
-    }
-
-    /// Sets [`max_wait`](Self::max_wait) from milliseconds.
-    ///
-    /// # Errors
-    /// Refused when it is negative or has no end: what waits for ever is never answered.
-    pub fn set_max_wait(&mut self, value: f64) -> Result<(), ConfigError> {
-        let range = "a finite number of milliseconds from 0 up";
-        let wait = Duration::try_from_secs_f64(value / 1000.0);
-        self.max_wait = wait.map_err(|_| ConfigError { option: "maxWait", range, value })?;
-        Ok(())
-    }
-
-    /// Sets [`max_bytes`](Self::max_bytes); infinity is no bound.
-    ///
-    /// # Errors
-    /// Refused when it is not a whole number from 1 up.
-    pub fn set_max_bytes(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.max_bytes = count("maxBytes", value)?;
-        Ok(())
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self::of(&Options::default())
     }
 }
 
@@ -302,10 +284,10 @@ mod tests {
     }
 
     fn windows(max_size: f64, max_bytes: f64) -> Windows {
-        let mut config = BatchConfig::default();
-        config.set_max_size(max_size).unwrap();
-        config.set_max_bytes(max_bytes).unwrap();
-        Windows::new(config)
+        let mut options = Options::default();
+        options.set(Number::MaxSize, max_size).unwrap();
+        options.set(Number::MaxBytes, max_bytes).unwrap();
+        Windows::new(BatchConfig::of(&options))
     }
 
     #[test]
@@ -401,17 +383,25 @@ mod tests {
     }
 
     #[test]
-    fn what_options_may_be() {
-        let mut config = BatchConfig::default();
-        for wrong in [f64::NAN, -1.0, f64::INFINITY, 1e300] {
-            assert!(config.set_max_wait(wrong).is_err(), "{wrong}");
+    fn requests_and_a_batcher_by_itself_have_defaults_of_their_own() {
+        let mut options = Options::default();
+        let (of, alone) = (BatchConfig::of(&options), BatchConfig::alone(&options));
+        assert_eq!(
+            (of.max_wait, of.max_bytes, of.max_size),
+            (Duration::from_millis(10), Some(65_536), Some(50))
+        );
+        assert_eq!((alone.max_wait, alone.max_bytes, alone.max_size), (Duration::ZERO, None, Some(50)));
+        options.set(Number::MaxBytes, f64::INFINITY).unwrap();
+        assert_eq!(BatchConfig::of(&options).max_bytes, None);
+    }
+
+    #[test]
+    fn what_goes_at_once_leaves_nothing_behind() {
+        let mut windows = windows(1.0, f64::INFINITY);
+        for n in 0..1_000 {
+            assert_eq!(windows.add(n % 3, 3, normal(), at(5)), GOES);
         }
-        for wrong in [f64::NAN, -1.0, 0.0, 1.5] {
-            assert!(config.set_max_size(wrong).is_err() && config.set_max_bytes(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(config, BatchConfig::default());
-        config.set_max_wait(0.0).unwrap();
-        assert_eq!(config.max_wait, Duration::ZERO);
+        assert_eq!((windows.order.len(), windows.poll_timeout()), (0, None));
     }
 
     #[derive(Clone, Debug)]
@@ -458,21 +448,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_goes_at_once_leaves_nothing_behind() {
-        let mut windows = windows(1.0, f64::INFINITY);
-        for n in 0..1_000 {
-            assert_eq!(windows.add(n % 3, 3, normal(), at(5)), GOES);
-        }
-        assert_eq!((windows.order.len(), windows.poll_timeout()), (0, None));
-    }
-
     proptest! {
         #[test]
         fn every_key_goes_once_within_all_bounds_and_in_time(steps in steps(), size in 1..9_u32, bytes in 20..99_u32) {
-            let mut config = BatchConfig::default();
-            config.set_max_size(size.into()).unwrap();
-            config.set_max_bytes(bytes.into()).unwrap();
+            let mut options = Options::default();
+            options.set(Number::MaxSize, size.into()).unwrap();
+            options.set(Number::MaxBytes, bytes.into()).unwrap();
+            let config = BatchConfig::of(&options);
             let mut windows = Windows::new(config);
             let (mut model, mut now, mut added) = (Model::default(), at(0), 0);
             let priority = |critical: bool| if critical { Level::Critical } else { Level::High }.into();

@@ -3,7 +3,7 @@
 //! A call asks for a permit with [`Breaker::admit`] and gives it back with [`Breaker::report`], whatever became of it.
 //! Reports of permits from before the last change of state are ignored: they tell of how it was.
 
-use crate::config::{ConfigError, count, milliseconds};
+use crate::option::{Number, Options};
 use crate::time::Time;
 use std::time::Duration;
 
@@ -13,105 +13,43 @@ const BUCKETS: usize = 10;
 /// What a [`Breaker`] obeys. Valid by construction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BreakerConfig {
+    /// Opens at this share of failures among the calls of the window,
     failure_rate: f64,
+    /// for which a call counts,
     window: Duration,
+    /// but not below so many calls.
     minimum: u32,
+    /// Opens at this many failures in a row. `None`: never.
     consecutive: Option<u32>,
+    /// Time open before the first probe.
     open_for: Duration,
+    /// Time open before a later one, at most.
     max_open_for: Duration,
+    /// Probes under way at once.
     probes: u32,
+    /// Successful probes that close it.
     successes: u32,
 }
 
 impl Default for BreakerConfig {
     fn default() -> Self {
-        Self {
-            failure_rate: 0.5,
-            window: Duration::from_secs(10),
-            minimum: 10,
-            consecutive: Some(5),
-            open_for: Duration::from_secs(10),
-            max_open_for: Duration::from_mins(1),
-            probes: 1,
-            successes: 3,
-        }
+        Self::of(&Options::default())
     }
 }
 
 impl BreakerConfig {
-    /// Opens when this share of the calls in the window failed.
-    ///
-    /// # Errors
-    /// Refused when it is not above 0 and at most 1.
-    pub fn set_failure_rate(&mut self, value: f64) -> Result<(), ConfigError> {
-        if value > 0.0 && value <= 1.0 {
-            self.failure_rate = value;
-            return Ok(());
+    /// As options say it.
+    pub fn of(options: &Options) -> Self {
+        Self {
+            failure_rate: options.get(Number::FailureRate),
+            window: options.span(Number::Window),
+            minimum: options.bound(Number::Minimum),
+            consecutive: options.count(Number::Consecutive),
+            open_for: options.span(Number::OpenFor),
+            max_open_for: options.span(Number::MaxOpenFor),
+            probes: options.bound(Number::Probes),
+            successes: options.bound(Number::Successes),
         }
-        Err(ConfigError { option: "failureRate", range: "a number above 0, at most 1", value })
-    }
-
-    /// How long calls count for the share of failures, in milliseconds.
-    ///
-    /// # Errors
-    /// Refused when it is not above 0 and finite.
-    pub fn set_window(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.window = milliseconds("window", value)?;
-        Ok(())
-    }
-
-    /// Calls in the window below which no share is looked at.
-    ///
-    /// # Errors
-    /// Refused when it is not a whole number from 1 up.
-    pub fn set_minimum(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.minimum = count("minimum", value)?.unwrap_or(u32::MAX);
-        Ok(())
-    }
-
-    /// Opens at this many failures in a row; infinity is never.
-    ///
-    /// # Errors
-    /// Refused when it is not a whole number from 1 up.
-    pub fn set_consecutive(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.consecutive = count("consecutive", value)?;
-        Ok(())
-    }
-
-    /// Time open before the first probe, in milliseconds.
-    ///
-    /// # Errors
-    /// Refused when it is not above 0 and finite.
-    pub fn set_open_for(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.open_for = milliseconds("openFor", value)?;
-        Ok(())
-    }
-
-    /// Time open after failed probes, at most, in milliseconds.
-    ///
-    /// # Errors
-    /// Refused when it is not above 0 and finite.
-    pub fn set_max_open_for(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.max_open_for = milliseconds("maxOpenFor", value)?;
-        Ok(())
-    }
-
-    /// Probes under way at once.
-    ///
-    /// # Errors
-    /// Refused when it is not a whole number from 1 up.
-    pub fn set_probes(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.probes = count("probes", value)?.unwrap_or(u32::MAX);
-        Ok(())
-    }
-
-    /// Successful probes that close it.
-    ///
-    /// # Errors
-    /// Refused when it is not a whole number from 1 up.
-    pub fn set_successes(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.successes = count("successes", value)?.unwrap_or(u32::MAX);
-        Ok(())
     }
 }
 

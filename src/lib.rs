@@ -7,10 +7,12 @@
 pub mod batch;
 pub mod breaker;
 pub mod cache;
+mod codes;
 pub mod config;
 pub mod gate;
 mod heap;
 pub mod limit;
+pub mod option;
 pub mod priority;
 pub mod queue;
 pub mod random;
@@ -23,7 +25,8 @@ pub mod time;
 #[cfg(all(target_family = "wasm", feature = "web"))]
 pub mod web;
 
-pub use config::{Aging, Config, ConfigError, Strategy};
+pub use config::{Aging, Config, Strategy};
+pub use option::{ConfigError, Number, Options};
 pub use priority::{Level, Priority};
 pub use queue::{CallId, LaneId};
 pub use scheduler::{Action, Body, Event, Lent, Outcome, Protocol, Refusal, Scheduler, Submission};

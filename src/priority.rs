@@ -1,6 +1,6 @@
 //! How urgent a call is: five named levels on an open scale of numbers.
 
-use crate::config::ConfigError;
+use crate::option::{ConfigError, Number};
 use std::cmp::Ordering;
 
 /// The five named levels, most urgent last so that they compare as expected.
@@ -62,7 +62,7 @@ impl Priority {
             // -0 and 0 are one number to a caller, but not to `total_cmp`.
             Ok(Self(value + 0.0))
         } else {
-            Err(ConfigError { option: "priority", range: "a finite number or a level's name", value })
+            Err(ConfigError { option: Number::Priority, value })
         }
     }
 

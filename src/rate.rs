@@ -3,7 +3,7 @@
 //! Both kinds answer a refusal with the exact time after which the same call would be let through, if nobody else
 //! comes in between. Neither needs a timer: what flows in is reckoned when somebody asks.
 
-use crate::config::{ConfigError, count, milliseconds};
+use crate::option::{ConfigError, Number, Options, span};
 use crate::time::Time;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -27,42 +27,46 @@ pub enum RateConfig {
     },
 }
 
-impl Default for RateConfig {
-    fn default() -> Self {
-        Self::TokenBucket { capacity: 100, every: Duration::from_millis(100) }
-    }
-}
-
 impl RateConfig {
-    /// The capacity of a bucket that nobody says.
-    pub const CAPACITY: f64 = 100.0;
-    /// What flows in then,
-    pub const REFILL_RATE: f64 = 10.0;
-    /// in so many milliseconds.
-    pub const REFILL_INTERVAL: f64 = 1000.0;
+    /// As options say it.
+    ///
+    /// # Errors
+    /// Refused when a token would take no time or for ever.
+    pub fn of(options: &Options) -> Result<Self, ConfigError> {
+        if options.get(Number::Algorithm) == 1.0 {
+            let limit = options.bound(Number::WindowLimit);
+            return Ok(Self::SlidingWindow { limit, window: options.span(Number::WindowSpan) });
+        }
+        let rate = options.get(Number::RefillRate);
+        let every = span(options.get(Number::RefillInterval) / rate);
+        if every.is_zero() || every == Duration::MAX {
+            return Err(ConfigError { option: Number::RefillRate, value: rate });
+        }
+        Ok(Self::TokenBucket { capacity: options.bound(Number::Capacity), every })
+    }
 
     /// A bucket of `capacity` tokens, into which `rate` flow in `interval` milliseconds.
     ///
     /// # Errors
-    /// Refused when the capacity is no whole number from 1 up, or the others are not above 0, or a token would take
-    /// no time or for ever.
+    /// Refused when one of them is out of its range, or a token would take no time or for ever.
     pub fn token_bucket(capacity: f64, rate: f64, interval: f64) -> Result<Self, ConfigError> {
-        let capacity = count("capacity", capacity)?.unwrap_or(u32::MAX);
-        let interval = milliseconds("refillInterval", interval)?;
-        let every = Duration::try_from_secs_f64(interval.as_secs_f64() / rate).ok();
-        let every = every.filter(|every| rate > 0.0 && !every.is_zero());
-        let range = "a number above 0 that gives a token at most every nanosecond";
-        let every = every.ok_or(ConfigError { option: "refillRate", range, value: rate })?;
-        Ok(Self::TokenBucket { capacity, every })
+        let mut options = Options::default();
+        options.set(Number::Capacity, capacity)?;
+        options.set(Number::RefillRate, rate)?;
+        options.set(Number::RefillInterval, interval)?;
+        Self::of(&options)
     }
 
     /// No more than `limit` in any `window` milliseconds.
     ///
     /// # Errors
-    /// Refused when the limit is no whole number from 1 up, or the window is not above 0.
+    /// Refused when one of them is out of its range.
     pub fn sliding_window(limit: f64, window: f64) -> Result<Self, ConfigError> {
-        let limit = count("limit", limit)?.unwrap_or(u32::MAX);
-        Ok(Self::SlidingWindow { limit, window: milliseconds("window", window)? })
+        let mut options = Options::default();
+        options.set(Number::Algorithm, 1.0)?;
+        options.set(Number::WindowLimit, limit)?;
+        options.set(Number::WindowSpan, window)?;
+        Self::of(&options)
     }
 }
 
@@ -258,7 +262,7 @@ mod tests {
             (RateConfig::sliding_window(0.0, 1.0), "limit"),
             (RateConfig::sliding_window(1.0, -1.0), "window"),
         ] {
-            assert_eq!(error.unwrap_err().option, option);
+            assert_eq!(error.unwrap_err().option.name(), option);
         }
     }
 

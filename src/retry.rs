@@ -1,7 +1,7 @@
 //! Which failed attempts are worth another one, and when: back-off, jitter, and a budget, so that an origin in trouble
 //! gets relief.
 
-use crate::config::{ConfigError, count};
+use crate::option::{Number, Options};
 use crate::random::Random;
 use crate::time::Time;
 use std::time::Duration;
@@ -19,8 +19,6 @@ const SECONDS: u32 = 10;
 /// How the delays of many are spread, so that they do not come back together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Jitter {
-    /// The delay as it is.
-    None,
     /// From 0 to the delay.
     Full,
     /// From half of the delay to all of it.
@@ -71,135 +69,48 @@ pub struct RetryConfig {
 
 impl Default for RetryConfig {
     fn default() -> Self {
-        Self {
-            limit: 3,
-            base_delay: Duration::from_millis(300),
-            max_delay: Duration::from_secs(10),
-            factor: 2.0,
-            jitter: Jitter::Full,
-            methods: None,
-            statuses: None,
-            network: Network::SameOrigin,
-            max_retry_after: Duration::from_mins(1),
-            budget: Some(BudgetConfig { share: 0.2, min_per_second: 10.0 }),
-        }
+        Self::of(&Options::default())
     }
 }
 
 impl RetryConfig {
-    /// Attempts after the first; infinity is no bound.
-    ///
-    /// # Errors
-    /// Refused when it is not a whole number from 0 up.
-    pub fn set_limit(&mut self, value: f64) -> Result<(), ConfigError> {
-        let range = "a whole number from 0 up, or Infinity";
-        self.limit = match value {
-            0.0 => 0,
-            _ => count("limit", value).map_err(|error| ConfigError { range, ..error })?.unwrap_or(u32::MAX),
-        };
-        Ok(())
-    }
-
-    /// The delay before the first retry, in milliseconds.
-    ///
-    /// # Errors
-    /// Refused when it is negative or has no end.
-    pub fn set_base_delay(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.base_delay = delay("baseDelay", value)?;
-        Ok(())
-    }
-
-    /// No delay is longer, jitter included, in milliseconds.
-    ///
-    /// # Errors
-    /// Refused when it is negative or has no end.
-    pub fn set_max_delay(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.max_delay = delay("maxDelay", value)?;
-        Ok(())
-    }
-
-    /// How many times longer each delay is than the one before.
-    ///
-    /// # Errors
-    /// Refused when it is below 1 or has no end.
-    pub fn set_factor(&mut self, value: f64) -> Result<(), ConfigError> {
-        if !(value >= 1.0 && value.is_finite()) {
-            return Err(ConfigError { option: "factor", range: "a finite number from 1 up", value });
+    /// As options say it. Lists of methods and statuses follow by [`set_methods`](Self::set_methods) and
+    /// [`set_statuses`](Self::set_statuses).
+    pub fn of(options: &Options) -> Self {
+        Self {
+            limit: options.bound(Number::Limit),
+            base_delay: options.span(Number::BaseDelay),
+            max_delay: options.span(Number::MaxDelay),
+            factor: options.get(Number::Factor),
+            jitter: match (options.said(Number::Jitter), options.get(Number::Spread) as u8) {
+                (Some(share), _) => Jitter::Share(share),
+                (None, 0) => Jitter::Full,
+                (None, 1) => Jitter::Equal,
+                (None, _) => Jitter::Decorrelated,
+            },
+            methods: None,
+            statuses: None,
+            network: match options.get(Number::Network) as u8 {
+                0 => Network::SameOrigin,
+                1 => Network::All,
+                _ => Network::Never,
+            },
+            max_retry_after: options.span(Number::MaxRetryAfter),
+            budget: (!options.flag(Number::NoBudget)).then(|| BudgetConfig {
+                share: options.get(Number::BudgetShare),
+                min_per_second: options.get(Number::BudgetFloor),
+            }),
         }
-        self.factor = value;
-        Ok(())
     }
 
-    /// Jitter as a share of the delay.
-    ///
-    /// # Errors
-    /// Refused when it is not from 0 to 1.
-    pub fn set_jitter_share(&mut self, value: f64) -> Result<(), ConfigError> {
-        self.jitter = Jitter::Share(share("jitter", value, "a number from 0 to 1")?);
-        Ok(())
-    }
-
-    /// Methods that may be sent twice, in any case.
+    /// Methods that may be sent twice, in any case, in place of the defaults.
     pub fn set_methods(&mut self, methods: Vec<String>) {
         self.methods = Some(methods);
     }
 
-    /// Makes this a status that is retried. The first one takes the place of the defaults.
-    ///
-    /// # Errors
-    /// Refused when it is no whole number from 100 to 599.
-    pub fn add_status(&mut self, value: f64) -> Result<(), ConfigError> {
-        match count("statusCodes", value) {
-            Ok(Some(status @ 100..=599)) => {
-                self.statuses.get_or_insert_default().push(status as u16);
-                Ok(())
-            }
-            _ => Err(ConfigError { option: "statusCodes", range: "a whole number from 100 to 599", value }),
-        }
-    }
-
-    /// Retries no status at all, until one is added.
-    pub fn clear_statuses(&mut self) {
-        self.statuses = Some(Vec::new());
-    }
-
-    /// The longest wait asked for by a server that is waited for, in milliseconds; infinity is no bound.
-    ///
-    /// # Errors
-    /// Refused when it is negative.
-    pub fn set_max_retry_after(&mut self, value: f64) -> Result<(), ConfigError> {
-        let range = "a number of milliseconds from 0 up, or Infinity";
-        let finite = if value == f64::INFINITY { Ok(Duration::MAX) } else { delay("maxRetryAfter", value) };
-        self.max_retry_after = finite.map_err(|error| ConfigError { range, ..error })?;
-        Ok(())
-    }
-
-    /// No budget.
-    pub fn lift_budget(&mut self) {
-        self.budget = None;
-    }
-
-    /// Retries for each request.
-    ///
-    /// # Errors
-    /// Refused when it is not from 0 to 1.
-    pub fn set_budget_share(&mut self, value: f64) -> Result<(), ConfigError> {
-        let share = share("share", value, "a number from 0 to 1")?;
-        self.budget.get_or_insert(BudgetConfig { share, min_per_second: 10.0 }).share = share;
-        Ok(())
-    }
-
-    /// Retries that there are whatever the number of requests.
-    ///
-    /// # Errors
-    /// Refused when it is negative or has no end.
-    pub fn set_budget_floor(&mut self, value: f64) -> Result<(), ConfigError> {
-        if !(value >= 0.0 && value.is_finite()) {
-            return Err(ConfigError { option: "minPerSecond", range: "a finite number from 0 up", value });
-        }
-        let budget = self.budget.get_or_insert(BudgetConfig { share: 0.2, min_per_second: value });
-        budget.min_per_second = value;
-        Ok(())
+    /// Statuses that are retried, in place of the defaults.
+    pub fn set_statuses(&mut self, statuses: Vec<u16>) {
+        self.statuses = Some(statuses);
     }
 
     /// The pause that a server asked for, if it is one that is waited for. Of no length it is none: what failed is tried
@@ -256,7 +167,6 @@ impl RetryConfig {
         let cap = self.max_delay.as_secs_f64();
         let backoff = (base * power(self.factor, retry.saturating_sub(1))).min(cap);
         let (from, to) = match self.jitter {
-            Jitter::None => (backoff, backoff),
             Jitter::Full => (0.0, backoff),
             Jitter::Equal => (backoff / 2.0, backoff),
             Jitter::Decorrelated => (base, (last.as_secs_f64() * 3.0).max(base)),
@@ -286,15 +196,6 @@ fn power(mut base: f64, mut exponent: u32) -> f64 {
         exponent >>= 1;
     }
     product
-}
-
-fn delay(option: &'static str, value: f64) -> Result<Duration, ConfigError> {
-    let range = "a finite number of milliseconds from 0 up";
-    Duration::try_from_secs_f64(value / 1000.0).map_err(|_| ConfigError { option, range, value })
-}
-
-fn share(option: &'static str, value: f64, range: &'static str) -> Result<f64, ConfigError> {
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(ConfigError { option, range, value }) }
 }
 
 /// An attempt that brought nothing.
@@ -382,6 +283,7 @@ fn number(now: Time) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::option::span;
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -399,19 +301,19 @@ mod tests {
     }
 
     fn jitters() -> impl Strategy<Value = Jitter> {
-        const KINDS: [Jitter; 4] = [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated];
+        const KINDS: [Jitter; 4] = [Jitter::Share(0.0), Jitter::Full, Jitter::Equal, Jitter::Decorrelated];
         prop_oneof![proptest::sample::select(&KINDS), (0.0..=1.0).prop_map(Jitter::Share)]
     }
 
     #[test]
     fn delays_double_up_to_the_cap() {
-        let mut config = RetryConfig { jitter: Jitter::None, ..RetryConfig::default() };
+        let mut config = RetryConfig { jitter: Jitter::Share(0.0), ..RetryConfig::default() };
         let mut rng = Random::new(0);
         let millis = |config: &RetryConfig, rng: &mut Random| {
             (1..8).map(|retry| config.delay(retry, Duration::ZERO, rng).as_millis()).collect::<Vec<_>>()
         };
         assert_eq!(millis(&config, &mut rng), [300, 600, 1_200, 2_400, 4_800, 9_600, 10_000]);
-        config.set_factor(1.0).unwrap();
+        config.factor = 1.0;
         assert_eq!(millis(&config, &mut rng), [300; 7]);
         assert_eq!(config.delay(u32::MAX, Duration::MAX, &mut rng), MS * 300);
     }
@@ -440,7 +342,7 @@ mod tests {
         assert!(config.allows(&LOST, 2) && !config.allows(&LOST, 3));
         let offline = Failure { what: What::Offline { same_origin: true }, ..LOST };
         assert!(config.allows(&offline, 3));
-        config.set_limit(0.0).unwrap();
+        config.limit = 0;
         assert!(!config.allows(&offline, 0) && !config.allows(&status(503), 0));
     }
 
@@ -473,35 +375,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_refused_by_name() {
-        let mut config = RetryConfig::default();
-        let refused = [
-            config.set_limit(-1.0),
-            config.set_limit(1.5),
-            config.set_base_delay(-1.0),
-            config.set_max_delay(f64::INFINITY),
-            config.set_factor(0.9),
-            config.set_jitter_share(1.1),
-            config.add_status(99.0),
-            config.set_max_retry_after(f64::NAN),
-            config.set_budget_share(2.0),
-            config.set_budget_floor(-1.0),
-        ];
-        let names = refused.map(|result| result.unwrap_err().option);
-        let expected = [
-            "limit",
-            "limit",
-            "baseDelay",
-            "maxDelay",
-            "factor",
-            "jitter",
-            "statusCodes",
-            "maxRetryAfter",
-            "share",
-            "minPerSecond",
-        ];
-        assert_eq!(names, expected);
-        assert_eq!(config, RetryConfig::default(), "and changes nothing");
+    fn what_options_say_is_what_holds() {
+        let mut options = Options::default();
+        for (option, value) in [
+            (Number::Limit, f64::INFINITY),
+            (Number::BaseDelay, 0.5),
+            (Number::MaxRetryAfter, f64::INFINITY),
+            (Number::Spread, 2.0),
+            (Number::Network, 2.0),
+            (Number::BudgetShare, 0.0),
+        ] {
+            options.set(option, value).unwrap();
+        }
+        let config = RetryConfig::of(&options);
+        assert_eq!((config.limit, config.base_delay), (u32::MAX, Duration::from_micros(500)));
+        assert_eq!((config.max_retry_after, config.network), (Duration::MAX, Network::Never));
+        assert_eq!(config.jitter, Jitter::Decorrelated);
+        assert_eq!(config.budget, Some(BudgetConfig { share: 0.0, min_per_second: 10.0 }));
+        options.set(Number::NoBudget, 1.0).unwrap();
+        options.set(Number::Jitter, 0.25).unwrap();
+        let config = RetryConfig::of(&options);
+        assert_eq!((config.jitter, config.budget), (Jitter::Share(0.25), None));
     }
 
     proptest! {
@@ -518,8 +412,8 @@ mod tests {
         ) {
             let (jitter, least) = jitter;
             let mut config = RetryConfig { jitter, ..RetryConfig::default() };
-            config.set_max_delay(cap).unwrap();
-            config.set_base_delay(cap / 10.0).unwrap();
+            config.max_delay = span(cap);
+            config.base_delay = span(cap / 10.0);
             let mut rng = Random::new(seed);
             let cap = config.max_delay;
             let delays: Vec<_> = (0..64).map(|_| config.delay(20, cap, &mut rng)).collect();
@@ -538,13 +432,11 @@ mod tests {
             jitter in jitters(), base in 0.0..1e7, cap in 0.0..1e7, factor in 1.0..1e9, retry: u32, last: u32, seed: u64,
         ) {
             let mut config = RetryConfig { jitter, ..RetryConfig::default() };
-            config.set_base_delay(base).unwrap();
-            config.set_max_delay(cap).unwrap();
-            config.set_factor(factor).unwrap();
+            (config.base_delay, config.max_delay, config.factor) = (span(base), span(cap), factor);
             let delay = config.delay(retry, MS * last, &mut Random::new(seed));
             prop_assert!(delay <= config.max_delay, "{delay:?}");
             if jitter == Jitter::Equal {
-                let plain = RetryConfig { jitter: Jitter::None, ..config };
+                let plain = RetryConfig { jitter: Jitter::Share(0.0), ..config };
                 prop_assert!(delay >= plain.delay(retry, MS * last, &mut Random::new(seed)) / 2);
             }
         }
@@ -554,7 +446,7 @@ mod tests {
             steps in proptest::collection::vec((0..2_000_u32, any::<bool>()), 1..400),
         ) {
             let mut config = RetryConfig::default();
-            config.set_budget_floor(1.0).unwrap();
+            config.budget = Some(BudgetConfig { share: 0.2, min_per_second: 1.0 });
             let mut budget = Budget::default();
             let mut now = Time::ZERO;
             let mut past = Vec::new();

@@ -735,6 +735,7 @@ impl Scheduler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::option::{Number, Options};
     use crate::retry::{Failure, Jitter, RetryConfig, What};
 
     const MS: Duration = Duration::from_millis(1);
@@ -886,7 +887,7 @@ mod tests {
     /// Back-off without jitter.
     fn plain() -> RetryConfig {
         let mut config = RetryConfig::default();
-        config.jitter = Jitter::None;
+        config.jitter = Jitter::Share(0.0);
         config
     }
 
@@ -940,9 +941,10 @@ mod tests {
             rig.core.handle(Event::Woke, now);
         }
         assert_eq!(delays, [300, 600, 1_200]);
-        let mut thrifty = plain();
-        thrifty.set_budget_share(0.0).unwrap();
-        thrifty.set_budget_floor(0.1).unwrap();
+        let mut options = Options::default();
+        options.set(Number::BudgetShare, 0.0).unwrap();
+        options.set(Number::BudgetFloor, 0.1).unwrap();
+        let thrifty = RetryConfig::of(&options);
         let mut rig = Rig::new(|_| {});
         let retried = (0..4).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>();
         let retried =

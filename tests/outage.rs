@@ -3,7 +3,8 @@
 use sixlane::breaker::BreakerConfig;
 use sixlane::retry::{Failure, RetryConfig, What};
 use sixlane::{
-    Action, Body, CallId, Config, Event, LaneId, Level, Outcome, Refusal, Scheduler, Submission, Time,
+    Action, Body, CallId, Config, Event, LaneId, Level, Number, Options, Outcome, Refusal, Scheduler,
+    Submission, Time,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -149,9 +150,9 @@ fn end(report: &mut Report, id: CallId, end: End) {
 }
 
 fn patient() -> RetryConfig {
-    let mut retry = RetryConfig::default();
-    retry.set_limit(f64::INFINITY).expect("it is in range");
-    retry
+    let mut options = Options::default();
+    options.set(Number::Limit, f64::INFINITY).expect("it is in range");
+    RetryConfig::of(&options)
 }
 
 #[test]

@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sixlane::breaker::{Breaker, BreakerConfig, Permit, Report, State as Standing};
+use sixlane::{Number, Options};
 
 use crate::{answer::Refusal, clock::Clock};
 
@@ -36,10 +37,11 @@ impl FromStr for BreakerSetting {
         }
         let (failures, open_for) = text.split_once(':').ok_or(SHAPE)?;
         let number = |text: &str| text.parse().map_err(|_| SHAPE.to_owned());
-        let mut config = BreakerConfig::default();
-        config.set_consecutive(number(failures)?).map_err(|error| error.to_string())?;
-        config.set_open_for(number(open_for)?).map_err(|error| error.to_string())?;
-        Ok(Self(Some(config)))
+        let mut options = Options::default();
+        for (option, text) in [(Number::Consecutive, failures), (Number::OpenFor, open_for)] {
+            options.set(option, number(text)?).map_err(|error| error.to_string())?;
+        }
+        Ok(Self(Some(BreakerConfig::of(&options))))
     }
 }
 
@@ -114,10 +116,10 @@ mod tests {
     #[test]
     fn a_breaker_is_read_from_a_flag() {
         assert_eq!("off".parse(), Ok(BreakerSetting(None)));
-        let mut config = BreakerConfig::default();
-        config.set_consecutive(3.0).unwrap();
-        config.set_open_for(500.0).unwrap();
-        assert_eq!("3:500".parse(), Ok(BreakerSetting(Some(config))));
+        let mut options = Options::default();
+        options.set(Number::Consecutive, 3.0).unwrap();
+        options.set(Number::OpenFor, 500.0).unwrap();
+        assert_eq!("3:500".parse(), Ok(BreakerSetting(Some(BreakerConfig::of(&options)))));
         for (text, reason) in [
             ("3", "is written"),
             ("x:500", "is written"),

@@ -13,8 +13,8 @@ use sixlane::rate::RateConfig;
 use sixlane::retry::{Failure, RetryConfig, What};
 use sixlane::scheduler::{SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
 use sixlane::{
-    Action, Aging, Body, CallId, Config, Event, LaneId, Lent, Level, Outcome, Priority, Refusal, Scheduler,
-    Strategy, Submission, Time,
+    Action, Aging, Body, CallId, Config, Event, LaneId, Lent, Level, Number, Options, Outcome, Priority,
+    Refusal, Scheduler, Strategy, Submission, Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -244,7 +244,9 @@ impl World {
         let many = if rng.u8(..10) == 0 { 90 } else { 5 };
         let origins = (0..rng.usize(1..=many)).map(|_| Origin::any(&mut rng)).collect();
         let mut world = Self::with(seed, rng, config, origins);
-        world.retry.set_limit([0.0, 1.0, 3.0][world.rng.usize(..3)]).expect("it is in range");
+        let mut options = Options::default();
+        options.set(Number::Limit, [0.0, 1.0, 3.0][world.rng.usize(..3)]).expect("it is in range");
+        world.retry = RetryConfig::of(&options);
         world.schedule_load();
         world.schedule_operator();
         world
@@ -1162,10 +1164,10 @@ fn any_config(rng: &mut Rng) -> Config {
             oldest_every: [None, Some(1), Some(2), Some(8)][rng.usize(..4)],
         },
         breaker: (rng.u8(..3) == 0).then(|| {
-            let mut config = BreakerConfig::default();
-            config.set_open_for(f64::from(rng.u16(1..5_000))).expect("it is in range");
-            config.set_successes(f64::from(rng.u8(1..4))).expect("it is in range");
-            config
+            let mut options = Options::default();
+            options.set(Number::OpenFor, f64::from(rng.u16(1..5_000))).expect("it is in range");
+            options.set(Number::Successes, f64::from(rng.u8(1..4))).expect("it is in range");
+            BreakerConfig::of(&options)
         }),
         rate: (rng.u8(..4) == 0).then(|| {
             let (many, time) = (f64::from(rng.u8(1..20)), f64::from(rng.u16(1..4_000)));

@@ -1,0 +1,22 @@
+//! Numbers for what crosses between Rust and JavaScript. `scripts/codes.mjs` writes the same numbers for TypeScript.
+
+/// An enum whose variants are numbered from 0 in the order in which they stand here.
+macro_rules! codes {
+    ($(#[$about:meta])* $view:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident),* $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        $view enum $name { $($(#[$doc])* $variant),* }
+
+        impl $name {
+            /// All of them, each at its number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The one with this number.
+            pub fn of(code: u32) -> Option<Self> {
+                Self::ALL.get(code as usize).copied()
+            }
+        }
+    };
+}
+
+pub(crate) use codes;
