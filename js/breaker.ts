@@ -1,16 +1,12 @@
+import { Handle } from './border.js';
+import { BreakerEvent, Kind, Reported } from './codes.js';
 import { BREAKER_STATES } from './engine.js';
 import { SixlaneError } from './errors.js';
 import { Events } from './events.js';
-import { Handle } from './handle.js';
-import type { CircuitBreaker as Core } from './pkg/sixlane.js';
+import { need } from './load.js';
+import { read } from './options.js';
 import { isResponse, nameOf } from './platform.js';
 import type { BreakerOptions, BreakerState, BreakerStatus, CircuitBreaker } from './types.js';
-
-/** What became of a call, as the shell's `report` wants to know it. */
-const SUCCESS = 0;
-const FAILURE = 1;
-const ALIVE = 2;
-const NOTHING = 3;
 
 /**
  * The circuit breaker by itself, for any promise-returning task. Await `init()` before.
@@ -24,60 +20,61 @@ export function createCircuitBreaker(options?: BreakerOptions): CircuitBreaker {
 
 class Circuit implements CircuitBreaker {
   readonly events: Events = new Events();
-  readonly #core: Handle<Core>;
+  readonly #core: Handle;
   /** What was told last. */
   #told: BreakerState = 'closed';
 
   constructor(options: BreakerOptions | undefined) {
-    this.#core = new Handle('createCircuitBreaker', (bindings) => new bindings.CircuitBreaker(options));
+    need('createCircuitBreaker');
+    this.#core = new Handle('createCircuitBreaker', Kind.Breaker, read('breaker', options));
   }
 
   async execute<T>(task: () => T | PromiseLike<T>): Promise<T> {
     if (typeof task !== 'function') throw new TypeError(`\`task\` must be a function, got ${typeof task}`);
-    const permit = this.#change((core) => core.admit(), 0);
+    const permit = this.#change(BreakerEvent.Admit, 0);
     if (Number.isNaN(permit)) throw new SixlaneError('circuit-open', this.#retryAfter());
-    let told = NOTHING;
+    let told: Reported = Reported.Nothing;
     try {
       const value = await task();
       told = outcome(value);
       return value;
     } catch (error) {
-      told = nameOf(error) === 'AbortError' ? NOTHING : FAILURE;
+      told = nameOf(error) === 'AbortError' ? Reported.Nothing : Reported.Failure;
       throw error;
     } finally {
-      this.#change((core) => core.report(permit, told), undefined);
+      this.#change(BreakerEvent.Report, 0, permit, told);
     }
   }
 
   get state(): BreakerState {
-    return this.#core.use((core) => BREAKER_STATES[core.state] as BreakerState, 'closed');
+    return BREAKER_STATES[this.#core.event(BreakerEvent.State, 0)] as BreakerState;
   }
 
   status(): BreakerStatus {
     return {
       state: this.state,
-      failures: this.#core.use((core) => core.failures, 0),
-      successes: this.#core.use((core) => core.successes, 0),
+      failures: this.#core.event(BreakerEvent.Failures, 0),
+      successes: this.#core.event(BreakerEvent.Successes, 0),
       retryAfter: this.#retryAfter(),
     };
   }
 
   isolate(): void {
-    this.#change((core) => core.isolate(), undefined);
+    this.#change(BreakerEvent.Isolate, 0);
   }
 
   reset(): void {
-    this.#change((core) => core.reset(), undefined);
+    this.#change(BreakerEvent.Reset, 0);
   }
 
   #retryAfter(): number | null {
-    const wait = this.#core.use((core) => core.retryAfter, Number.NaN);
+    const wait = this.#core.event(BreakerEvent.RetryAfter, Number.NaN);
     return Number.isNaN(wait) ? null : wait;
   }
 
   /** Does what may change the state, and tells when it has. */
-  #change<R>(act: (core: Core) => R, without: R): R {
-    const result = this.#core.use(act, without);
+  #change(event: BreakerEvent, without: number, permit?: number, told?: Reported): number {
+    const result = this.#core.event(event, without, permit, told);
     const { state } = this;
     if (state !== this.#told) {
       this.#told = state;
@@ -88,7 +85,7 @@ class Circuit implements CircuitBreaker {
 }
 
 /** A response is one of something that works, if perhaps not well. */
-function outcome(value: unknown): number {
-  if (!isResponse(value) || value.status < 400) return SUCCESS;
-  return value.status < 500 ? ALIVE : FAILURE;
+function outcome(value: unknown): Reported {
+  if (!isResponse(value) || value.status < 400) return Reported.Success;
+  return value.status < 500 ? Reported.Alive : Reported.Failure;
 }

@@ -1,7 +1,9 @@
+import { type Core, type Handle, putOptions, type Said, words } from './border.js';
+import { Action, Figure, LaneFigure, OPTIONS, Option, SchedulerEvent, type Settled } from './codes.js';
 import type { Refusal } from './errors.js';
+import { LEVEL_NAMES, type PriorityName } from './levels.js';
 import { onTrap, poison } from './load.js';
 import type { Sharer, Want } from './page.js';
-import type { Driver } from './pkg/sixlane.js';
 import { isMultiplexed } from './protocols.js';
 import type { BreakerState } from './types.js';
 
@@ -34,7 +36,7 @@ export interface Host<C extends Call> {
   trapped(calls: readonly C[], error: Error): void;
 }
 
-/** What a call says of itself, as numbers; NaN where it says nothing. */
+/** What a call says of itself, as numbers; undefined where it says nothing. */
 export interface Terms {
   priority: number;
   emergency?: boolean;
@@ -43,21 +45,18 @@ export interface Terms {
   immediate?: boolean;
   /** What the origin of its lane speaks, if that is known. */
   protocol?: string | undefined;
-  total?: number;
-  attempt?: number;
+  total?: number | undefined;
+  attempt?: number | undefined;
   arrived?: number;
 }
-
-/** How a call was settled, as the core counts it. */
-export const Outcome = { completed: 0, failed: 1, cancelled: 2, unsent: 3, offline: 4 } as const;
 
 /** What came of an attempt that has no status. */
 export const Lost = { expired: -1, noResponse: -2, offline: -3 } as const;
 
 /** An attempt that failed, as the core wants to know it. */
 export interface Failure {
-  /** What says how to go on, or undefined for the defaults. */
-  readonly options: unknown;
+  /** The rules for it, or undefined for the defaults. */
+  readonly rules: Said | undefined;
   readonly method: string;
   /** A status, or one of {@link Lost}. */
   readonly code: number;
@@ -68,24 +67,25 @@ export interface Failure {
   readonly sameOrigin: boolean;
 }
 
-/** By the shell's number: see `state_word`. */
+/** By the number of the state. */
 export const BREAKER_STATES = ['closed', 'open', 'half-open', 'isolated'] as const;
 
-/** Action words carry an id in their lower 48 bits and a code above: see `action_word` in the shell. */
-const CODE = 2 ** 48;
-const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout'];
-const FORGET = 12;
-const CIRCUIT_OPEN = 13;
-const EXPIRE = 14;
-const PAUSE = 15;
-const BREAKER = 16;
+/** By {@link Refused}. */
+const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout', 'circuit-open'];
+
+/** Added to a code while actions are performed: the next are read when these are done. */
+const QUIET = 256;
+
+/** Numbers before the actions, and of each. */
+const HEAD = 2;
+const ACTION = 4;
 
 /** Those that have calls: somebody waits for them, even if nobody holds them. */
 const busy = new Set<object>();
 
 /** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
 export class Engine<C extends Call> implements Sharer {
-  readonly #driver: Driver;
+  readonly #core: Handle;
   readonly #host: Host<C>;
   /** By the low half of the id, which the core keeps small and dense. */
   readonly #calls: (C | undefined)[] = [];
@@ -95,46 +95,50 @@ export class Engine<C extends Call> implements Sharer {
   readonly #protocols: (string | undefined)[] = [];
   readonly #touched = new Set<string>();
   readonly #forgetTrap: () => void;
+  /** Where the core writes actions, in its memory. */
+  readonly #place: number;
+  #out = new Float64Array();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When that is due, in milliseconds of `performance.now()`. */
+  #due = Number.POSITIVE_INFINITY;
   #known = 0;
-  #draining = false;
+  #performing = false;
+  /** Something was told while actions were performed, which may bring others. */
+  #again = false;
   #dead = false;
 
   /** @throws RangeError or TypeError when an option is wrong */
-  constructor(make: (wake: () => void) => Driver, host: Host<C>) {
+  constructor(core: Handle, host: Host<C>) {
     this.#host = host;
-    // The module must not keep alive what its owner has dropped.
-    const self = new WeakRef(this);
-    this.#driver = make(() => self.deref()?.wake());
+    this.#core = core;
+    this.#place = core.event(SchedulerEvent.Actions, 0);
     this.#forgetTrap = onTrap(this);
   }
 
-  /** @throws RangeError when the priority is not finite */
   submit(call: C, terms: Terms): void {
     const { key } = call;
+    const { priority, protocol, total, attempt, arrived = Number.NaN } = terms;
+    const limited = total !== undefined || attempt !== undefined;
     const flags =
-      (terms.emergency ? 1 : 0) | (terms.repeatable ? 2 : 0) | (terms.untilHeaders ? 4 : 0) | (terms.immediate ? 8 : 0);
-    const { priority, protocol, total = Number.NaN, attempt = Number.NaN, arrived = Number.NaN } = terms;
-    // Written out, and not through `#enter`: this and `settled` are what every task of a queue pays for.
+      (terms.emergency ? 1 : 0) |
+      (terms.repeatable ? 2 : 0) |
+      (terms.untilHeaders ? 4 : 0) |
+      (terms.immediate ? 8 : 0) |
+      (limited ? 16 : 0);
     if (!this.#dead) {
-      try {
-        let lane = this.#lanes.get(key);
-        if (lane === undefined) {
-          lane = this.#driver.openLane();
-          this.#lanes.set(key, lane);
-          this.#keys[lane] = key;
-          // Before the first call is in: it may not be this one's turn.
-          this.#touched.add(key);
-          this.#host.opened();
-        }
-        if (protocol !== undefined) this.#tellProtocol(lane, protocol);
-        call.id = this.#driver.submit(lane, priority, flags, total, attempt, arrived);
-        this.#calls[call.id >>> 0] = call;
+      let lane = this.#lanes.get(key);
+      if (lane === undefined) {
+        lane = this.#tell(SchedulerEvent.OpenLane);
+        this.#lanes.set(key, lane);
+        this.#keys[lane] = key;
+        // Before the first call is in: it may not be this one's turn.
         this.#touched.add(key);
-        if (this.#known++ === 0) busy.add(this);
-      } catch (error) {
-        this.#failed(error);
+        this.#host.opened();
       }
-      this.#drain();
+      if (protocol !== undefined) this.#tellProtocol(lane, protocol);
+      if (limited) this.#core.use((core) => putLimits(core, total, attempt), undefined);
+      this.#touched.add(key);
+      this.#tell(SchedulerEvent.Submit, lane, priority, flags, arrived, call);
     }
     // A trap on the way in: the call never got an id, and nobody else knows of it.
     if (this.#dead && call.id < 0) this.#host.trapped([call], poison(undefined));
@@ -143,7 +147,7 @@ export class Engine<C extends Call> implements Sharer {
   /** Whether the call still holds its slot, so that the end of its body must be told. */
   headers(call: C, length: number, status: number): boolean {
     this.#touched.add(call.key);
-    return this.#enter(() => this.#driver.headers(call.id, length, status)) ?? false;
+    return this.#tell(SchedulerEvent.Headers, call.id, length, status) === 1;
   }
 
   /**
@@ -151,21 +155,28 @@ export class Engine<C extends Call> implements Sharer {
    * milliseconds, before the call may start. Without, this only asks.
    */
   retry(call: C, failure: Failure, again?: (delay: number) => void): boolean {
-    const { options, method, code, asked = Number.NaN } = failure;
+    const { rules, method, code, asked = Number.NaN } = failure;
+    const text = this.#core.use((core) => putOptions(core, rules, method), 0);
     const flags =
-      (failure.idempotent ? 1 : 0) | (failure.resendable ? 2 : 0) | (failure.sameOrigin ? 4 : 0) | (again ? 8 : 0);
+      (failure.idempotent ? 1 : 0) |
+      (failure.resendable ? 2 : 0) |
+      (failure.sameOrigin ? 4 : 0) |
+      (again ? 8 : 0) |
+      (rules ? 16 : 0) |
+      (text << 8);
     this.#touched.add(call.key);
-    const delay = this.#into(() => this.#driver.retry(call.id, options, method, code, asked, flags)) ?? Number.NaN;
-    const retries = !Number.isNaN(delay);
-    if (retries) again?.(delay);
-    this.#drain();
+    let retries = false;
+    this.#tell(SchedulerEvent.Retry, call.id, code, asked, flags, undefined, (delay) => {
+      retries = !Number.isNaN(delay);
+      if (retries) again?.(delay);
+    });
     return retries;
   }
 
   /** There is a network again. */
   online(): void {
     this.#touchAll();
-    this.#enter(() => this.#driver.online());
+    this.#tell(SchedulerEvent.Online);
   }
 
   /** What the origin of a lane was seen to speak. */
@@ -173,36 +184,31 @@ export class Engine<C extends Call> implements Sharer {
     const lane = this.#lanes.get(key);
     if (lane === undefined) return;
     this.#touched.add(key);
-    this.#enter(() => this.#tellProtocol(lane, protocol));
+    this.#tellProtocol(lane, protocol);
   }
 
   #tellProtocol(lane: number, protocol: string): void {
     if (this.#protocols[lane] === protocol) return;
     this.#protocols[lane] = protocol;
-    this.#driver.protocol(lane, isMultiplexed(protocol));
+    this.#tell(SchedulerEvent.Protocol, lane, Number(isMultiplexed(protocol)));
   }
 
   reading(call: C): void {
-    this.#enter(() => this.#driver.reading(call.id));
+    this.#tell(SchedulerEvent.Reading, call.id);
   }
 
   bodyEnded(call: C): void {
     this.#touched.add(call.key);
-    this.#enter(() => this.#driver.bodyEnded(call.id));
+    this.#tell(SchedulerEvent.BodyEnded, call.id);
   }
 
   /** The call is over, and the engine forgets it. */
-  settled(call: C, outcome: number): void {
+  settled(call: C, outcome: Settled): void {
     const { id } = call;
     this.forget(call);
     if (this.#dead) return;
     this.#touched.add(call.key);
-    try {
-      this.#driver.settled(id, outcome);
-    } catch (error) {
-      this.#failed(error);
-    }
-    this.#drain();
+    this.#tell(SchedulerEvent.Settled, id, outcome);
   }
 
   /** The host has no more use for actions on this call. */
@@ -213,63 +219,91 @@ export class Engine<C extends Call> implements Sharer {
     if (--this.#known === 0) busy.delete(this);
   }
 
-  /** @throws RangeError when the priority is not finite */
   reprioritise(call: C, priority: number): boolean {
-    return this.#enter(() => this.#driver.reprioritise(call.id, priority)) ?? false;
+    return this.#tell(SchedulerEvent.Reprioritise, call.id, priority) === 1;
   }
 
   pause(): void {
     this.#touchAll();
-    this.#enter(() => this.#driver.pause());
+    this.#tell(SchedulerEvent.Pause);
   }
 
   resume(): void {
     this.#touchAll();
-    this.#enter(() => this.#driver.resume());
+    this.#tell(SchedulerEvent.Resume);
   }
 
   /** How many are turned away. */
   clear(): number {
     const { queued } = this;
     this.#touchAll();
-    this.#enter(() => this.#driver.clear());
+    this.#tell(SchedulerEvent.Clear);
     return queued;
   }
 
   get queued(): number {
-    return this.#into(() => this.#driver.queued) ?? 0;
+    return this.#core.event(SchedulerEvent.Queued | QUIET, 0);
   }
 
   get pending(): number {
-    return this.#into(() => this.#driver.running) ?? 0;
+    return this.#core.event(SchedulerEvent.Running | QUIET, 0);
   }
 
   get paused(): boolean {
-    return this.#into(() => this.#driver.paused) ?? false;
+    return this.status()?.paused ?? false;
   }
 
   get concurrency(): number {
-    return this.#into(() => this.#driver.concurrency) ?? Number.POSITIVE_INFINITY;
+    return this.status()?.concurrency ?? Number.POSITIVE_INFINITY;
   }
 
-  /** @throws RangeError or TypeError when it is not a whole number from 1 up */
-  set concurrency(value: number) {
-    this.#enter(() => this.#driver.setConcurrency(value));
+  /** Undefined when it is not in its range. */
+  setConcurrency(value: number): number | undefined {
+    const result = this.#tell(SchedulerEvent.Concurrency, value);
+    return Number.isNaN(result) ? undefined : result;
   }
 
   /** Figures of the core, lanes under their keys. Undefined after a trap. */
   status(): CoreStatus | undefined {
-    const status = this.#into(() => this.#driver.status() as RawStatus);
-    if (!status) return undefined;
-    const { lanes, ...figures } = status;
+    if (this.#dead) return undefined;
+    const lanes = this.#core.event(SchedulerEvent.Status | QUIET, 0);
+    const length = Figure.Levels + 2 * LEVEL_NAMES.length;
+    const figures = this.#core.use((core) => words(core, length + lanes * LANE), undefined);
+    return figures && this.#statusOf(figures, length, lanes);
+  }
+
+  #statusOf(figures: Float64Array, length: number, lanes: number): CoreStatus {
+    const at = (place: number): number => figures[place] as number;
     return {
-      ...figures,
-      lanes: lanes.map(({ id, breaker, ...lane }) => ({
-        key: this.#keys[id] ?? '',
-        protocol: this.#protocols[id] ?? null,
-        breaker: BREAKER_STATES[breaker] as BreakerState,
-        ...lane,
-      })),
+      queued: at(Figure.Queued),
+      running: at(Figure.Running),
+      paused: at(Figure.Paused) === 1,
+      concurrency: at(Figure.Concurrency),
+      completed: at(Figure.Completed),
+      failed: at(Figure.Failed),
+      cancelled: at(Figure.Cancelled),
+      preempted: at(Figure.Preempted),
+      retries: at(Figure.Retries),
+      byPriority: Object.fromEntries(
+        LEVEL_NAMES.map((name, level) => {
+          const place = Figure.Levels + 2 * level;
+          return [name, { queued: at(place), running: at(place + 1) }];
+        }).reverse(),
+      ) as CoreStatus['byPriority'],
+      oldestWait: at(Figure.OldestWait),
+      lanes: Array.from({ length: lanes }, (_, n) => {
+        const place = length + n * LANE;
+        const id = at(place);
+        return {
+          key: this.#keys[id] ?? '',
+          protocol: this.#protocols[id] ?? null,
+          limit: at(place + 1),
+          queued: at(place + 2),
+          running: at(place + 3),
+          breaker: BREAKER_STATES[at(place + 4)] as BreakerState,
+          pausedFor: at(place + 5),
+        };
+      }),
     };
   }
 
@@ -278,38 +312,39 @@ export class Engine<C extends Call> implements Sharer {
   }
 
   limitOf(key: string): number {
-    const lane = this.#lanes.get(key);
-    return lane === undefined ? 0 : (this.#into(() => this.#driver.limitOf(lane)) ?? 0);
+    return this.#figure(key, LaneFigure.Limit) ?? 0;
   }
 
   running(key: string): number {
-    const lane = this.#lanes.get(key);
-    return lane === undefined ? 0 : (this.#into(() => this.#driver.runningIn(lane)) ?? 0);
+    return this.#figure(key, LaneFigure.Running) ?? 0;
   }
 
   first(key: string): Want | undefined {
-    const lane = this.#lanes.get(key);
-    if (lane === undefined) return undefined;
-    return this.#into(() => {
-      const priority = this.#driver.firstPriority(lane);
-      if (Number.isNaN(priority)) return undefined;
-      return { priority, since: this.#driver.firstSince(lane), ready: this.#driver.firstReady(lane) };
-    });
+    const priority = this.#figure(key, LaneFigure.FirstPriority) ?? Number.NaN;
+    if (Number.isNaN(priority)) return undefined;
+    const since = this.#figure(key, LaneFigure.FirstSince) as number;
+    return { priority, since, ready: this.#figure(key, LaneFigure.FirstReady) === 1 };
   }
 
   preemptible(key: string): number {
+    return this.#figure(key, LaneFigure.Preemptible) ?? Number.NaN;
+  }
+
+  #figure(key: string, figure: LaneFigure): number | undefined {
     const lane = this.#lanes.get(key);
-    return lane === undefined ? Number.NaN : (this.#into(() => this.#driver.preemptible(lane)) ?? Number.NaN);
+    if (lane === undefined || this.#dead) return undefined;
+    this.#core.event(SchedulerEvent.Lane | QUIET, 0, lane);
+    return this.#core.use((core) => words(core, LANE_FIGURES)[figure], undefined);
   }
 
   giveWay(key: string): void {
     const lane = this.#lanes.get(key);
-    if (lane !== undefined) this.#enter(() => this.#driver.giveWay(lane));
+    if (lane !== undefined) this.#tell(SchedulerEvent.GiveWay, lane);
   }
 
   elsewhere(key: string, held: number, shared: number): void {
     const lane = this.#lanes.get(key);
-    if (lane !== undefined) this.#enter(() => this.#driver.elsewhere(lane, held, shared));
+    if (lane !== undefined) this.#tell(SchedulerEvent.Elsewhere, lane, held, shared);
   }
 
   /** Every call that is not forgotten. */
@@ -326,7 +361,7 @@ export class Engine<C extends Call> implements Sharer {
 
   /** Ends it all; no event has an effect any more. */
   free(): void {
-    if (!this.#dead) this.#driver.free();
+    if (!this.#dead) this.#core.close();
     this.#end();
   }
 
@@ -340,6 +375,7 @@ export class Engine<C extends Call> implements Sharer {
 
   #end(): void {
     this.#dead = true;
+    clearTimeout(this.#timer);
     this.#forgetTrap();
     busy.delete(this);
   }
@@ -348,68 +384,102 @@ export class Engine<C extends Call> implements Sharer {
     for (const key of this.#lanes.keys()) this.#touched.add(key);
   }
 
-  /** Time alone has brought actions. */
-  wake(): void {
-    this.#drain();
-  }
-
-  /** Tells the core of something, then does what comes of it. Undefined once the module is gone. */
-  #enter<T>(event: () => T): T | undefined {
-    const result = this.#into(event);
-    this.#drain();
+  /**
+   * Tells the core what happens, and performs what comes of it. Actions run page code, which may come back in here: the
+   * loop that runs already takes what that adds.
+   *
+   * @param call gets the result as its id before anything is performed
+   * @param then gets the result before anything is performed
+   */
+  #tell(code: SchedulerEvent, a = 0, b = 0, c = 0, d = 0, call?: C, then?: (result: number) => void): number {
+    if (this.#dead) return Number.NaN;
+    const nested = this.#performing;
+    const result = this.#core.event(nested ? code | QUIET : code, Number.NaN, a, b, c, d);
+    if (this.#dead) return Number.NaN;
+    if (call) {
+      call.id = result;
+      this.#calls[result >>> 0] = call;
+      if (this.#known++ === 0) busy.add(this);
+    }
+    then?.(result);
+    if (nested) this.#again = true;
+    else this.#performAll();
     return result;
   }
 
-  #into<T>(call: () => T): T | undefined {
-    if (this.#dead) return undefined;
+  #performAll(): void {
+    this.#performing = true;
     try {
-      return call();
-    } catch (error) {
-      this.#failed(error);
-      return undefined;
-    }
-  }
-
-  /** Actions run page code, which may come back in here: whoever drains already takes what that adds. */
-  #drain(): void {
-    if (this.#draining || this.#dead) return;
-    this.#draining = true;
-    try {
-      for (let word = this.#driver.poll(); word !== 0; word = this.#dead ? 0 : this.#driver.poll()) {
-        const code = Math.floor(word / CODE);
-        this.#perform(code, word - code * CODE);
+      let count = this.#buffer()[0] as number;
+      while (count > 0) {
+        this.#again = false;
+        for (let i = 0; i < count && !this.#dead; i++) this.#performAt(HEAD + i * ACTION);
+        if (this.#dead || !(this.#again || count === MAX_ACTIONS)) break;
+        this.#core.event(SchedulerEvent.Woke, 0);
+        count = this.#dead ? 0 : (this.#buffer()[0] as number);
       }
-    } catch (error) {
-      this.#failed(error);
+      if (!this.#dead) this.#setTimer(this.#buffer()[1] as number);
     } finally {
-      this.#draining = false;
+      this.#performing = false;
     }
     this.#host.drained();
   }
 
-  #perform(code: number, subject: number): void {
-    if (code === FORGET || code >= PAUSE) {
-      this.#performOnLane(code, subject);
+  #performAt(place: number): void {
+    const out = this.#buffer();
+    const [code, subject, first, second] = [out[place], out[place + 1], out[place + 2], out[place + 3]];
+    this.#perform(code as Action, subject as number, first as number, second as number);
+  }
+
+  /** The view is gone when the memory has grown. */
+  #buffer(): Float64Array {
+    if (this.#out.length === 0) {
+      const length = HEAD + MAX_ACTIONS * ACTION;
+      this.#out = this.#core.use((core) => new Float64Array(core.memory.buffer, this.#place, length), this.#out);
+    }
+    return this.#out;
+  }
+
+  /** A timer that is due no later than the deadline stays: waking early is cheaper than setting it anew. */
+  #setTimer(deadline: number): void {
+    const never = deadline === Number.POSITIVE_INFINITY;
+    if (!never && deadline >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = deadline;
+    if (never) return;
+    // It must not keep alive what its owner has dropped.
+    const self = new WeakRef(this);
+    const wait = Math.min(Math.ceil(deadline - performance.now()), LONGEST_SLEEP);
+    this.#timer = setTimeout(() => self.deref()?.wake(), Math.max(0, wait));
+  }
+
+  /** Time alone may have brought actions. */
+  wake(): void {
+    this.#due = Number.POSITIVE_INFINITY;
+    this.#tell(SchedulerEvent.Woke);
+  }
+
+  #perform(code: Action, subject: number, first: number, second: number): void {
+    if (code === Action.Forget || code === Action.Pause || code === Action.Breaker) {
+      this.#performOnLane(code, subject, first, second);
       return;
     }
     const call = this.#calls[subject >>> 0];
     if (call?.id !== subject) return;
     this.#touched.add(call.key);
-    if (code <= 5) this.#host.start(call, code - 1);
-    else if (code === 6) this.#host.preempt(call);
-    else if (code === EXPIRE) this.#host.expire(call);
-    else if (code === CIRCUIT_OPEN) {
+    if (code === Action.Start) this.#host.start(call, first);
+    else if (code === Action.Preempt) this.#host.preempt(call);
+    else if (code === Action.Expire) this.#host.expire(call);
+    else if (code === Action.Lend) this.#host.lend(call, first === 0 ? 'unread' : 'streams');
+    else if (code === Action.Reject) {
       this.forget(call);
-      this.#host.refuse(call, 'circuit-open', this.#retryAfter(this.#lanes.get(call.key)));
-    } else if (code <= 9) {
-      this.forget(call);
-      this.#host.refuse(call, REFUSALS[code - 7] as Refusal, null);
-    } else this.#host.lend(call, code === 10 ? 'unread' : 'streams');
+      this.#host.refuse(call, REFUSALS[first] as Refusal, numberOrNull(second));
+    }
   }
 
-  #performOnLane(code: number, lane: number): void {
+  #performOnLane(code: Action, lane: number, first: number, second: number): void {
     const key = this.#keys[lane] ?? '';
-    if (code === FORGET) {
+    if (code === Action.Forget) {
       this.#lanes.delete(key);
       this.#touched.delete(key);
       delete this.#keys[lane];
@@ -417,42 +487,50 @@ export class Engine<C extends Call> implements Sharer {
       return;
     }
     this.#touched.add(key);
-    if (code === PAUSE) this.#host.paused(key, this.#driver.pausedFor(lane));
-    else this.#host.breaker(key, BREAKER_STATES[code - BREAKER] as BreakerState, this.#retryAfter(lane));
-  }
-
-  #retryAfter(lane: number | undefined): number | null {
-    const wait = lane === undefined ? Number.NaN : this.#driver.retryAfter(lane);
-    return Number.isNaN(wait) ? null : wait;
-  }
-
-  /** A trap is a RuntimeError of WebAssembly; what the shell throws on purpose is a RangeError or a TypeError. */
-  #failed(error: unknown): void {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    poison(error);
+    if (code === Action.Pause) this.#host.paused(key, first);
+    else this.#host.breaker(key, BREAKER_STATES[first] as BreakerState, numberOrNull(second));
   }
 }
 
-interface Figures {
+/** Actions that the core writes at once. */
+const MAX_ACTIONS = 64;
+
+/** Numbers of a lane in a status, and those of a lane by itself. */
+const LANE = 6;
+const LANE_FIGURES = 6;
+
+/** A browser fires a timer above 2^31 - 1 ms at once; waking for nothing is harmless. */
+const LONGEST_SLEEP = 3_600_000;
+
+function putLimits(core: Core, total = Number.NaN, attempt = Number.NaN): void {
+  const to = words(core, OPTIONS);
+  to[Option.Total] = total;
+  to[Option.Attempt] = attempt;
+}
+
+function numberOrNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}
+
+export interface CoreStatus {
   queued: number;
   running: number;
+  paused: boolean;
+  concurrency: number;
   completed: number;
   failed: number;
   cancelled: number;
   preempted: number;
   retries: number;
-  byPriority: Record<'critical' | 'high' | 'normal' | 'low' | 'background', { queued: number; running: number }>;
+  byPriority: Record<PriorityName, { queued: number; running: number }>;
   oldestWait: number;
-}
-interface LaneFigures {
-  limit: number | null;
-  queued: number;
-  running: number;
-  pausedFor: number;
-}
-interface RawStatus extends Figures {
-  lanes: (LaneFigures & { id: number; breaker: number })[];
-}
-export interface CoreStatus extends Figures {
-  lanes: (LaneFigures & { key: string; protocol: string | null; breaker: BreakerState })[];
+  lanes: {
+    key: string;
+    protocol: string | null;
+    limit: number;
+    queued: number;
+    running: number;
+    breaker: BreakerState;
+    pausedFor: number;
+  }[];
 }

@@ -1,22 +1,25 @@
 import { isSameOrigin, originOf, resolved, withoutFragment } from './addresses.js';
 import { Batching } from './batch/batching.js';
 import { type BodyWatch, watchBody } from './body.js';
+import { Handle, type Said } from './border.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
 import { noteWrite, writeOf } from './cache/writes.js';
+import { Kind, Option, Settled } from './codes.js';
 import { derive, forgotten, requestOf } from './derive.js';
-import { Engine, type Failure, type Host, Lost, Outcome, type Terms } from './engine.js';
+import { Engine, type Failure, type Host, Lost, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import { Events } from './events.js';
 import { bodyLength, describe, type Flight, isResendable, times } from './flight.js';
 import { type Asking, Gets, type How, type Sent, type Told } from './gets.js';
 import { pauseAsked } from './hints.js';
 import type { Source } from './joint.js';
-import { laneOf, wordsOf } from './lane.js';
+import { Lanes, mayRepeat, termsOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
-import { type Bindings, consult, load, loaded } from './load.js';
+import { load, loaded } from './load.js';
 import { Loops } from './loops.js';
+import { read } from './options.js';
 import { hand, nativeFetch, page, senderOf } from './page.js';
 import {
   isAddress,
@@ -113,6 +116,7 @@ class Instance {
   readonly ready: Promise<void>;
   readonly events = new Events();
   readonly #options: SixlaneOptions;
+  readonly #lanes: Lanes;
   installed = false;
   #routing: Routing | undefined;
   #engine: Engine<Flight> | undefined;
@@ -161,10 +165,10 @@ class Instance {
 
   constructor(options: SixlaneOptions) {
     this.#options = snapshot({ ...options });
+    this.#lanes = new Lanes(this.#options);
     this.cache = new Values(this.#options.cache || {});
-    const bindings = loaded();
-    if (bindings) {
-      join(this.#begin(bindings));
+    if (loaded()) {
+      join(this.#begin());
       this.ready = Promise.resolve();
     } else {
       try {
@@ -218,17 +222,16 @@ class Instance {
       call.then(ended, ended);
       return call;
     }
-    const lane = laneOf(this.#options, this.#routing?.of(request), init ?? undefined, emergency);
+    const lane = this.#lanes.of(this.#routing?.of(request), init ?? undefined, emergency);
     const { signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
-    const words = this.#gets && wordsOf(lane);
+    const said = termsOf(lane);
     const asking: Asking = {
       request,
       plain: !init && isAddress(input),
       windowless: init?.window === null,
       lane,
-      words,
-      resend: this.#resend(request, input, init ?? undefined, lane?.retry),
+      resend: this.#resend(request, input, init ?? undefined, lane?.retry, said),
       arrived: performance.now(),
       signal,
       source: init?.signal === undefined && isRequest(input) ? input.signal : init?.signal,
@@ -240,7 +243,7 @@ class Instance {
   }
 
   send(asking: Asking, request: Request, joint?: Source): { wire: Sent; response: Promise<Response> } {
-    const { windowless, lane, words, resend, arrived, priority, reads = false } = asking;
+    const { windowless, lane, resend, arrived, priority, reads = false } = asking;
     const origin = originOf(request.url);
     let settle: Flight['settle'];
     const response = new Promise<Response>((resolve, reject) => {
@@ -252,7 +255,6 @@ class Instance {
       windowless,
       reads: reads || request.method === 'GET' || request.method === 'HEAD',
       lane,
-      words,
       resend,
       origin,
       key: typeof lane?.key === 'string' ? lane.key : origin,
@@ -279,8 +281,8 @@ class Instance {
       status: 0,
       reading: false,
     };
-    this.#onAbort(flight, () => this.#over(flight, Outcome.cancelled, asking.signal.reason));
-    if (this.#closed) this.#over(flight, Outcome.failed, new SixlaneError('closed'));
+    this.#onAbort(flight, () => this.#over(flight, Settled.Cancelled, asking.signal.reason));
+    if (this.#closed) this.#over(flight, Settled.Failed, new SixlaneError('closed'));
     else if (this.#engine) this.#submit(this.#engine, flight);
     else if (this.#starting) this.#startEarly(this.#starting, flight);
     else this.#send(flight, LEVEL_NAMES.indexOf('normal'));
@@ -289,7 +291,7 @@ class Instance {
 
   /** Nobody wants it any more, nor its body. */
   abort(flight: Flight, reason: unknown): void {
-    this.#over(flight, Outcome.cancelled, reason);
+    this.#over(flight, Settled.Cancelled, reason);
     flight.controller?.abort(reason);
     if (flight.stage === 'body') this.#bodyEnded(flight);
   }
@@ -331,7 +333,7 @@ class Instance {
       const lane = said === undefined || typeof said === 'object' ? { priority: 'background' as const, ...said } : said;
       const response = await this.fetch(input, { ...init, lane }, false);
       const request = new NativeRequest(input, init ?? undefined);
-      const rule = laneOf(this.#options, this.#routing?.of(request), { ...init, lane }, false)?.cache;
+      const rule = this.#lanes.of(this.#routing?.of(request), { ...init, lane }, false)?.cache;
       await this.#gets?.settled(request, rule, response);
       if (!this.#gets) discard(response);
     } catch {
@@ -341,7 +343,7 @@ class Instance {
 
   status(): Status {
     const figures = this.#engine?.status() ?? this.#starting?.status() ?? new Starting(1, () => {}).status();
-    const { lanes, ...rest } = figures;
+    const { lanes, paused: _paused, concurrency: _concurrency, ...rest } = figures;
     return {
       ...rest,
       batched: this.#batching?.batched ?? 0,
@@ -353,10 +355,7 @@ class Instance {
       retries: rest.retries + this.#early.retries,
       mode: this.#mode,
       reason: this.#reason,
-      origins: lanes.map(({ limit, ...lane }) => {
-        const slots = limit ?? Number.POSITIVE_INFINITY;
-        return { ...lane, limit: slots, utilization: lane.running / slots };
-      }),
+      origins: lanes.map((lane) => ({ ...lane, utilization: lane.running / lane.limit })),
     };
   }
 
@@ -368,7 +367,7 @@ class Instance {
     const others = (this.#gets?.clear(why) ?? 0) + (this.#batching?.clear(why) ?? 0);
     this.#clearReason = reason;
     if (this.#engine) this.#engine.clear();
-    else for (const flight of waiting) this.#over(flight, Outcome.cancelled, why);
+    else for (const flight of waiting) this.#over(flight, Settled.Cancelled, why);
     return callers + others;
   }
 
@@ -394,7 +393,7 @@ class Instance {
     this.#gets?.clear(reason);
     this.#batching?.clear(reason);
     for (const flight of flights) {
-      this.#over(flight, Outcome.cancelled, reason);
+      this.#over(flight, Settled.Cancelled, reason);
       flight.controller?.abort(reason);
     }
     const stored = this.cache.close();
@@ -431,7 +430,7 @@ class Instance {
 
   // ── with the module
 
-  #begin(bindings: Bindings): Engine<Flight> {
+  #begin(): Engine<Flight> {
     const host: Host<Flight> = {
       start: (flight, level) => this.#send(flight, level),
       preempt: (flight) => this.#preempt(flight),
@@ -447,7 +446,9 @@ class Instance {
       drained: balance,
       trapped: (flights, error) => this.#failOpen(error, flights),
     };
-    const engine = new Engine<Flight>((wake) => bindings.Driver.forFetch(this.#options, wake), host);
+    const said = read('fetch', this.#options);
+    if (Number.isNaN(said.words[Option.Seed])) said.set(Option.Seed, 'seed', Math.random());
+    const engine = new Engine<Flight>(new Handle('createFetch', Kind.Requests, said), host);
     this.#routing = compileRoutes(this.#options.routes);
     this.#engine = engine;
     const { batch } = this.#options;
@@ -481,7 +482,7 @@ class Instance {
     } catch (error) {
       if (flight.settle) {
         flight.controller?.abort(error);
-        this.#over(flight, Outcome.failed, error);
+        this.#over(flight, Settled.Failed, error);
       } else {
         // Its caller has the response already, and is reading perhaps.
         globalThis.reportError?.(error);
@@ -499,22 +500,22 @@ class Instance {
   }
 
   /** @throws RangeError or TypeError for what a call says under `lane` */
-  #terms({ lane, words, request, reads, origin, stage, arrived }: Flight): Terms {
-    const [priority = Number.NaN, emergency, total, attempt, headers] = Array.from(words ?? wordsOf(lane) ?? []);
+  #terms({ lane, request, reads, origin, stage, arrived }: Flight): Terms {
+    const said = termsOf(lane);
     const { keepalive } = request;
     // Of a page that is left, what waits would never be sent.
     const hurried = keepalive || this.#leaving;
     return {
-      priority: Number.isNaN(priority) ? LEVELS.normal : priority,
-      emergency: emergency === 1,
+      priority: said?.get(Option.Priority, undefined) ?? LEVELS.normal,
+      emergency: said?.get(Option.Emergency, 0) === 1,
       // What must never wait is not put back into the queue, either, and what cannot be stopped is not sent twice.
       repeatable: reads && !hurried && isReferrerTold(request),
-      untilHeaders: headers === 1,
+      untilHeaders: said?.get(Option.Slot, 0) === 1,
       immediate: stage !== 'waiting' || hurried,
       protocol: protocolOf(origin),
       // They are for what comes before the headers.
-      total: (stage === 'body' ? undefined : total) ?? Number.NaN,
-      attempt: (stage === 'body' ? undefined : attempt) ?? Number.NaN,
+      total: stage === 'body' ? undefined : said?.get(Option.Total, undefined),
+      attempt: stage === 'body' ? undefined : said?.get(Option.Attempt, undefined),
       arrived,
     };
   }
@@ -525,21 +526,14 @@ class Instance {
     input: RequestInfo | URL,
     init: RequestInit | undefined,
     retry: LaneInit['retry'],
+    said: Said | undefined,
   ): Flight['resend'] {
     const { method, redirect, integrity, headers, cache } = request;
     // These fail for good, and a page cannot tell it from bad luck.
     if (redirect === 'error' || integrity || cache === 'only-if-cached' || retry === false) return undefined;
     if (method === 'GET' || method === 'HEAD') return 'as it is';
     if (!isResendable(input, init)) return undefined;
-    try {
-      const idempotent = headers.has('idempotency-key');
-      return consult(({ mayRepeat }) => mayRepeat(retry, method, idempotent), false)
-        ? () => request.clone()
-        : undefined;
-    } catch {
-      // The core says what is wrong with it.
-      return undefined;
-    }
+    return mayRepeat(said, method, headers.has('idempotency-key')) ? () => request.clone() : undefined;
   }
 
   #preempt(flight: Flight): void {
@@ -561,7 +555,7 @@ class Instance {
     // The core knows already.
     flight.id = -1;
     flight.refusal = why;
-    this.#over(flight, Outcome.failed, reason);
+    this.#over(flight, Settled.Failed, reason);
     flight.controller?.abort(reason);
   }
 
@@ -571,12 +565,12 @@ class Instance {
     const { request, lane, source } = flight;
     // One signal may abort many calls, one after the other: the slot of the first is not for the next of them.
     if (source?.aborted) {
-      this.#over(flight, Outcome.unsent, source.reason);
+      this.#over(flight, Settled.Unsent, source.reason);
       return;
     }
     flight.barrier = this.cache.past.barrier(request);
     if (flight.barrier > 0 && request.cache === 'only-if-cached') {
-      this.#over(flight, Outcome.unsent, notCached());
+      this.#over(flight, Settled.Unsent, notCached());
       return;
     }
     flight.lost?.timing?.stop();
@@ -638,7 +632,7 @@ class Instance {
     }
     // It is no lost connection that is behind this: the address leads to where it may not be followed.
     if (flight.lost && isResponse(response) && response.type === 'opaqueredirect') {
-      this.#over(flight, Outcome.offline, flight.lost.error);
+      this.#over(flight, Settled.Offline, flight.lost.error);
       return;
     }
     if (isResponse(response) && flight.lane?.retry !== false) {
@@ -659,7 +653,7 @@ class Instance {
       this.#release(flight);
       if (response) settle?.resolve(response);
       else settle?.reject(error);
-      if (flight.id >= 0) this.#engine?.settled(flight, Outcome.completed);
+      if (flight.id >= 0) this.#engine?.settled(flight, Settled.Completed);
       this.#bodyEnded(flight);
     }
   }
@@ -673,7 +667,7 @@ class Instance {
     const code = offline ? Lost.offline : Lost.noResponse;
     const may = network && !flight.blocked && flight.lane?.retry !== false;
     if (may && this.#tryAgain(flight, code, undefined, undefined, error)) return;
-    this.#over(flight, offline && network ? Outcome.offline : Outcome.failed, error);
+    this.#over(flight, offline && network ? Settled.Offline : Settled.Failed, error);
   }
 
   #expire(flight: Flight): void {
@@ -684,7 +678,7 @@ class Instance {
     flight.timing?.stop();
     flight.controller?.abort(reason);
     if (flight.lane?.retry !== false && this.#tryAgain(flight, Lost.expired, undefined, undefined, reason)) return;
-    this.#over(flight, Outcome.failed, reason);
+    this.#over(flight, Settled.Failed, reason);
   }
 
   /** The attempt under way failed. Whether there will be, or may be, another one. */
@@ -697,7 +691,7 @@ class Instance {
     }
     const { request, reads, lane, origin, resend } = flight;
     const failure: Failure = {
-      options: lane?.retry,
+      rules: termsOf(lane),
       // What asks in another way for what GETs ask for may be sent again as they may.
       method: reads && request.method !== 'HEAD' ? 'GET' : request.method,
       code,
@@ -758,7 +752,7 @@ class Instance {
 
   #giveUp(flight: Flight, response: Response | undefined, error: unknown): void {
     if (response) this.#deliver(flight, response);
-    else this.#over(flight, Outcome.failed, error);
+    else this.#over(flight, Settled.Failed, error);
   }
 
   #again(flight: Flight, delay: number, response: Response | undefined, error: unknown): void {
@@ -794,7 +788,7 @@ class Instance {
   /** Where the browser tells that the last response was a redirect, nothing has to be sent to find out. */
   #foundOut(flight: Flight): void {
     const { lost, stage } = flight;
-    if (stage === 'waiting' && lost?.timing?.endedInRedirect) this.#over(flight, Outcome.offline, lost.error);
+    if (stage === 'waiting' && lost?.timing?.endedInRedirect) this.#over(flight, Settled.Offline, lost.error);
   }
 
   /** The page's policy forbids what was sent; in some browsers this is heard before the request fails, in others after. */
@@ -803,7 +797,7 @@ class Instance {
     for (const flight of this.#engine?.calls() ?? this.#starting?.flights ?? []) {
       if (flight.attempt === 0 || withoutFragment(flight.request.url) !== blockedURI) continue;
       flight.blocked = true;
-      if (flight.stage === 'waiting' && flight.lost) this.#over(flight, Outcome.offline, flight.lost.error);
+      if (flight.stage === 'waiting' && flight.lost) this.#over(flight, Settled.Offline, flight.lost.error);
     }
   }
 
@@ -881,11 +875,11 @@ class Instance {
       this.#engine.forget(flight);
       this.#engine.bodyEnded(flight);
     }
-    this.#starting?.end(flight, Outcome.completed);
+    this.#starting?.end(flight, Settled.Completed);
   }
 
   /** Settles a flight that has no headers yet. */
-  #over(flight: Flight, outcome: number, reason: unknown): void {
+  #over(flight: Flight, outcome: Settled, reason: unknown): void {
     const { settle } = flight;
     if (!settle) return;
     flight.stage = 'over';
@@ -919,10 +913,9 @@ class Instance {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('the module was not there within 10 s')), START_LIMIT);
     });
-    let bindings: Bindings;
     const loading = load(this.#options.wasm);
     try {
-      bindings = await Promise.race([loading, late]);
+      await Promise.race([loading, late]);
     } catch (error) {
       this.#failOpen(error, [...starting.flights]);
       // It may come yet, too late to schedule, but not for what is in storage.
@@ -937,12 +930,12 @@ class Instance {
     this.#starting = undefined;
     let engine: Engine<Flight>;
     try {
-      engine = this.#begin(bindings);
+      engine = this.#begin();
     } catch (error) {
       this.#refusal = error;
       leave(starting);
       for (const flight of flights) {
-        this.#over(flight, Outcome.failed, error);
+        this.#over(flight, Settled.Failed, error);
         flight.controller?.abort(error);
       }
       throw error;
@@ -963,19 +956,16 @@ class Instance {
       this.#submit(engine, flight);
       return;
     }
-    let words: Asking['words'];
     try {
-      words = wordsOf(lane);
+      termsOf(lane);
     } catch (error) {
-      this.#over(flight, Outcome.failed, error);
+      this.#over(flight, Settled.Failed, error);
       return;
     }
     flight.stage = 'over';
     this.#release(flight);
     const { signal } = request;
-    settle.resolve(
-      gets.fetch({ request, plain: false, windowless, lane, words, resend, arrived, signal, source, priority }),
-    );
+    settle.resolve(gets.fetch({ request, plain: false, windowless, lane, resend, arrived, signal, source, priority }));
   }
 
   #startEarly(starting: Starting, flight: Flight): void {

@@ -21,8 +21,6 @@ export interface Flight extends Call {
   /** It changes nothing: a GET, a HEAD, or what asks for the same in another way. */
   readonly reads: boolean;
   readonly lane: LaneInit | undefined;
-  /** What the core has read of `lane`, if it has. */
-  readonly words: ArrayLike<number> | undefined;
   /** Ends it. None where several callers may wait for it: then its owner does, when the last of them is gone. */
   readonly signal: AbortSignal | undefined;
   /** What is sent at each attempt, where it may be sent again: the request as it is, or another one like it. */

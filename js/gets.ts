@@ -29,8 +29,6 @@ export interface Asking extends Caller {
   /** It only asks for something, as a GET does, whatever its method. */
   readonly reads?: boolean;
   readonly lane: LaneInit | undefined;
-  /** What the core read of `lane`, once it has. */
-  readonly words: ArrayLike<number> | undefined;
   readonly resend: Flight['resend'];
   readonly arrived: number;
   readonly priority: number;
@@ -420,7 +418,6 @@ export class Gets {
     const behind: Asking = {
       ...asking,
       lane,
-      words: undefined,
       priority: LEVELS.background,
       arrived: performance.now(),
       // Whoever has the answer may go.

@@ -1,5 +1,7 @@
-import { Handle } from './handle.js';
-import type { RateLimits } from './pkg/sixlane.js';
+import { Handle, judge, put } from './border.js';
+import { Kind, RateLimitEvent } from './codes.js';
+import { need } from './load.js';
+import { read } from './options.js';
 import { sleep } from './sleep.js';
 import type { RateLimiter, RateLimitOptions, RateVerdict } from './types.js';
 
@@ -32,21 +34,22 @@ interface Key {
 }
 
 class Limiter implements RateLimiter {
-  readonly #core: Handle<RateLimits>;
+  readonly #core: Handle;
   readonly #keys = new Map<string, Key>();
   /** Numbers of keys that were idle and are forgotten. */
   #free: number[] = [];
   #sweepAt = KEYS;
 
   constructor(options: RateLimitOptions | undefined) {
-    this.#core = new Handle('createRateLimiter', (bindings) => new bindings.RateLimits(options));
+    need('createRateLimiter');
+    this.#core = new Handle('createRateLimiter', Kind.RateLimits, read('rateLimit', options));
   }
 
   allow(name = '', weight = 1): RateVerdict {
     const key = this.#key(name);
     const { limit } = key;
     const retryAfter = key.waiters.length > 0 ? this.#behind(key, weight) : this.#take(key, weight);
-    const remaining = this.#core.use((core) => core.remaining(limit), Number.POSITIVE_INFINITY);
+    const remaining = this.#core.event(RateLimitEvent.Remaining, Number.POSITIVE_INFINITY, limit);
     return { allowed: retryAfter === 0, remaining, retryAfter };
   }
 
@@ -98,19 +101,15 @@ class Limiter implements RateLimiter {
 
   /** 0, or the milliseconds until it is there. */
   #take({ limit }: Key, weight: number): number {
-    return possible(
-      weight,
-      this.#core.use((core) => core.take(limit, weight), 0),
-    );
+    return possible(weight, this.#core.event(RateLimitEvent.Take, 0, limit, judgedWeight(weight)));
   }
 
   /** The milliseconds until it is there for one who comes after others, by default all who wait. */
   #behind({ limit, waiters }: Key, weight: number, others: readonly Waiter[] = waiters): number {
-    const ahead = Uint32Array.from(others, (waiter) => waiter.weight);
-    return possible(
-      weight,
-      this.#core.use((core) => core.behind(limit, ahead, weight), 0),
-    );
+    const ahead = others.map((waiter) => waiter.weight);
+    judgedWeight(weight);
+    this.#core.use((core) => put(core, ahead), undefined);
+    return possible(weight, this.#core.event(RateLimitEvent.Behind, 0, limit, weight, ahead.length));
   }
 
   #key(name: string): Key {
@@ -126,7 +125,7 @@ class Limiter implements RateLimiter {
   /** Forgets the keys of which nothing is used: asked for again, they begin as they were. */
   #sweep(): void {
     for (const [name, { limit, waiters }] of this.#keys) {
-      if (waiters.length > 0 || !this.#core.use((core) => core.isIdle(limit), true)) continue;
+      if (waiters.length > 0 || this.#core.event(RateLimitEvent.IsIdle, 1, limit) === 0) continue;
       this.#keys.delete(name);
       this.#free.push(limit);
     }
@@ -138,4 +137,12 @@ class Limiter implements RateLimiter {
 function possible(weight: number, wait: number): number {
   if (wait !== Number.POSITIVE_INFINITY) return wait;
   throw new RangeError(`\`weight\` must be no more than the limit lets through at once, got ${weight}`);
+}
+
+/** @throws TypeError or RangeError when it is no weight */
+function judgedWeight(weight: number): number {
+  // Nearly always it is this.
+  if (weight === 1) return weight;
+  judge(read('weight', { weight }));
+  return weight;
 }

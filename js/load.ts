@@ -1,21 +1,19 @@
+import type { Core } from './border.js';
 import { nativeFetch } from './page.js';
-import * as bindings from './pkg/sixlane_bg.js';
 import { isResponse, tagOf } from './platform.js';
 import type { WasmSource } from './types.js';
 
-export type Bindings = typeof bindings;
-
-let loading: Promise<Bindings> | undefined;
-let running: Bindings | undefined;
+let loading: Promise<Core> | undefined;
+let running: Core | undefined;
 let trap: Error | undefined;
 
-/** The module's functions once it runs; undefined before, and for good after a trap. */
-export function loaded(): Bindings | undefined {
+/** The module once it runs; undefined before, and for good after a trap. */
+export function loaded(): Core | undefined {
   return running;
 }
 
 /** @throws Error when the module does not run, naming the function that needs it */
-export function need(owner: string): Bindings {
+export function need(owner: string): Core {
   if (!running) throw trap ?? new Error(`sixlane is not loaded: await init() before ${owner}()`);
   return running;
 }
@@ -26,7 +24,7 @@ export function trapped(): boolean {
 }
 
 /** Compiles and starts the module once for the page; a failure is not kept, so that it can be tried again. */
-export function load(source?: WasmSource): Promise<Bindings> {
+export function load(source?: WasmSource): Promise<Core> {
   if (trap) return Promise.reject(trap);
   loading ??= start(source).catch((error: unknown) => {
     loading = undefined;
@@ -36,16 +34,20 @@ export function load(source?: WasmSource): Promise<Bindings> {
 }
 
 /** What the module says, or what holds without it: it may trap, and is not touched again then. */
-export function consult<R>(ask: (bindings: Bindings) => R, without: R): R {
+export function consult<R>(ask: (core: Core) => R, without: R): R {
   if (!running) return without;
   try {
     return ask(running);
   } catch (error) {
-    // What the shell throws on purpose is a RangeError or a TypeError.
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    poison(error);
+    failed(error);
     return without;
   }
+}
+
+/** To be called with what was thrown while the module ran: a trap is the end of it, all else goes on. */
+export function failed(error: unknown): void {
+  if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+  poison(error);
 }
 
 /** Uses the module, and wants to hear when it traps. */
@@ -73,14 +75,15 @@ export function poison(cause: unknown): Error {
   return trap;
 }
 
-async function start(source: WasmSource = new URL('./sixlane.wasm', import.meta.url)): Promise<Bindings> {
+/** No JavaScript value ever crosses, so the table for them stays as it is. */
+const IMPORTS = { './sixlane_bg.js': { __wbindgen_init_externref_table: () => {} } };
+
+async function start(source: WasmSource = new URL('./sixlane.wasm', import.meta.url)): Promise<Core> {
   if (typeof WebAssembly === 'undefined') throw new Error('this host has no WebAssembly');
   const module = await compile(source);
-  const instance = await WebAssembly.instantiate(module, { './sixlane_bg.js': bindings });
-  bindings.__wbg_set_wasm(instance.exports);
-  (instance.exports as { __wbindgen_start(): void }).__wbindgen_start();
-  running = bindings;
-  return bindings;
+  const { exports } = await WebAssembly.instantiate(module, IMPORTS);
+  running = exports as unknown as Core;
+  return running;
 }
 
 /** A module from wherever it comes; through the native fetch, for ours would wait for it. */

@@ -1,7 +1,10 @@
-import { type Call, Engine, type Host, Outcome, type Terms } from './engine.js';
+import { Handle, judge, outOfRange, rangeOf, wrongType } from './border.js';
+import { Kind, Option, Settled } from './codes.js';
+import { type Call, Engine, type Host, type Terms } from './engine.js';
 import { type Refusal, refusalReason } from './errors.js';
 import { LEVELS, type Priority, priorityAlone, priorityValue } from './levels.js';
-import { consult, need } from './load.js';
+import { need } from './load.js';
+import { read } from './options.js';
 import type { AddOptions, Queue, QueueStatus, QueueTask, TaskQueueOptions } from './types.js';
 
 /**
@@ -61,7 +64,7 @@ class TaskQueue implements Queue {
   #trapped = false;
 
   constructor(options: TaskQueueOptions | undefined) {
-    const bindings = need('createQueue');
+    need('createQueue');
     const host: Host<Job> = {
       start: (job) => this.#run(job),
       // Tasks are not known to be repeatable and have no body, so none of these ever comes; no other queue shares their keys.
@@ -75,7 +78,8 @@ class TaskQueue implements Queue {
       drained: () => this.#wakeWaiters(),
       trapped: (jobs) => this.#failOpen(jobs),
     };
-    this.#engine = new Engine<Job>((wake) => bindings.Driver.forQueue(options, wake), host);
+    const core = new Handle('createQueue', Kind.Tasks, read('queue', options));
+    this.#engine = new Engine<Job>(core, host);
   }
 
   add<T>(task: QueueTask<T>, options?: AddOptions): Promise<T> {
@@ -157,7 +161,7 @@ class TaskQueue implements Queue {
   status(): QueueStatus {
     const status = this.#engine.status();
     if (!status) throw new Error('sixlane has stopped scheduling: its module trapped');
-    const { lanes: _lanes, preempted: _preempted, ...figures } = status;
+    const { lanes: _lanes, preempted: _preempted, paused: _paused, concurrency: _concurrency, ...figures } = status;
     return figures;
   }
 
@@ -178,7 +182,9 @@ class TaskQueue implements Queue {
   }
 
   set concurrency(value: number) {
-    this.#engine.concurrency = value;
+    const range = rangeOf(Option.Concurrency);
+    if (typeof value !== 'number') throw wrongType('concurrency', range, value);
+    if (this.#engine.setConcurrency(value) === undefined) throw outOfRange('concurrency', range, value);
   }
 
   #when(until: () => boolean): Promise<void> {
@@ -205,8 +211,8 @@ class TaskQueue implements Queue {
     }
     if (isThenable(result)) {
       Promise.resolve(result).then(
-        (value) => this.#settle(job, Outcome.completed, value),
-        (error: unknown) => this.#settle(job, Outcome.failed, error),
+        (value) => this.#settle(job, Settled.Completed, value),
+        (error: unknown) => this.#settle(job, Settled.Failed, error),
       );
     } else {
       this.#settleSoon(job, result);
@@ -220,20 +226,20 @@ class TaskQueue implements Queue {
     queueMicrotask(() => {
       const returned = this.#returned;
       this.#returned = [];
-      for (let i = 0; i < returned.length; i += 2) this.#settle(returned[i] as Job, Outcome.completed, returned[i + 1]);
+      for (let i = 0; i < returned.length; i += 2) this.#settle(returned[i] as Job, Settled.Completed, returned[i + 1]);
     });
   }
 
-  #settle(job: Job, outcome: number, value: unknown): void {
+  #settle(job: Job, outcome: Settled, value: unknown): void {
     if (!this.#close(job)) return;
-    if (outcome === Outcome.completed) job.resolve(value);
+    if (outcome === Settled.Completed) job.resolve(value);
     else job.reject(value);
     this.#engine.settled(job, outcome);
   }
 
   #abort(job: Job): void {
     const reason: unknown = job.signal?.reason;
-    this.#settle(job, Outcome.cancelled, reason);
+    this.#settle(job, Settled.Cancelled, reason);
     job.context?.abort(reason);
   }
 
@@ -280,7 +286,11 @@ function readTerms(options: AddOptions | undefined): Terms {
 }
 
 function readAdd(options: AddOptions): Terms {
-  const words = consult((bindings) => bindings.readAdd(options), undefined);
-  const [priority = Number.NaN, emergency, total = Number.NaN] = words ?? [];
-  return { priority: Number.isNaN(priority) ? LEVELS.normal : priority, emergency: emergency === 1, total };
+  const said = read('add', options);
+  judge(said);
+  return {
+    priority: said.get(Option.Priority, LEVELS.normal),
+    emergency: said.get(Option.Emergency, 0) === 1,
+    total: said.get(Option.Total, undefined),
+  };
 }

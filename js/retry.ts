@@ -1,7 +1,9 @@
+import { Handle } from './border.js';
+import { Kind, Option, RetryEvent } from './codes.js';
 import { isSixlaneError } from './errors.js';
-import { Handle } from './handle.js';
 import { pauseAsked } from './hints.js';
-import type { RetryPolicy } from './pkg/sixlane.js';
+import { need } from './load.js';
+import { read } from './options.js';
 import { isResponse, nameOf } from './platform.js';
 import { sleep, unlessAborted } from './sleep.js';
 import type { Retry, RetryOptions, RetryTask } from './types.js';
@@ -15,7 +17,10 @@ type ShouldRetry = NonNullable<RetryOptions['shouldRetry']>;
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
 export function createRetry(options?: RetryOptions & { seed?: number }): Retry {
-  const policy = new Handle('createRetry', (bindings) => new bindings.RetryPolicy(options));
+  need('createRetry');
+  const said = read('retry', options);
+  if (Number.isNaN(said.words[Option.Seed])) said.set(Option.Seed, 'seed', Math.random());
+  const policy = new Handle('createRetry', Kind.Retry, said);
   const shouldRetry = options?.shouldRetry;
   return { execute: (task, { signal } = {}) => execute(policy, shouldRetry, task, signal) };
 }
@@ -24,7 +29,7 @@ export function createRetry(options?: RetryOptions & { seed?: number }): Retry {
 type Result<T> = { value: T } | { error: unknown };
 
 async function execute<T>(
-  policy: Handle<RetryPolicy>,
+  policy: Handle,
   shouldRetry: ShouldRetry | undefined,
   task: RetryTask<T>,
   signal: AbortSignal | undefined,
@@ -32,20 +37,18 @@ async function execute<T>(
   if (typeof task !== 'function') throw new TypeError(`\`task\` must be a function, got ${typeof task}`);
   if (signal?.aborted) throw signal.reason;
   const context = { signal: signal ?? new AbortController().signal };
-  policy.use((object) => object.begin(), undefined);
+  policy.event(RetryEvent.Begin, 0);
   let delay = 0;
   for (let attempt = 1; ; attempt++) {
     const result = await unlessAborted(run(task, { ...context, attempt }), signal);
     const failure = asFailure(result);
-    const next = (commit: boolean): number =>
-      failure
-        ? policy.use((object) => object.next(attempt - 1, delay, failure.status, failure.asked, commit), Number.NaN)
-        : Number.NaN;
-    let retries = !Number.isNaN(next(false));
+    const next = (event: RetryEvent): number =>
+      failure ? policy.event(event, Number.NaN, attempt - 1, delay, failure.status, failure.asked) : Number.NaN;
+    let retries = !Number.isNaN(next(RetryEvent.Ask));
     if (retries && shouldRetry) {
       retries = await unlessAborted(permits(shouldRetry, { ...failure?.told, attempt }), signal);
     }
-    delay = retries ? next(true) : Number.NaN;
+    delay = retries ? next(RetryEvent.Next) : Number.NaN;
     if (Number.isNaN(delay)) return settle(result);
     discard(failure?.told.response);
     await sleep(delay, signal);

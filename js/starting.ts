@@ -1,4 +1,5 @@
-import { type CoreStatus, Outcome } from './engine.js';
+import { Settled } from './codes.js';
+import type { CoreStatus } from './engine.js';
 import type { Flight } from './flight.js';
 import { type LEVEL_NAMES, levelOf } from './levels.js';
 import type { Sharer, Want } from './page.js';
@@ -53,8 +54,8 @@ export class Starting implements Sharer {
 
   end(flight: Flight, outcome: number): void {
     if (!this.#flights.delete(flight)) return;
-    if (outcome === Outcome.completed) this.totals.completed += 1;
-    else if (outcome === Outcome.failed) this.totals.failed += 1;
+    if (outcome === Settled.Completed) this.totals.completed += 1;
+    else if (outcome === Settled.Failed) this.totals.failed += 1;
     else this.totals.cancelled += 1;
     const lane = this.#lane(flight.key);
     if (!lane.waiting.delete(flight)) lane.running -= 1;
@@ -119,6 +120,8 @@ export class Starting implements Sharer {
     return {
       ...count(flights),
       ...NONE,
+      paused: this.paused,
+      concurrency: Number.POSITIVE_INFINITY,
       byPriority: {
         critical: level('critical'),
         high: level('high'),

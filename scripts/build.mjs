@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { CODE_SOURCES, CODES, writeCodes } from './codes.mjs';
 import { at, TSC } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
 import { whenChanged } from './lib/stamp.mjs';
@@ -50,7 +51,8 @@ export async function build() {
 
 /** What the wrapper's types come from, too. */
 export async function buildWasm() {
-  const made = [];
+  const codes = { inputs: [...CODE_SOURCES, 'scripts/codes.mjs'], outputs: [CODES] };
+  const made = [await whenChanged('codes', codes, writeCodes)];
   for (const module of MODULES) made.push(await bindWasm(module));
   return made.includes(true);
 }
@@ -85,7 +87,15 @@ function optimizeWasm({ name, pkg }) {
   return whenChanged(`wasm-opt ${name}`, files, () =>
     step(`wasm-opt -Os ${to}`, async () => {
       mkdirSync(at('dist'), { recursive: true });
-      const flags = ['-Os', '--strip-debug', '--strip-producers', ...FEATURES.map((feature) => `--enable-${feature}`)];
+      const flags = [
+        '-Os',
+        '-ocimfs',
+        '0',
+        '--converge',
+        '--strip-debug',
+        '--strip-producers',
+        ...FEATURES.map((feature) => `--enable-${feature}`),
+      ];
       await run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), at(from), '-o', at(to), ...flags]);
     }),
   );

@@ -5,8 +5,10 @@ macro_rules! codes {
     ($(#[$about:meta])* $view:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident),* $(,)? }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[allow(dead_code, reason = "some are read here, others written")]
         $view enum $name { $($(#[$doc])* $variant),* }
 
+        #[allow(dead_code, reason = "some are read here, others written")]
         impl $name {
             /// All of them, each at its number.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];

@@ -151,8 +151,8 @@ pub enum Refusal {
     Cleared,
     /// Its time is up, waiting or running; one that runs is to be aborted.
     TimedOut,
-    /// The breaker of its lane is open.
-    CircuitOpen,
+    /// The breaker of its lane, this one, is open.
+    CircuitOpen(LaneId),
 }
 
 /// Why a slot was given back although the body has not ended.
@@ -554,7 +554,7 @@ impl Scheduler {
     fn refuse(&mut self, id: CallId, why: Refusal) {
         match why {
             Refusal::Cleared => self.totals.cancelled += 1,
-            Refusal::QueueFull | Refusal::TimedOut | Refusal::CircuitOpen => self.totals.failed += 1,
+            Refusal::QueueFull | Refusal::TimedOut | Refusal::CircuitOpen(_) => self.totals.failed += 1,
         }
         self.actions.push_back(Action::Reject(id, why));
         self.end(id);

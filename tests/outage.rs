@@ -113,7 +113,7 @@ fn sixlane(config: &Config, retry: &RetryConfig, down: Down) -> Report {
                     sequence += 1;
                     future.insert((now.after(SERVICE), sequence), Some(id));
                 }
-                Action::Reject(id, Refusal::CircuitOpen) => end(&mut report, id, End::TurnedAway),
+                Action::Reject(id, Refusal::CircuitOpen(_)) => end(&mut report, id, End::TurnedAway),
                 Action::Pause(_) | Action::Breaker(..) => {}
                 other => panic!("{other:?} came without a reason"),
             }

@@ -1,6 +1,8 @@
-import { Handle } from '../handle.js';
+import { Handle } from '../border.js';
+import { Kind } from '../codes.js';
 import { LEVELS } from '../levels.js';
-import type { Batches } from '../pkg/sixlane.js';
+import { need } from '../load.js';
+import { read } from '../options.js';
 import { tagOf, textOf } from '../platform.js';
 import type { Batcher, BatcherOptions, BatchLoad, LoadOptions } from '../types.js';
 import { type Batch, Windows } from './windows.js';
@@ -37,7 +39,8 @@ class Loader<K, V> implements Batcher<K, V> {
   readonly #windows: Windows<Wanted<K, V>>;
 
   constructor(load: BatchLoad<K, V>, options: BatcherOptions<K> | undefined) {
-    const core = new Handle<Batches>('createBatcher', (bindings) => new bindings.Batches(options));
+    need('createBatcher');
+    const core = new Handle('createBatcher', Kind.Batcher, read('batcher', options));
     this.#load = load;
     this.#keyOf = options?.keyOf;
     this.#windows = new Windows(core, (batch) => this.#run(batch));

@@ -1,9 +1,10 @@
 import { isSameOrigin } from '../addresses.js';
+import { Handle } from '../border.js';
+import { BatchEvent, Division, Kind } from '../codes.js';
 import { refusalReason } from '../errors.js';
 import type { Asking, Network } from '../gets.js';
-import { Handle } from '../handle.js';
-import { consult } from '../load.js';
-import type { Batches } from '../pkg/sixlane.js';
+import { mayRepeat, termsOf } from '../lane.js';
+import { read } from '../options.js';
 import { isResponse, nameOf } from '../platform.js';
 import { discard } from '../retry.js';
 import { LONGEST_TIMER } from '../sleep.js';
@@ -15,17 +16,12 @@ import { byteLength, requestOf } from './request.js';
 import { askingOf, countOf, type Items, Sending, stillWanted } from './sending.js';
 import { Windows } from './windows.js';
 
-/** What to do with an answer: see `answered` in the shell. */
-const DIVIDE = 0;
-const GIVE = 1;
-const SMALLER = 2;
-
 /** One address that takes batches: gathers what goes there, sends it, and learns what it takes. */
 export class EndPoint {
   readonly #network: Network;
   readonly #rule: BatchRule;
   readonly #url: URL;
-  readonly #core: Handle<Batches>;
+  readonly #core: Handle;
   readonly #windows: Windows<Item>;
   /** Batches that are not answered. */
   readonly #under = new Set<Sending>();
@@ -36,13 +32,13 @@ export class EndPoint {
     this.#network = network;
     this.#rule = rule;
     this.#url = url;
-    this.#core = new Handle<Batches>('createFetch', (bindings) => bindings.Batches.ofRule(rule));
+    this.#core = new Handle('createFetch', Kind.Batches, read('batch', rule, 'batch'));
     this.#windows = new Windows(this.#core, (items) => this.#ask(items));
   }
 
   /** It takes no batches. */
   get aside(): boolean {
-    return this.#core.use((core) => core.aside, true);
+    return this.#core.event(BatchEvent.Suspended, 1) === 1;
   }
 
   /** Nobody waits for it. */
@@ -92,7 +88,7 @@ export class EndPoint {
     try {
       const { make, bytes } = requestOf(sending, this.#rule, this.#url);
       // What the core counts is its own way to write them.
-      const tooLarge = this.#rule.encode && !this.#core.use((core) => core.fits(bytes), true);
+      const tooLarge = this.#rule.encode && this.#core.event(BatchEvent.Fits, 1, bytes) === 0;
       if (tooLarge) return items.size > 1 ? this.#inParts(items, Math.ceil(items.size / 2)) : this.#singly(items);
       asking = askingOf(sending, make);
     } catch (error) {
@@ -117,18 +113,18 @@ export class EndPoint {
     this.#answered = true;
     // A mock may answer with anything.
     if (!isResponse(answer)) return this.#unreadable(items);
-    const next = this.#core.use((core) => core.answered(sending.keys.length, answer.status), DIVIDE);
-    if (next === DIVIDE) return this.#divide(sending, answer);
-    if (next === GIVE) return this.#give(items, answer);
+    const next = this.#core.event(BatchEvent.Answered, Division.Divide, sending.keys.length, answer.status);
+    if (next === Division.Divide) return this.#divide(sending, answer);
+    if (next === Division.Give) return this.#give(items, answer);
     discard(answer);
-    if (next === SMALLER) this.#ask(items);
+    if (next === Division.Smaller) this.#ask(items);
     else this.#singly(items);
     this.#reconsider();
   }
 
   /** Keys that it is known to take at once. */
   get #most(): number {
-    return this.#core.use((core) => core.most, Number.POSITIVE_INFINITY);
+    return this.#core.event(BatchEvent.Most, Number.POSITIVE_INFINITY);
   }
 
   /** What was learned of it holds for those, too, that still wait for a slot. */
@@ -151,7 +147,7 @@ export class EndPoint {
   }
 
   #unreadable(items: Items): void {
-    this.#core.use((core) => core.read(false), undefined);
+    this.#core.event(BatchEvent.Read, 0, 0);
     this.#singly(items);
     this.#reconsider();
   }
@@ -177,19 +173,20 @@ export class EndPoint {
     stop();
     // Nobody asks any more, and that may be why it broke off.
     if (sending.aborted) return;
-    if (outcome === 'read') this.#core.use((core) => core.read(true), undefined);
+    if (outcome === 'read') this.#core.event(BatchEvent.Read, 0, 1);
     if (outcome === 'unreadable') this.#unreadable(sending.items);
     else this.#singly(sending.items);
   }
 
   /** The attempt of a batch ends with its headers, that of a call with those of its part. Returns how to end the watch. */
   #limitAttempt(sending: Sending): () => void {
-    const { timeout, retry } = sending.first.lane ?? {};
+    const { lane } = sending.first;
+    const { timeout, retry } = lane ?? {};
     const limit = typeof timeout === 'object' ? timeout.attempt : undefined;
     if (limit === undefined || limit > LONGEST_TIMER) return () => {};
     const expire = (): void => {
       const late = sending.withdraw();
-      const again = retry !== false && consult(({ mayRepeat }) => mayRepeat(retry, 'GET', false), false);
+      const again = retry !== false && mayRepeat(termsOf(lane), 'GET', false);
       if (again) this.#singly(late);
       else
         for (const { members } of late.values()) for (const member of members) member.reject(refusalReason('timeout'));

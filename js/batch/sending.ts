@@ -123,7 +123,6 @@ export function askingOf({ first, priority, arrived }: Sending, make: () => Requ
     plain: false,
     windowless: first.windowless,
     lane,
-    words: undefined,
     // Also where nothing is to be tried again: an emergency may take its slot.
     resend: make,
     arrived,

@@ -1,6 +1,6 @@
-import type { Handle } from '../handle.js';
+import type { Handle } from '../border.js';
+import { BatchEvent } from '../codes.js';
 import { trapped } from '../load.js';
-import type { Batches } from '../pkg/sixlane.js';
 import { afterWindow } from './window.js';
 
 /** What the core says of a key: see `add` in the shell. */
@@ -18,7 +18,7 @@ interface Group<T> {
 
 /** Batches while they are gathered. When one goes, the core says. */
 export class Windows<T> {
-  readonly #core: Handle<Batches>;
+  readonly #core: Handle;
   readonly #send: (batch: Batch<T>) => void;
   readonly #groups = new Map<string, Group<T>>();
   /** The groups as the core knows them; numbers of those that are gone are for others. */
@@ -27,7 +27,7 @@ export class Windows<T> {
   /** Stops the wait that is under way. */
   #stop: (() => void) | undefined;
 
-  constructor(core: Handle<Batches>, send: (batch: Batch<T>) => void) {
+  constructor(core: Handle, send: (batch: Batch<T>) => void) {
     this.#core = core;
     this.#send = send;
   }
@@ -45,7 +45,7 @@ export class Windows<T> {
   add(name: string, key: unknown, bytes: number, priority: number, kept: T): boolean {
     const group = this.#groups.get(name) ?? this.#open(name);
     // Without the core, each goes by itself.
-    const place = this.#core.use((core) => core.add(group.number, bytes, priority), GOES);
+    const place = this.#core.event(BatchEvent.Add, GOES, group.number, bytes, priority);
     if (place < 0) {
       if (group.batch.size === 0) this.#take(group);
       return false;
@@ -64,14 +64,14 @@ export class Windows<T> {
   urge(name: string, priority: number): void {
     const group = this.#groups.get(name);
     const { number } = group ?? {};
-    if (number !== undefined && this.#core.use((core) => core.urge(number, priority), false)) this.#go(group);
+    if (number !== undefined && this.#core.event(BatchEvent.Urge, 0, number, priority) === 1) this.#go(group);
   }
 
   /** Nobody wants it any more. */
   remove(name: string, key: unknown, bytes: number): void {
     const group = this.#groups.get(name);
     if (!group?.batch.delete(key)) return;
-    this.#core.use((core) => core.remove(group.number, bytes), undefined);
+    this.#core.event(BatchEvent.Remove, 0, group.number, bytes);
     if (group.batch.size === 0) this.#take(group);
   }
 
@@ -81,7 +81,7 @@ export class Windows<T> {
     for (const group of groups) {
       // To send one may fill another, and its number may be somebody else's by now.
       if (!group || this.#numbers[group.number] !== group) continue;
-      this.#core.use((core) => core.close(group.number), undefined);
+      this.#core.event(BatchEvent.Close, 0, group.number);
       this.#go(group);
     }
   }
@@ -92,7 +92,7 @@ export class Windows<T> {
     this.#stop = undefined;
     const all: T[] = [];
     for (const group of [...this.#groups.values()]) {
-      this.#core.use((core) => core.close(group.number), undefined);
+      this.#core.event(BatchEvent.Close, 0, group.number);
       all.push(...this.#take(group).values());
     }
     return all;
@@ -120,15 +120,15 @@ export class Windows<T> {
   /** All wait equally long: whoever waits when one is set is the first. */
   #setTimer(): void {
     if (this.#stop) return;
-    const wait = this.#core.use((core) => core.wait(), Number.NaN);
+    const wait = this.#core.event(BatchEvent.Wait, Number.NaN);
     if (Number.isNaN(wait)) return;
     this.#stop = afterWindow(wait, (early) => this.#wake(early));
   }
 
   #wake(early: boolean): void {
     this.#stop = undefined;
-    const due = (): number | undefined => this.#core.use((core) => core.due(), undefined);
-    for (let number = due(); number !== undefined; number = due()) this.#go(this.#numbers[number]);
+    const due = (): number => this.#core.event(BatchEvent.Due, -1);
+    for (let number = due(); number >= 0; number = due()) this.#go(this.#numbers[number]);
     // Without the core nobody says any more when one is due.
     if (early || trapped()) this.flush();
     // In Firefox a timer may come before its time.

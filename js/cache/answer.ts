@@ -1,4 +1,5 @@
 /** Responses that are made here, of what was kept of one that came from the network. */
+import { putText, words } from '../border.js';
 import { consult } from '../load.js';
 import { NativeHeaders, NativeResponse } from '../platform.js';
 import { type Frozen, mayHaveBody } from './frozen.js';
@@ -97,8 +98,11 @@ export function partOf({ status, headers, body, looks }: Answer, wanted: Headers
   const range = wanted.get('range');
   if (status !== 200 || range === null || !body || looks.type?.value === 'cors') return undefined;
   if (headers.some(([name]) => name === 'content-encoding')) return undefined;
-  const bounds = consult(({ rangeOf }) => rangeOf(range, body.byteLength), undefined);
-  return bounds?.length === 2 ? (Array.from(bounds) as [number, number]) : undefined;
+  return consult((core) => {
+    if (core.range_of(putText(core, range), body.byteLength) !== 0) return undefined;
+    const [start = 0, end = 0] = words(core, 2);
+    return [start, end];
+  }, undefined);
 }
 
 /** That part, as a response: RFC 9110, section 15.3.7. `age` is in milliseconds. */

@@ -1,27 +1,29 @@
-import { Handle } from '../handle.js';
-import type { TierHealth } from '../pkg/sixlane.js';
+import { Handle, putText, readText } from '../border.js';
+import { HealthEvent, Kind } from '../codes.js';
 import { GIVE_UP, nameOf } from './tier.js';
 
 /** Whether a tier works, as the core sees it. */
 export class Health {
-  readonly #health = new Handle<TierHealth>('createCache', (bindings) => new bindings.TierHealth());
+  readonly #health = new Handle('createCache', Kind.Health);
 
   get usable(): boolean {
-    return this.#health.use((health) => health.usable, false);
+    return this.#health.event(HealthEvent.Usable, 0) === 1;
   }
 
   /** Why it is off, while it is. */
   get off(): string | undefined {
-    return this.#health.use((health) => health.off, undefined);
+    const length = this.#health.event(HealthEvent.Off, 0);
+    return this.#health.use((core) => readText(core, length), '') || undefined;
   }
 
   /** It did what it should; `kept`: it has kept something new. */
   worked(kept: boolean): void {
-    this.#health.use((health) => health.worked(kept), undefined);
+    this.#health.event(HealthEvent.Worked, 0, Number(kept));
   }
 
   /** What to do about an error at that attempt, counted from 0; `must`: it is made whether the tier is off or not. */
   failed(error: unknown, attempt: number, must = false): number {
-    return this.#health.use((health) => health.failed(nameOf(error), attempt, must), GIVE_UP);
+    const length = this.#health.use((core) => putText(core, nameOf(error)), 0);
+    return this.#health.event(HealthEvent.Failed, GIVE_UP, attempt, Number(must), length);
   }
 }

@@ -1,4 +1,6 @@
 import { withoutFragment } from '../addresses.js';
+import { putText, readText } from '../border.js';
+import { Head } from '../codes.js';
 import type { Sent } from '../gets.js';
 import { consult } from '../load.js';
 import { onResource } from '../resources.js';
@@ -33,7 +35,7 @@ import {
   plainKeyOf,
   storedKeyOf,
 } from './keys.js';
-import { ageOf, type Entry, judge, type NewEntry, type Store } from './store.js';
+import { ageOf, type Entry, judge, type NewEntry, policyIn, type Store } from './store.js';
 import type { StoredEntry } from './tier.js';
 import { lastWrite, writesNow } from './writes.js';
 
@@ -410,7 +412,7 @@ export class HttpCache {
   /** What is not kept has taken the place of what is, all the same, if its status says that. */
   #supersede({ request, base, entry, unseen }: Asked, status: number, when: When): void {
     const key = entry?.key ?? (unseen ? this.#newestKey(base, request) : undefined);
-    if (key === undefined || !consult(({ supersedes }) => supersedes(status), false)) return;
+    if (key === undefined || !consult((core) => core.supersedes(status) !== 0, false)) return;
     if (this.#isLatest(key, when)) this.#removeEverywhere({ key });
   }
 
@@ -522,22 +524,35 @@ export class HttpCache {
   #varies(request: Request, type: ResponseType, headers: Headers): Names | undefined {
     const vary = headers.get('vary');
     if (vary === null) return type === 'cors' ? 'all' : NONE;
-    const names = consult(({ variesOn }) => variesOn(vary, fieldsOf(request), this.#isPartitioned), undefined);
+    const head: string[] = [];
+    head[Head.Vary] = line(vary);
+    head[Head.Fields] = line(fieldsOf(request));
+    head[Head.Partitioned] = line(this.#isPartitioned ? '' : null);
+    const names = consult((core) => {
+      const length = core.varies_on(putText(core, head.join('\n')));
+      return length < 0 ? undefined : readText(core, length);
+    }, undefined);
     if (names === undefined) return undefined;
     return names === '' ? NONE : names.split(',');
   }
 
   #policyOf({ request, rule }: Asked, headers: Headers, status: number, at: number): Float64Array | undefined {
-    const fields = ['cache-control', 'pragma', 'expires', 'date', 'age', 'last-modified', 'vary', 'etag'];
-    const partitioned = this.#isPartitioned ? '' : null;
-    const asked = [request.method, request.headers.get('cache-control'), fieldsOf(request), partitioned];
-    const head = [...asked, ...fields.map((name) => headers.get(name))].map(line).join('\n');
+    const head: string[] = [];
+    head[Head.Method] = line(request.method);
+    head[Head.Wanted] = line(request.headers.get('cache-control'));
+    head[Head.Fields] = line(fieldsOf(request));
+    head[Head.Partitioned] = line(this.#isPartitioned ? '' : null);
+    for (const [place, name] of FIELDS) head[place] = line(headers.get(name));
     const { ttl, staleWhileRevalidate, staleIfError } = rule;
     const own = [ttl, staleWhileRevalidate, staleIfError].map((time) => (typeof time === 'number' ? time : Number.NaN));
     const [fresh, behind, instead] = own as [number, number, number];
     const received = Date.now();
     const sent = received - (performance.now() - at);
-    return consult(({ policyOf }) => policyOf(head, status, fresh, behind, instead, sent, received), undefined);
+    return consult((core) => {
+      const length = putText(core, head.join('\n'));
+      const kept = core.policy_of(length, status, fresh, behind, instead, sent, received) === 1;
+      return kept ? policyIn(core) : undefined;
+    }, undefined);
   }
 }
 
@@ -549,14 +564,34 @@ function isBeforeWrite({ request, writes }: Asked): boolean {
 /** Those that are kept with a response. */
 function keptOf(headers: Headers): [string, string][] {
   const [connection, control] = ['connection', 'cache-control'].map((name) => headers.get(name) ?? '');
-  const without = consult(({ withheld }) => withheld(connection as string, control as string), '').split(',');
+  const without = consult(
+    (core) => readText(core, core.withheld(putText(core, `${connection}\n${control}`))),
+    '',
+  ).split(',');
   return toPairs(headers, without);
 }
 
-/** As the shell wants it: see `verdict` there. */
+/** What a request says to how fresh an answer must be; empty where it says nothing. */
 function wantedOf(headers: Headers): string {
-  return ['cache-control', 'pragma'].map((name) => line(headers.get(name))).join('\n');
+  const [control, pragma] = [headers.get('cache-control'), headers.get('pragma')];
+  if (control === null && pragma === null) return '';
+  const head: string[] = [];
+  head[Head.Wanted] = line(control);
+  head[Head.WantedPragma] = line(pragma);
+  return head.join('\n');
 }
+
+/** The fields of a response that say whether it may be kept. */
+const FIELDS: readonly [Head, string][] = [
+  [Head.CacheControl, 'cache-control'],
+  [Head.Pragma, 'pragma'],
+  [Head.Expires, 'expires'],
+  [Head.Date, 'date'],
+  [Head.Age, 'age'],
+  [Head.LastModified, 'last-modified'],
+  [Head.Vary, 'vary'],
+  [Head.ETag, 'etag'],
+];
 
 /** The names of the headers that its caller set. */
 function fieldsOf({ headers }: Request): string {

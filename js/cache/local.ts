@@ -1,9 +1,10 @@
 /** The tier in localStorage: small texts, read and written at once while the page waits. */
-import { Handle } from '../handle.js';
-import type { CacheIndex } from '../pkg/sixlane.js';
+import { Said } from '../border.js';
+import { Option } from '../codes.js';
 import { tagOf } from '../platform.js';
 import { hash } from './hash.js';
 import type { Health } from './health.js';
+import { CacheIndex } from './index.js';
 import {
   AFTER_MAKING_ROOM,
   CHANGE_LIMIT,
@@ -52,7 +53,7 @@ export class Local {
   /** One that it was told of and does not see, and until when it waits for that. */
   #awaited: { readonly mark: string; readonly until: number } | undefined;
   /** Who is there and who goes, of all partitions: the bound is one for all. Made when it is first needed. */
-  #index: Handle<CacheIndex> | undefined;
+  #index: CacheIndex | undefined;
   readonly #items = new Map<string, Item>();
   readonly #byId: (Item | undefined)[] = [];
   readonly #recent = new Recent();
@@ -96,7 +97,7 @@ export class Local {
       const text = storage.getItem(name);
       // Whoever misses it will bring it: then it counts how often it was asked for.
       if (text === null) this.#load(storage);
-      this.#index?.use((index) => index.asked(hash(name)), undefined);
+      this.#index?.asked(hash(name));
       return { text, mark };
     }, undefined);
     if (!found) return undefined;
@@ -104,7 +105,7 @@ export class Local {
     if (text === null) return null;
     const entry = decode(key, text, mark);
     const item = this.#items.get(name);
-    if (entry && item) this.#index?.use((index) => index.used(item.id), undefined);
+    if (entry && item) this.#index?.used(item.id);
     // Whatever else is there under our name, it is of no use.
     if (!entry) this.#removeItem(name);
     return entry ?? null;
@@ -186,11 +187,11 @@ export class Local {
       if (names.length !== this.#items.size || !names.every((name) => this.#items.has(name))) this.#index = undefined;
       this.#load(storage);
     }, undefined);
-    return { entries: this.#items.size, bytes: this.#index?.use((index) => index.bytes, 0) ?? 0 };
+    return { entries: this.#items.size, bytes: this.#index?.bytes ?? 0 };
   }
 
   get evictions(): number {
-    return this.#index?.use((index) => index.evictions, 0) ?? 0;
+    return this.#index?.evictions ?? 0;
   }
 
   close(): void {
@@ -243,7 +244,10 @@ export class Local {
   /** No more than the bound is looked at, once. */
   #load(storage: Storage): void {
     if (this.#index && this.#isRight()) return;
-    this.#index = new Handle('createCache', ({ CacheIndex }) => new CacheIndex(this.#most));
+    const said = new Said();
+    said.set(Option.MemoryBytes, 'maxBytes', this.#most);
+    this.#index?.close();
+    this.#index = new CacheIndex('createCache', said);
     this.#items.clear();
     globalThis.addEventListener?.('storage', this.#onStorage);
     onThisPage().hears.add(this.#onChange);
@@ -272,14 +276,12 @@ export class Local {
     const policy = policyOf(text);
     const place = this.#items.get(name)?.id ?? Number.NaN;
     this.#forget(name);
-    const put = (index: CacheIndex): number => index.put(place, hash(name), sizeOf(name, text), policy, Date.now());
-    const id = this.#index?.use(put, Number.NaN) ?? Number.NaN;
+    const id = this.#index?.put(place, hash(name), sizeOf(name, text), policy) ?? Number.NaN;
     if (Number.isNaN(id)) return;
     const item = { id, name };
     this.#items.set(name, item);
     this.#byId[id] = item;
-    const next = (): number | undefined => this.#index?.use((index) => index.gone(), undefined);
-    for (let victim = next(); victim !== undefined; victim = next()) {
+    for (const victim of this.#index?.gone() ?? []) {
       const { name } = this.#byId[victim] as Item;
       this.#forget(name);
       globalThis.localStorage.removeItem(name);
@@ -290,7 +292,7 @@ export class Local {
   #uncount(name: string): void {
     const item = this.#items.get(name);
     if (!item) return;
-    this.#index?.use((index) => index.remove(item.id), undefined);
+    this.#index?.remove(item.id);
     this.#forget(name);
   }
 

@@ -1,9 +1,11 @@
-import { Handle } from '../handle.js';
+import { type Core, putText, words } from '../border.js';
+import { OPTIONS, Option } from '../codes.js';
 import { consult, need } from '../load.js';
-import type { CacheIndex } from '../pkg/sixlane.js';
+import { read, tiersOf } from '../options.js';
 import type { CacheOptions, CacheStats, CacheTier } from '../types.js';
 import { type Below, Depths } from './depths.js';
 import { hash } from './hash.js';
+import { CacheIndex } from './index.js';
 import type { Names } from './keys.js';
 import type { Doomed } from './tier.js';
 
@@ -47,6 +49,31 @@ export interface Verdict {
   readonly standsIn: boolean;
 }
 
+/** What holds, with what the core says of the numbers. */
+function configOf(held: Float64Array, options: CacheOptions | undefined): CacheConfig {
+  const at = (option: Option): number => held[option] as number;
+  return {
+    tiers: tiersOf(at(Option.Tiers)),
+    memory: at(Option.MemoryBytes),
+    localStorage: at(Option.LocalBytes),
+    localStorageEntry: at(Option.LocalEntryBytes),
+    indexedDB: at(Option.IndexedDbBytes),
+    database: options?.indexedDB?.database ?? 'sixlane',
+    persistPrivate: at(Option.PersistPrivate) === 1,
+  };
+}
+
+/** Of a module that has trapped: nothing is kept. */
+const NO_CONFIG = configOf(new Float64Array(OPTIONS), undefined);
+
+/** The numbers of a policy. */
+const POLICY = 6;
+
+/** The policy that the core has written last. */
+export function policyIn(core: Core): Float64Array {
+  return words(core, POLICY).slice(0, POLICY);
+}
+
 type Words = Record<0 | 1 | 2 | 3 | 4 | 5, number>;
 
 /** By the shell's number. */
@@ -58,7 +85,7 @@ export class Store {
   readonly config: CacheConfig;
   /** Beyond memory. */
   readonly depths: Depths;
-  readonly #index: Handle<CacheIndex>;
+  readonly #index: CacheIndex;
   readonly #entries = new Map<string, Entry>();
   readonly #byId: (Entry | undefined)[] = [];
   readonly #byTag = new Map<string, Set<Entry>>();
@@ -81,20 +108,21 @@ export class Store {
    * @throws RangeError or TypeError for wrong options
    */
   constructor(owner: string, path: string, options: CacheOptions | undefined, others: readonly CacheTier[] = []) {
-    this.config = need(owner).cacheConfig(path, options);
-    this.#index = new Handle(owner, (bindings) => new bindings.CacheIndex(this.config.memory));
+    need(owner);
+    this.#index = new CacheIndex(owner, read('cache', options, path));
+    this.config = this.#index.use((core) => configOf(words(core, OPTIONS), options), NO_CONFIG);
     this.depths = new Depths(this.config, others, options?.partition ?? '', () => this.onPurged());
   }
 
   /** Bytes that it may keep. */
   get most(): number {
-    return this.#index.use((index) => index.most, 0);
+    return this.#index.most;
   }
 
   /** Somebody wants what has this key. */
   get(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
-    this.#index.use((index) => index.asked(entry?.hash ?? hash(key)), undefined);
+    this.#index.asked(entry?.hash ?? hash(key));
     return entry;
   }
 
@@ -105,7 +133,7 @@ export class Store {
 
   /** Somebody wants it, and it answers. */
   hit({ id, hash }: Entry): void {
-    this.#index.use((index) => index.hit(id, hash), undefined);
+    this.#index.hit(id, hash);
   }
 
   /** Whether it is still kept. */
@@ -115,7 +143,7 @@ export class Store {
 
   /** It answers. */
   used({ id }: Entry): void {
-    if (!Number.isNaN(id)) this.#index.use((index) => index.used(id), undefined);
+    if (!Number.isNaN(id)) this.#index.used(id);
   }
 
   /**
@@ -142,22 +170,20 @@ export class Store {
     // Tags of its own: by those that it has when it goes, it is taken out of the index.
     const entry: Entry = { ...made, tags: [...made.tags], hash: old?.hash ?? hash(made.key), id: Number.NaN };
     const { bytes } = entry;
-    const policy = made.policy as Float64Array;
     const place = old?.id ?? Number.NaN;
-    entry.id = this.#index.use((index) => index.put(place, entry.hash, bytes, policy, Date.now()), Number.NaN);
+    entry.id = this.#index.put(place, entry.hash, bytes, made.policy);
     if (Number.isNaN(entry.id)) return;
     this.#entries.set(entry.key, entry);
     this.#byId[entry.id] = entry;
     for (const tag of entry.tags) this.#byTag.set(tag, (this.#byTag.get(tag) ?? new Set()).add(entry));
-    const next = (): number | undefined => this.#index.use((index) => index.gone(), undefined);
-    for (let id = next(); id !== undefined; id = next()) this.#forget(this.#byId[id]);
+    for (const id of this.#index.gone()) this.#forget(this.#byId[id]);
     this.onPut();
   }
 
   /** Whether there was such a thing. */
   remove(entry: Entry | undefined): boolean {
     if (!entry || this.#entries.get(entry.key) !== entry) return false;
-    this.#index.use((index) => index.remove(entry.id), undefined);
+    this.#index.remove(entry.id);
     this.#forget(entry);
     return true;
   }
@@ -199,9 +225,9 @@ export class Store {
       misses,
       stale,
       revalidated,
-      evictions: this.#index.use((index) => index.evictions, 0) + this.depths.evictions,
+      evictions: this.#index.evictions + this.depths.evictions,
       hitRate: own + http === 0 ? 0 : (own + http) / (own + misses),
-      memory: { entries: this.#entries.size, bytes: this.#index.use((index) => index.bytes, 0) },
+      memory: { entries: this.#entries.size, bytes: this.#index.bytes },
       ...this.depths.stats(),
     };
   }
@@ -219,11 +245,11 @@ export class Store {
   }
 }
 
-/** Whether an entry may answer now. `wanted`: what the headers of the request say to that, see `verdict` in the shell. */
+/** Whether an entry may answer now. `wanted`: what the headers of the request say to that, a text of `Head`. */
 export function judge({ policy }: Pick<Entry, 'policy'>, wanted = ''): Verdict {
   const { 0: a, 1: b, 2: c, 3: d, 4: e, 5: f } = policy as unknown as Words;
   const now = Date.now();
-  const word = consult(({ verdict }) => verdict(a, b, c, d, e, f, now, wanted), VALIDATE);
+  const word = consult((core) => core.verdict(a, b, c, d, e, f, now, putText(core, wanted)), VALIDATE);
   return { answers: ANSWERS[word & 3] ?? 'validate', standsIn: (word & 4) !== 0 };
 }
 

@@ -1,5 +1,7 @@
 import { resolved, withoutFragment } from '../addresses.js';
+import { judge as judgeOptions, putText } from '../border.js';
 import { consult, loaded } from '../load.js';
+import { read } from '../options.js';
 import { snapshot } from '../snapshot.js';
 import type { Cache, CacheLoader, CacheOptions, CacheRule, CacheStats, CacheTier } from '../types.js';
 import { addressTag, Cuts, tagName } from './cuts.js';
@@ -7,7 +9,7 @@ import type { HttpCache } from './http.js';
 import { beginningsOf, storedKeyOf } from './keys.js';
 import { Past } from './past.js';
 import { Purge, type Reach } from './purge.js';
-import { type Entry, judge, type NewEntry, type Store } from './store.js';
+import { type Entry, judge, type NewEntry, policyIn, type Store } from './store.js';
 import { Tabs, type What, type Word } from './tabs.js';
 import { type Doomed, EVERYTHING, type StoredEntry } from './tier.js';
 import { DATABASE, wipe } from './wipe.js';
@@ -108,7 +110,7 @@ export class Values implements Cache {
       return;
     }
     const { method, status, addresses } = write;
-    if (!consult(({ invalidates }) => invalidates(method, status), false)) return;
+    if (!consult((core) => core.invalidates(putText(core, method), status) !== 0, false)) return;
     for (const address of addresses) this.forget(address, false);
   }
 
@@ -316,7 +318,7 @@ export class Values implements Cache {
   }
 
   #checked(rule: CacheRule | undefined): Store | undefined {
-    if (rule !== undefined) consult(({ checkCacheRule }) => checkCacheRule(rule), undefined);
+    if (rule !== undefined && loaded()) judgeOptions(read('rule', rule, 'rule'));
     return this.#closed ? undefined : this.#store;
   }
 
@@ -361,7 +363,10 @@ export class Values implements Cache {
       typeof time === 'number' ? time : Number.NaN,
     );
     const [fresh, behind, instead] = times as [number, number, number];
-    const policy = consult(({ policyOfValue }) => policyOfValue(fresh, behind, instead, Date.now()), undefined);
+    const policy = consult((core) => {
+      core.policy_of_value(fresh, behind, instead, Date.now());
+      return policyIn(core);
+    }, undefined);
     if (!policy) return;
     const content = copy(value);
     const bytes = OVERHEAD + 2 * key.length + sizeOf(content);

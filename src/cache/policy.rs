@@ -7,6 +7,9 @@
 use super::{date::Wall, whole};
 use std::time::Duration;
 
+/// How long a value is fresh whose owner does not say.
+pub const VALUE_TTL: Duration = Duration::from_mins(5);
+
 /// What of a request matters here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ask<'a> {

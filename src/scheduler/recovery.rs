@@ -189,7 +189,7 @@ impl Scheduler {
     pub(super) fn pass_gate(&mut self, id: CallId, lane: LaneId, now: Time) {
         // Only itself: whoever waited before was turned away when the breaker opened.
         if self.gates[lane.0 as usize].standing(now) == Standing::Refuses {
-            self.refuse(id, Refusal::CircuitOpen);
+            self.refuse(id, Refusal::CircuitOpen(lane));
         } else {
             self.settle_gate(lane, now);
         }
@@ -235,7 +235,7 @@ impl Scheduler {
             Standing::Refuses if !self.queue.waits_in(lane) => {}
             Standing::Refuses => {
                 for id in self.queue.waiting_in(lane) {
-                    self.refuse(id, Refusal::CircuitOpen);
+                    self.refuse(id, Refusal::CircuitOpen(lane));
                 }
             }
         }

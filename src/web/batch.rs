@@ -1,116 +1,76 @@
 //! Batches, for JavaScript: it has the keys, their callers and the answers.
 
-use super::{clock, convert, options};
-use crate::batch::{EndPoint, Next, Place, Windows};
+use super::codes::{BatchEvent, Division};
+use super::convert;
+use crate::batch::{BatchConfig, EndPoint, Next, Place, Windows};
 use crate::priority::Priority;
-use wasm_bindgen::prelude::*;
+use crate::time::Time;
 
 /// The batches for one end point, in groups that JavaScript knows by number.
-#[wasm_bindgen]
-pub struct Batches {
+pub(super) struct Batches {
     windows: Windows,
     end_point: EndPoint,
 }
 
-#[wasm_bindgen]
 impl Batches {
-    /// Those of `createBatcher`.
-    ///
-    /// # Errors
-    /// `RangeError` or `TypeError` that names the option.
-    #[wasm_bindgen(constructor)]
-    pub fn new(options: &JsValue) -> Result<Batches, JsValue> {
-        let windows = Windows::new(options::batcher_options(options)?);
-        Ok(Self { windows, end_point: EndPoint::default() })
+    pub(super) fn new(config: BatchConfig) -> Self {
+        Self { windows: Windows::new(config), end_point: EndPoint::default() }
     }
 
-    /// Those of one rule of `createFetch`.
-    ///
-    /// # Errors
-    /// As of [`new`](Self::new).
-    #[wasm_bindgen(js_name = ofRule)]
-    pub fn of_rule(rule: &JsValue) -> Result<Batches, JsValue> {
-        let windows = Windows::new(options::batch_rule("batch", rule)?);
-        Ok(Self { windows, end_point: EndPoint::default() })
-    }
-
-    /// The place of a key that its group's batch does not have yet: 1 when that batch goes now, 2 when the one before it
-    /// goes now and it begins another, 3 for both; 0 for neither, and -1 when there is no place for it.
-    pub fn add(&mut self, group: usize, bytes: u32, priority: f64) -> i32 {
-        match self.windows.add(group, bytes, urgency(priority), clock::now()) {
-            Place::Open { complete } => i32::from(complete),
-            Place::Next { complete } => 2 + i32::from(complete),
-            Place::Nowhere => -1,
-        }
-    }
-
-    /// Somebody else wants a key of this group's batch. Whether it goes now.
-    pub fn urge(&mut self, group: usize, priority: f64) -> bool {
-        self.windows.urge(group, urgency(priority))
-    }
-
-    /// Nobody wants a key of this group's batch any more.
-    pub fn remove(&mut self, group: usize, bytes: u32) {
-        self.windows.remove(group, bytes);
-    }
-
-    /// This group's batch goes now.
-    pub fn close(&mut self, group: usize) {
-        self.windows.close(group);
-    }
-
-    /// A group whose batch has waited long enough, and goes now; ask again until there is none.
-    pub fn due(&mut self) -> Option<usize> {
-        self.windows.poll_due(clock::now())
-    }
-
-    /// Milliseconds until the next batch goes; NaN when none waits.
-    pub fn wait(&mut self) -> f64 {
-        self.windows.poll_timeout().map_or(f64::NAN, |due| convert::millis(due.since(clock::now())))
-    }
-
-    /// Keys that a batch may have.
-    #[wasm_bindgen(getter)]
-    pub fn most(&self) -> f64 {
-        self.windows.most().map_or(f64::INFINITY, f64::from)
-    }
-
-    /// Whether a batch may have so many bytes.
-    pub fn fits(&self, bytes: f64) -> bool {
-        self.windows.fits(bytes)
-    }
-
-    /// What to do with the answer to a batch of so many keys: 0 to divide it, 1 to give it to each, 2 to ask for it in
-    /// smaller parts, 3 to ask for each key.
-    pub fn answered(&mut self, keys: u32, status: u16) -> u32 {
-        match self.end_point.answered(keys, status) {
-            Next::Divide => 0,
-            Next::Give => 1,
-            Next::Smaller => {
-                self.windows.shrink(keys);
-                2
+    pub(super) fn event(&mut self, code: u32, [a, b, c, _]: [f64; 4], now: Time) -> f64 {
+        let Self { windows, end_point } = self;
+        let group = convert::count(a) as usize;
+        let flag = |flag: bool| f64::from(u8::from(flag));
+        match BatchEvent::of(code) {
+            Some(BatchEvent::Add) => match windows.add(group, convert::count(b), urgency(c), now) {
+                Place::Open { complete } => flag(complete),
+                Place::Next { complete } => 2.0 + flag(complete),
+                Place::Nowhere => -1.0,
+            },
+            Some(BatchEvent::Urge) => flag(windows.urge(group, urgency(b))),
+            Some(BatchEvent::Remove) => {
+                windows.remove(group, convert::count(b));
+                0.0
             }
-            Next::Singly => 3,
+            Some(BatchEvent::Close) => {
+                windows.close(group);
+                0.0
+            }
+            Some(BatchEvent::Due) => windows.poll_due(now).map_or(-1.0, |group| f64::from(group as u32)),
+            Some(BatchEvent::Wait) => {
+                windows.poll_timeout().map_or(f64::NAN, |due| convert::millis(due.since(now)))
+            }
+            Some(BatchEvent::Most) => windows.most().map_or(f64::INFINITY, f64::from),
+            Some(BatchEvent::Fits) => flag(windows.fits(a)),
+            Some(BatchEvent::Answered) => {
+                let keys = convert::count(a);
+                let next = end_point.answered(keys, convert::count(b) as u16);
+                if next == Next::Smaller {
+                    windows.shrink(keys);
+                }
+                let division = match next {
+                    Next::Divide => Division::Divide,
+                    Next::Give => Division::Give,
+                    Next::Smaller => Division::Smaller,
+                    Next::Singly => Division::Singly,
+                };
+                f64::from(division as u8)
+            }
+            Some(BatchEvent::Read) => {
+                if a == 1.0 {
+                    end_point.read();
+                } else {
+                    end_point.unreadable(now);
+                }
+                0.0
+            }
+            Some(BatchEvent::Suspended) => flag(end_point.is_aside(now)),
+            None => f64::NAN,
         }
-    }
-
-    /// Whether an answer could be read.
-    pub fn read(&mut self, readable: bool) {
-        if readable {
-            self.end_point.read();
-        } else {
-            self.end_point.unreadable(clock::now());
-        }
-    }
-
-    /// Whether the end point takes no batches now.
-    #[wasm_bindgen(getter)]
-    pub fn aside(&self) -> bool {
-        self.end_point.is_aside(clock::now())
     }
 }
 
-/// Checked when the call was made.
+/// Judged when the call was made.
 fn urgency(value: f64) -> Priority {
     Priority::new(value).unwrap_or(Priority::EMERGENCY)
 }

@@ -1,41 +1,51 @@
-//! Plain data of the core, as JavaScript reads it.
+//! Values of the core as numbers, and back.
 
+use super::codes::{Action as Code, Refused, Settled};
 use crate::breaker::State;
-use crate::cache::config::{CacheConfig, Tier};
-use crate::priority::Level;
-use crate::queue::{CallId, Count};
+use crate::queue::CallId;
 use crate::retry::What;
 use crate::scheduler::{Action, Body, Lent, Outcome, Refusal, Scheduler};
 use crate::time::Time;
-use serde::Serialize;
 use std::time::Duration;
-use wasm_bindgen::JsValue;
 
-/// An action as one number: a code times 2^48, plus the id it is about. 0 is no action.
-///
-/// The codes stand again in `js/engine.ts`, which reads them.
-pub(super) fn action_word(action: Action) -> f64 {
-    let (code, subject) = match action {
-        Action::Start(id, level) => (1 + level as u64, id.to_bits()),
-        Action::Preempt(id) => (6, id.to_bits()),
-        Action::Reject(id, Refusal::QueueFull) => (7, id.to_bits()),
-        Action::Reject(id, Refusal::Cleared) => (8, id.to_bits()),
-        Action::Reject(id, Refusal::TimedOut) => (9, id.to_bits()),
-        Action::Lend(id, Lent::Unread) => (10, id.to_bits()),
-        Action::Lend(id, Lent::Streams) => (11, id.to_bits()),
-        Action::Forget(lane) => (12, u64::from(lane.0)),
-        Action::Reject(id, Refusal::CircuitOpen) => (13, id.to_bits()),
-        Action::Expire(id) => (14, id.to_bits()),
-        Action::Pause(lane) => (15, u64::from(lane.0)),
-        Action::Breaker(lane, state) => (16 + u64::from(state_word(state)), u64::from(lane.0)),
+/// An action: its code, the call or the lane it is about, and two numbers more.
+pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
+    let about = |id: CallId| id_number(id);
+    let wait = |wait: Option<Duration>| wait.map_or(f64::NAN, millis);
+    let (code, subject, first, second) = match action {
+        Action::Start(id, level) => (Code::Start, about(id), f64::from(level as u8), f64::NAN),
+        Action::Preempt(id) => (Code::Preempt, about(id), f64::NAN, f64::NAN),
+        Action::Reject(id, why) => {
+            let code = match why {
+                Refusal::QueueFull => Refused::QueueFull,
+                Refusal::Cleared => Refused::Cleared,
+                Refusal::TimedOut => Refused::TimedOut,
+                Refusal::CircuitOpen(lane) => {
+                    let again = wait(core.retry_after(lane, now));
+                    return [
+                        f64::from(Code::Reject as u8),
+                        about(id),
+                        f64::from(Refused::CircuitOpen as u8),
+                        again,
+                    ];
+                }
+            };
+            (Code::Reject, about(id), f64::from(code as u8), f64::NAN)
+        }
+        Action::Expire(id) => (Code::Expire, about(id), f64::NAN, f64::NAN),
+        Action::Lend(id, why) => (Code::Lend, about(id), f64::from(u8::from(why == Lent::Streams)), f64::NAN),
+        Action::Forget(lane) => (Code::Forget, f64::from(lane.0), f64::NAN, f64::NAN),
+        Action::Pause(lane) => (Code::Pause, f64::from(lane.0), millis(core.paused_for(lane, now)), f64::NAN),
+        Action::Breaker(lane, state) => {
+            let again = wait(core.retry_after(lane, now));
+            (Code::Breaker, f64::from(lane.0), f64::from(state_number(state)), again)
+        }
     };
-    #[expect(clippy::cast_precision_loss, reason = "19 times 2^48 and an id below 2^48 are exact")]
-    let word = (code << 48 | subject) as f64;
-    word
+    [f64::from(code as u8), subject, first, second]
 }
 
 /// A breaker's state: 0 closed, 1 open, 2 half-open, 3 isolated.
-pub(super) const fn state_word(state: State) -> u32 {
+pub(super) const fn state_number(state: State) -> u8 {
     match state {
         State::Closed => 0,
         State::Open => 1,
@@ -44,13 +54,25 @@ pub(super) const fn state_word(state: State) -> u32 {
     }
 }
 
+/// An id for JavaScript.
+#[expect(clippy::cast_precision_loss, reason = "ids are below 2^48")]
+pub(super) fn id_number(id: CallId) -> f64 {
+    id.to_bits() as f64
+}
+
 /// An id back from JavaScript.
 #[expect(clippy::cast_sign_loss, reason = "a float cast saturates; any number is an id, if of no call")]
 pub(super) fn call_id(id: f64) -> CallId {
     CallId::from_bits(id as u64)
 }
 
-/// What follows the headers: a length in bytes, -1 for nothing, -2 for a length nobody says, -3 for no end.
+/// A count, a place or a number of bytes; what is none is 0.
+#[expect(clippy::cast_sign_loss, reason = "a float cast saturates")]
+pub(super) const fn count(value: f64) -> u32 {
+    value as u32
+}
+
+/// What follows the headers: a length in bytes, -1 for nothing, -2 for a length that is not told, -3 for no end.
 #[expect(clippy::cast_sign_loss, reason = "negative lengths are the three codes, checked before")]
 pub(super) fn body(length: f64) -> Body {
     match length {
@@ -61,15 +83,14 @@ pub(super) fn body(length: f64) -> Body {
     }
 }
 
-/// How a call was settled: 0 with a result, 1 with an error, 3 by its caller's abort before it was sent, 4 for want of a
-/// network, else by its caller's abort.
-pub(super) fn outcome(code: u32) -> Outcome {
-    match code {
-        0 => Outcome::Completed,
-        1 => Outcome::Failed,
-        3 => Outcome::Unsent,
-        4 => Outcome::Offline,
-        _ => Outcome::Cancelled,
+/// How a call was settled.
+pub(super) fn outcome(code: f64) -> Outcome {
+    match Settled::of(count(code)) {
+        Some(Settled::Completed) => Outcome::Completed,
+        Some(Settled::Failed) => Outcome::Failed,
+        Some(Settled::Unsent) => Outcome::Unsent,
+        Some(Settled::Offline) => Outcome::Offline,
+        Some(Settled::Cancelled) | None => Outcome::Cancelled,
     }
 }
 
@@ -84,138 +105,18 @@ pub(super) const fn what(code: f64, same_origin: bool) -> What {
     }
 }
 
-/// The pause that somebody asked for, in milliseconds; NaN for none. One that is longer than can be told is the longest.
+/// A pause that is asked for, in milliseconds; NaN for none.
 pub(super) fn asked(millis: f64) -> Option<Duration> {
-    (!millis.is_nan()).then(|| span(millis))
+    (!millis.is_nan()).then(|| crate::option::span(millis))
 }
 
-/// Milliseconds as JavaScript has them; what is no number, or below 0, is 0, and what is too much is the most there is.
-pub(super) fn span(millis: f64) -> Duration {
-    let seconds = if millis > 0.0 { millis / 1000.0 } else { 0.0 };
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
-
-/// A time as JavaScript has it.
+/// A time for JavaScript.
 pub(super) fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// A count as JavaScript has it.
+/// A large count for JavaScript.
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
 pub(super) const fn whole(count: u64) -> f64 {
     count as f64
-}
-
-/// Figures for `status()`; names are those of the public surface.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Status {
-    queued: u32,
-    running: u32,
-    completed: u64,
-    failed: u64,
-    cancelled: u64,
-    preempted: u64,
-    retries: u64,
-    by_priority: ByPriority,
-    oldest_wait: f64,
-    lanes: Vec<Lane>,
-}
-
-#[derive(Serialize)]
-struct ByPriority {
-    critical: LevelCount,
-    high: LevelCount,
-    normal: LevelCount,
-    low: LevelCount,
-    background: LevelCount,
-}
-
-#[derive(Serialize)]
-struct LevelCount {
-    queued: u32,
-    running: u32,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Lane {
-    id: u32,
-    limit: Option<u32>,
-    queued: u32,
-    running: u32,
-    breaker: u32,
-    paused_for: f64,
-}
-
-impl Status {
-    pub(super) fn of(core: &Scheduler, now: Time) -> Self {
-        let Count { queued, running } = core.count();
-        let totals = core.totals();
-        let by_level = core.by_level();
-        let level = |level: Level| {
-            let Count { queued, running } = by_level[level as usize];
-            LevelCount { queued, running }
-        };
-        Self {
-            queued,
-            running,
-            completed: totals.completed,
-            failed: totals.failed,
-            cancelled: totals.cancelled,
-            preempted: totals.preempted,
-            retries: totals.retries,
-            by_priority: ByPriority {
-                critical: level(Level::Critical),
-                high: level(Level::High),
-                normal: level(Level::Normal),
-                low: level(Level::Low),
-                background: level(Level::Background),
-            },
-            oldest_wait: millis(core.oldest_wait(now)),
-            lanes: core
-                .lanes()
-                .map(|lane| Lane {
-                    id: lane.lane.0,
-                    limit: lane.limit,
-                    queued: lane.count.queued,
-                    running: lane.count.running,
-                    breaker: state_word(core.breaker_of(lane.lane, now)),
-                    paused_for: millis(core.paused_for(lane.lane, now)),
-                })
-                .collect(),
-        }
-    }
-}
-
-/// What a cache is to do; see `CacheConfig` in `js/cache/store.ts`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Cache<'a> {
-    tiers: Vec<&'static str>,
-    memory: f64,
-    local_storage: f64,
-    local_storage_entry: f64,
-    #[serde(rename = "indexedDB")]
-    indexed_db: f64,
-    database: &'a str,
-    persist_private: bool,
-}
-
-pub(super) fn cache_config(config: &CacheConfig) -> Result<JsValue, JsValue> {
-    let name = |tier: &Tier| match tier {
-        Tier::Memory => "memory",
-        Tier::LocalStorage => "localStorage",
-        Tier::IndexedDb => "indexedDB",
-    };
-    let plain = Cache {
-        tiers: config.tiers.iter().map(name).collect(),
-        memory: whole(config.memory),
-        local_storage: whole(config.local_storage),
-        local_storage_entry: whole(config.local_storage_entry),
-        indexed_db: whole(config.indexed_db),
-        database: &config.database,
-        persist_private: config.persist_private,
-    };
-    Ok(serde_wasm_bindgen::to_value(&plain)?)
 }

@@ -1,20 +1,22 @@
 //! The shell for WebAssembly: what JavaScript sees of the core.
 //!
-//! Calls live in JavaScript, with their requests, promises and bodies; only ids and numbers cross. That is
-//! cheap, and it is why a trap in here loses nothing: whoever holds the calls can still send them.
+//! Calls live in JavaScript, with their requests, promises and bodies. Only numbers cross, and texts where an answer's
+//! headers have to be read: no object, no function and no exception. That is cheap, and it is why a trap in here loses
+//! nothing: JavaScript holds the calls and can still send them.
+//!
+//! JavaScript opens objects and knows them by number; all that happens to one goes through [`event`](border::event).
 
 mod batch;
+mod border;
 mod cache;
-mod clock;
+mod codes;
 mod convert;
 mod driver;
 mod options;
 mod policies;
 
-pub use batch::Batches;
+pub use border::{close, event, open, range, text, words};
 pub use cache::{
-    CacheIndex, TierHealth, cache_config, check_cache_rule, invalidates, policy_of, policy_of_value,
-    range_of, varies_on, verdict, withheld,
+    invalidates, policy_of, policy_of_value, range_of, supersedes, varies_on, verdict, withheld,
 };
-pub use driver::{Driver, read_add, read_lane};
-pub use policies::{CircuitBreaker, RateLimits, RetryPolicy, may_repeat};
+pub use policies::may_repeat;

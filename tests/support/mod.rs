@@ -971,7 +971,7 @@ impl World {
                     _ => self.seen.timed_out_sent += 1,
                 }
             }
-            Refusal::CircuitOpen => {
+            Refusal::CircuitOpen(_) => {
                 self.check(stage.waits(), || format!("turned {number} away that runs"));
                 let open = self.core.breaker_of(lane, self.now) == State::Open;
                 self.check(open, || format!("turned {number} away by a breaker that is not open"));
