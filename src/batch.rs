@@ -5,9 +5,8 @@
 use crate::config::{ConfigError, count};
 use crate::priority::{Level, Priority};
 use crate::rests::Rests;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// What batches obey. Valid by construction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,8 +46,8 @@ impl BatchConfig {
     /// Refused when it is negative or has no end: what waits for ever is never answered.
     pub fn set_max_wait(&mut self, value: f64) -> Result<(), ConfigError> {
         let range = "a finite number of milliseconds from 0 up";
-        let wait = Duration::try_from_secs_f64(value / 1000.0);
-        self.max_wait = wait.map_err(|_| ConfigError { option: "maxWait", range, value })?;
+        let wait = Duration::from_millis_f64(value);
+        self.max_wait = wait.ok_or(ConfigError { option: "maxWait", range, value })?;
         Ok(())
     }
 
@@ -403,13 +402,15 @@ mod tests {
     #[test]
     fn what_options_may_be() {
         let mut config = BatchConfig::default();
-        for wrong in [f64::NAN, -1.0, f64::INFINITY, 1e300] {
+        for wrong in [f64::NAN, -1.0, f64::INFINITY] {
             assert!(config.set_max_wait(wrong).is_err(), "{wrong}");
         }
         for wrong in [f64::NAN, -1.0, 0.0, 1.5] {
             assert!(config.set_max_size(wrong).is_err() && config.set_max_bytes(wrong).is_err(), "{wrong}");
         }
         assert_eq!(config, BatchConfig::default());
+        config.set_max_wait(1e300).unwrap();
+        assert_eq!(config.max_wait, Duration::MAX);
         config.set_max_wait(0.0).unwrap();
         assert_eq!(config.max_wait, Duration::ZERO);
     }

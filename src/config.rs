@@ -2,8 +2,8 @@
 
 use crate::breaker::BreakerConfig;
 use crate::rate::RateConfig;
+use crate::time::Duration;
 use std::fmt;
-use std::time::Duration;
 
 /// An option that cannot be used, in the caller's own words.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,7 +56,7 @@ impl Aging {
         if value.is_nan() || value < 0.0 {
             return Err(ConfigError { option: "aging.demoteAfter", range: RANGE, value });
         }
-        self.demote_after = millis(value);
+        self.demote_after = Duration::from_millis_f64(value);
         Ok(())
     }
 
@@ -183,7 +183,7 @@ impl Default for Config {
 /// Refused when it is not above 0.
 pub fn time_limit(option: &'static str, value: f64) -> Result<Option<Duration>, ConfigError> {
     if value > 0.0 {
-        Ok(millis(value))
+        Ok(Duration::from_millis_f64(value))
     } else {
         Err(ConfigError { option, range: "a number of milliseconds above 0, or Infinity", value })
     }
@@ -206,12 +206,7 @@ pub(crate) fn count(option: &'static str, value: f64) -> Result<Option<u32>, Con
 pub(crate) fn milliseconds(option: &'static str, value: f64) -> Result<Duration, ConfigError> {
     let range = "a number of milliseconds above 0";
     let positive = Some(value).filter(|&value| value > 0.0);
-    positive.and_then(millis).ok_or(ConfigError { option, range, value })
-}
-
-/// Milliseconds that are known not to be negative; what is too long to be measured is `None`.
-fn millis(value: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(value / 1000.0).ok()
+    positive.and_then(Duration::from_millis_f64).ok_or(ConfigError { option, range, value })
 }
 
 #[cfg(test)]

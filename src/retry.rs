@@ -3,8 +3,7 @@
 
 use crate::config::{ConfigError, count};
 use crate::random::Random;
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// Methods whose requests may be sent twice: RFC 9110, section 9.2.2.
 const METHODS: [&str; 6] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
@@ -80,7 +79,7 @@ impl Default for RetryConfig {
             methods: None,
             statuses: None,
             network: Network::SameOrigin,
-            max_retry_after: Duration::from_mins(1),
+            max_retry_after: Duration::from_secs(60),
             budget: Some(BudgetConfig { share: 0.2, min_per_second: 10.0 }),
         }
     }
@@ -252,18 +251,18 @@ impl RetryConfig {
     ///
     /// The cap is taken before the draw: no delay is longer, jitter included, and those at the cap are spread like others.
     pub fn delay(&self, retry: u32, last: Duration, rng: &mut Random) -> Duration {
-        let base = self.base_delay.as_secs_f64();
-        let cap = self.max_delay.as_secs_f64();
+        let base = self.base_delay.as_millis_f64();
+        let cap = self.max_delay.as_millis_f64();
         let backoff = (base * power(self.factor, retry.saturating_sub(1))).min(cap);
         let (from, to) = match self.jitter {
             Jitter::None => (backoff, backoff),
             Jitter::Full => (0.0, backoff),
             Jitter::Equal => (backoff / 2.0, backoff),
-            Jitter::Decorrelated => (base, (last.as_secs_f64() * 3.0).max(base)),
+            Jitter::Decorrelated => (base, (last.as_millis_f64() * 3.0).max(base)),
             Jitter::Share(share) => (backoff * (1.0 - share), backoff * (1.0 + share)),
         };
-        let seconds = from + (to.min(cap) - from) * rng.fraction();
-        Duration::try_from_secs_f64(seconds).map_or(self.max_delay, |delay| delay.min(self.max_delay))
+        let millis = from + (to.min(cap) - from) * rng.fraction();
+        Duration::from_millis_f64(millis).map_or(self.max_delay, |delay| delay.min(self.max_delay))
     }
 
     /// Whether a budget leaves room for one more retry.
@@ -290,7 +289,7 @@ fn power(mut base: f64, mut exponent: u32) -> f64 {
 
 fn delay(option: &'static str, value: f64) -> Result<Duration, ConfigError> {
     let range = "a finite number of milliseconds from 0 up";
-    Duration::try_from_secs_f64(value / 1000.0).map_err(|_| ConfigError { option, range, value })
+    Duration::from_millis_f64(value).ok_or(ConfigError { option, range, value })
 }
 
 fn share(option: &'static str, value: f64, range: &'static str) -> Result<f64, ConfigError> {

@@ -1,7 +1,7 @@
 //! Options of the cache: loose numbers in, a type that cannot be wrong out. Defaults stand here and nowhere else.
 
 use crate::config::ConfigError;
-use std::time::Duration;
+use crate::time::Duration;
 
 const TIME: &str = "a number of milliseconds from 0 up, or Infinity";
 const BYTES: &str = "a whole number of bytes from 1 up, or Infinity";
@@ -52,7 +52,7 @@ impl Default for CacheConfig {
 
 impl CacheConfig {
     /// How long a value is fresh whose owner does not say.
-    pub const VALUE_TTL: Duration = Duration::from_mins(5);
+    pub const VALUE_TTL: Duration = Duration::from_secs(300);
 
     /// Sets [`memory`](Self::memory); infinity is no bound.
     ///

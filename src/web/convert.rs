@@ -6,9 +6,8 @@ use crate::priority::Level;
 use crate::queue::{CallId, Count};
 use crate::retry::What;
 use crate::scheduler::{Action, Body, Lent, Outcome, Refusal, Scheduler};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use serde::Serialize;
-use std::time::Duration;
 use wasm_bindgen::JsValue;
 
 /// An action as one number: a code times 2^48, plus the id it is about. 0 is no action.
@@ -91,13 +90,12 @@ pub(super) fn asked(millis: f64) -> Option<Duration> {
 
 /// Milliseconds as JavaScript has them; what is no number, or below 0, is 0, and what is too much is the most there is.
 pub(super) fn span(millis: f64) -> Duration {
-    let seconds = if millis > 0.0 { millis / 1000.0 } else { 0.0 };
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    Duration::from_millis_f64(millis.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 /// A time as JavaScript has it.
 pub(super) fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+    time.as_millis_f64()
 }
 
 /// A count as JavaScript has it.

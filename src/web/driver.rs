@@ -6,17 +6,16 @@ use crate::priority::Priority;
 use crate::queue::{LaneId, Want};
 use crate::retry::Failure;
 use crate::scheduler::{Event, Protocol, Scheduler, Submission};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use gloo_timers::callback::Timeout;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 use wasm_bindgen::prelude::*;
 
 /// The longest a timer is set for. A browser fires one above 2^31 - 1 ms at once; waking for nothing is harmless.
-const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 
 /// A scheduler and its timer. After each call, drain [`poll`](Self::poll); after a wake-up, too.
 #[wasm_bindgen]
@@ -316,7 +315,7 @@ impl Driver {
         }
         let sleep = deadline.since(clock::now()).min(LONGEST_SLEEP);
         let weak = Rc::downgrade(&self.0);
-        let timeout = Timeout::new(sleep.as_micros().div_ceil(1000) as u32, move || {
+        let timeout = Timeout::new(sleep.as_nanos().div_ceil(1_000_000) as u32, move || {
             let Some(inner) = weak.upgrade() else { return };
             inner.borrow_mut().timer = None;
             let driver = Driver(inner);
