@@ -50,7 +50,7 @@ impl Rig {
 
     fn submit(&mut self) -> CallId {
         // A microsecond a call: over a long run some wait long enough to sink.
-        self.now = self.now.after(Duration::from_micros(1));
+        self.now = self.now.after(Duration::from_micros(1).into());
         let lane = self.lanes[self.rng.usize(..self.lanes.len())];
         self.core.submit(Submission::new(lane, Level::ALL[self.rng.usize(..5)].into()), self.now)
     }

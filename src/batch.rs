@@ -5,9 +5,8 @@
 use crate::option::{Number, Options, span};
 use crate::priority::{Level, Priority};
 use crate::rests::Rests;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// What batches obey. Valid by construction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

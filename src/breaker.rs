@@ -4,8 +4,7 @@
 //! Reports of permits from before the last change of state are ignored: they tell of how it was.
 
 use crate::option::{Number, Options};
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// Parts that the window of [`BreakerConfig::window`] slides by.
 const BUCKETS: usize = 10;
@@ -221,7 +220,7 @@ impl Breaker {
                 match report {
                     Report::Nothing => {}
                     Report::Failure => {
-                        self.open_for = self.open_for.saturating_mul(2).min(self.config.max_open_for);
+                        self.open_for = (self.open_for * 2).min(self.config.max_open_for);
                         self.open(now);
                     }
                     Report::Success | Report::Alive => {
@@ -274,7 +273,7 @@ impl Breaker {
     }
 
     fn bucket_number(&self, now: Time) -> u64 {
-        let width = u64::try_from(self.config.window.as_nanos()).unwrap_or(u64::MAX) / BUCKETS as u64;
+        let width = self.config.window.as_nanos() / BUCKETS as u64;
         // New buckets have the number 0, and lie before all others.
         now.as_nanos() / width.max(1) + BUCKETS as u64
     }

@@ -3,7 +3,7 @@
 use crate::breaker::BreakerConfig;
 use crate::option::{Number, Options};
 use crate::rate::RateConfig;
-use std::time::Duration;
+use crate::time::Duration;
 
 /// Who is turned away when more wait than [`Config::high_water`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

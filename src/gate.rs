@@ -4,8 +4,7 @@
 use crate::breaker::{Breaker, BreakerConfig, Permit, Report, State};
 use crate::rate::{RateConfig, RateLimiter, Verdict};
 use crate::retry::Budget;
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// Whether a lane may start a call now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

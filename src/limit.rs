@@ -8,8 +8,7 @@
 //! fast ones any more. The shortest window there was stands for the origin at ease. A window several times as long
 //! means that more wait at the origin than are served; they had better wait here, where priorities count.
 
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// The limit once the protocol is known.
 pub const FIRST: u32 = 24;

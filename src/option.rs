@@ -2,8 +2,8 @@
 //! and nowhere else.
 
 use crate::codes::codes;
+use crate::time::Duration;
 use std::fmt;
-use std::time::Duration;
 
 /// What a number may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -304,8 +304,7 @@ impl Options {
 /// Milliseconds as callers write them: none for what is no number or below 0, and the longest time there is for what is
 /// too long.
 pub fn span(millis: f64) -> Duration {
-    let seconds = if millis > 0.0 { millis / 1000.0 } else { 0.0 };
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    Duration::from_millis_f64(millis.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]

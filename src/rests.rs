@@ -1,7 +1,6 @@
 //! What fails again and again is left alone for a while, and for longer each time.
 
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// How often running something was left alone.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,11 +10,11 @@ impl Rests {
     /// The first is so long; each is twice as long as the one before it.
     pub const FIRST: Duration = Duration::from_secs(30);
     /// None is longer.
-    pub const LONGEST: Duration = Duration::from_hours(1);
+    pub const LONGEST: Duration = Duration::from_secs(3_600);
 
     /// When a rest is over that begins now.
     pub fn begin(&mut self, now: Time) -> Time {
-        let rest = Self::FIRST.saturating_mul(1 << self.0.min(16)).min(Self::LONGEST);
+        let rest = (Self::FIRST * (1 << self.0.min(16))).min(Self::LONGEST);
         self.0 = self.0.saturating_add(1);
         now.after(rest)
     }

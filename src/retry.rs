@@ -3,8 +3,7 @@
 
 use crate::option::{Number, Options};
 use crate::random::Random;
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// Methods whose requests may be sent twice: RFC 9110, section 9.2.2.
 const METHODS: [&str; 6] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
@@ -163,17 +162,17 @@ impl RetryConfig {
     ///
     /// The cap is taken before the draw: no delay is longer, jitter included, and those at the cap are spread like others.
     pub fn delay(&self, retry: u32, last: Duration, rng: &mut Random) -> Duration {
-        let base = self.base_delay.as_secs_f64();
-        let cap = self.max_delay.as_secs_f64();
+        let base = self.base_delay.as_millis_f64();
+        let cap = self.max_delay.as_millis_f64();
         let backoff = (base * power(self.factor, retry.saturating_sub(1))).min(cap);
         let (from, to) = match self.jitter {
             Jitter::Full => (0.0, backoff),
             Jitter::Equal => (backoff / 2.0, backoff),
-            Jitter::Decorrelated => (base, (last.as_secs_f64() * 3.0).max(base)),
+            Jitter::Decorrelated => (base, (last.as_millis_f64() * 3.0).max(base)),
             Jitter::Share(share) => (backoff * (1.0 - share), backoff * (1.0 + share)),
         };
-        let seconds = from + (to.min(cap) - from) * rng.fraction();
-        Duration::try_from_secs_f64(seconds).map_or(self.max_delay, |delay| delay.min(self.max_delay))
+        let millis = from + (to.min(cap) - from) * rng.fraction();
+        Duration::from_millis_f64(millis).map_or(self.max_delay, |delay| delay.min(self.max_delay))
     }
 
     /// Whether a budget leaves room for one more retry.

@@ -9,11 +9,10 @@ use crate::priority::{Level, Priority};
 use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue, Want};
 use crate::random::Random;
 use crate::rate::RateConfig;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use recovery::report_of;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 /// A body that nobody begins to read keeps its slot this long. Then the slot is lent out again: the browser
 /// still holds the connection, but a page that forgot a body must not stand still for ever.
@@ -918,7 +917,7 @@ mod tests {
             (Some(Duration::from_secs(61)), State::Open),
             (Some(Duration::MAX), State::Open),
             (Some(MS), State::Closed),
-            (Some(Duration::from_mins(1)), State::Closed),
+            (Some(Duration::from_secs(60)), State::Closed),
         ] {
             let mut rig = Rig::new(|config| config.breaker = Some(BreakerConfig::default()));
             for call in (0..5).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>() {

@@ -5,11 +5,11 @@
 
 use fastrand::Rng;
 use sixlane::limit::{CEILING, FLOOR};
+use sixlane::time::Duration;
 use sixlane::{
     Action, Aging, Body, CallId, Config, Event, LaneId, Level, Outcome, Protocol, Scheduler, Submission, Time,
 };
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 const FOUND: Duration = Duration::from_secs(3);

@@ -7,13 +7,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use sixlane::queue::{Count, Facts, Queue};
+use sixlane::time::Duration;
 use sixlane::{
     Action, Aging, Body, CallId, Config, Event, LaneId, Level, Outcome, Priority, Refusal, Scheduler,
     Strategy as Overflow, Submission, Time,
 };
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 const LANES: usize = 3;
 

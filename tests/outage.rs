@@ -2,12 +2,12 @@
 
 use sixlane::breaker::BreakerConfig;
 use sixlane::retry::{Failure, RetryConfig, What};
+use sixlane::time::Duration;
 use sixlane::{
     Action, Body, CallId, Config, Event, LaneId, Level, Number, Options, Outcome, Refusal, Scheduler,
     Submission, Time,
 };
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -163,7 +163,7 @@ fn a_pause_that_is_asked_for_spares_the_origin_and_loses_no_call() {
     let pauses = SECOND * (DOWN.1 - DOWN.0);
     let budgeted = 1 + pauses.as_millis().div_ceil(PAUSE.as_millis());
     println!("naive {naive}, sixlane {ours}, budgeted {budgeted}");
-    assert!(ours as u128 * 10 <= 12 * budgeted, "{ours} of {budgeted}");
+    assert!(ours as u64 * 10 <= 12 * budgeted, "{ours} of {budgeted}");
     assert!(ours * 10 <= naive, "{ours} and {naive}");
     assert_eq!(report.count(|end| matches!(end, End::Answered(_))), CALLS as usize, "all are answered");
 }

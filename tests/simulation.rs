@@ -3,7 +3,7 @@
 mod support;
 
 use sixlane::Config;
-use std::time::Duration;
+use sixlane::time::Duration;
 use support::{Origin, Seen, World};
 
 /// Far above what any seed takes: a world that makes this many steps will never rest.

@@ -14,6 +14,6 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Time {
-        Time::ZERO.after(self.0.elapsed())
+        Time::ZERO.after(self.0.elapsed().into())
     }
 }

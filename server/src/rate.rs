@@ -8,7 +8,6 @@ use std::{
     net::IpAddr,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use axum::{
@@ -19,8 +18,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sixlane::{
-    Time,
     rate::{RateConfig, RateLimiter, Verdict},
+    time::{Duration, Time},
 };
 
 use crate::{answer::Refusal, clock::Clock, listen::Client};
@@ -104,7 +103,7 @@ impl Limits {
 
     fn say(&self, told: &Told, headers: &mut HeaderMap) {
         let (quota, window) = match self.config {
-            RateConfig::TokenBucket { capacity, every } => (capacity, every.saturating_mul(capacity)),
+            RateConfig::TokenBucket { capacity, every } => (capacity, every * capacity),
             RateConfig::SlidingWindow { limit, window } => (limit, window),
         };
         let lines = [
@@ -132,7 +131,7 @@ impl Clients {
 
 /// Whole seconds, as headers have them: rounded up, so that nobody comes too early.
 fn seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+    time.as_nanos().div_ceil(1_000_000_000)
 }
 
 /// Lets a request through, or refuses it.
@@ -191,15 +190,15 @@ mod tests {
         }
         let again = limits.take(client(0));
         assert_eq!((again.wait, again.remaining), (Some(Duration::from_secs(1)), 0));
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_secs(1).into()).await;
         for n in 3_000..10_000 {
             assert!(limits.take(client(n)).wait.is_none());
         }
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_secs(1).into()).await;
         for n in 0..10_000 {
             assert!(limits.take(client(n)).wait.is_none());
         }
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_secs(1).into()).await;
         limits.clients.lock().unwrap().sweep_at = 0;
         limits.take(client(1));
         assert_eq!(limits.clients.lock().unwrap().limiters.len(), 1);

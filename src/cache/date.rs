@@ -1,7 +1,7 @@
 //! Dates as HTTP writes them.
 
 use super::whole;
-use std::time::Duration;
+use crate::time::Duration;
 
 /// A moment on the wall clock, in milliseconds since 1970. Only it outlives a page; unlike [`Time`](crate::Time) it may
 /// be set.
@@ -31,9 +31,8 @@ impl Wall {
 
     /// The first whole millisecond that is `wait` later at least, or the last one there is.
     #[must_use]
-    pub fn after(self, wait: Duration) -> Self {
-        let rest = u64::from(wait.subsec_nanos().div_ceil(1_000_000));
-        Self(self.0.saturating_add(wait.as_secs().saturating_mul(1_000)).saturating_add(rest))
+    pub const fn after(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(wait.as_nanos().div_ceil(1_000_000)))
     }
 
     /// Time passed since `earlier`; `None` when that lies ahead.

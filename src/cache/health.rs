@@ -100,8 +100,8 @@ impl Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Duration;
     use proptest::prelude::*;
-    use std::time::Duration;
 
     const START: Time = Time::ZERO;
 
@@ -175,7 +175,7 @@ mod tests {
     fn what_is_forbidden_is_not_asked_again() {
         let mut health = Health::default();
         assert_eq!(health.failed(Fault::Forbidden, 0, START), Next::GiveUp);
-        assert!(!health.usable(START.after(Duration::from_hours(1_000))));
+        assert!(!health.usable(START.after(Duration::from_secs(3_600_000))));
         assert_eq!(health.failed(Fault::Lost, 0, START), Next::GiveUp, "one that was under way");
         assert_eq!(health.off(START), Some(Fault::Forbidden));
     }

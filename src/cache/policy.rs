@@ -5,10 +5,10 @@
 //! `Authorization`) have no part in this.
 
 use super::{date::Wall, whole};
-use std::time::Duration;
+use crate::time::Duration;
 
 /// How long a value is fresh whose owner does not say.
-pub const VALUE_TTL: Duration = Duration::from_mins(5);
+pub const VALUE_TTL: Duration = Duration::from_secs(300);
 
 /// What of a request matters here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,7 +137,7 @@ impl Policy {
     /// How old the answer is. `None`: the clock was set back behind it, and nobody knows.
     pub fn age(&self, now: Wall) -> Option<Duration> {
         // "resident_time = now - response_time; current_age = corrected_initial_age + resident_time;" (section 4.2.3)
-        Some(self.initial_age.saturating_add(now.since(self.received)?))
+        Some(self.initial_age + now.since(self.received)?)
     }
 
     /// What to keep beside a value that the application gives, now.
@@ -162,7 +162,7 @@ impl Policy {
         let stale = if self.must_revalidate { Duration::ZERO } else { stale };
         // It is fresh before its lifetime is over, and may be given stale to the end of that time.
         let last = if stale.is_zero() { Duration::ZERO } else { Duration::from_nanos(1) };
-        let age = self.lifetime.saturating_add(stale).saturating_add(last);
+        let age = self.lifetime + stale + last;
         self.received.after(age.saturating_sub(self.initial_age))
     }
 
@@ -195,7 +195,7 @@ impl Policy {
         // less than its current age plus the specified time in seconds." (section 5.2.1.3)
         let ahead = wanted.seconds("min-fresh").unwrap_or_default();
         // "response_is_fresh = (freshness_lifetime > current_age)" (section 4.2)
-        if self.lifetime > age && self.lifetime >= age.saturating_add(ahead) {
+        if self.lifetime > age && self.lifetime >= age + ahead {
             return Verdict::Fresh;
         }
         let staleness = age.saturating_sub(self.lifetime);
@@ -306,7 +306,7 @@ fn initial_age(answer: &Answer<'_>, date: Wall, sent: Wall, received: Wall) -> D
     let said = answer.age.and_then(|age| seconds(age.split(',').next().unwrap_or_default().trim_ascii()));
     // "response_delay = response_time - request_time; corrected_age_value = age_value + response_delay;"
     let delay = received.since(sent).unwrap_or_default();
-    let corrected = said.unwrap_or_default().saturating_add(delay);
+    let corrected = said.unwrap_or_default() + delay;
     // "corrected_initial_age = max(apparent_age, corrected_age_value);"
     apparent.max(corrected)
 }
@@ -579,7 +579,7 @@ mod tests {
     fn the_age_is_the_larger_of_what_is_said_and_what_is_seen() {
         let age = |answer: Answer<'_>, sent, received, now| {
             let policy = Policy::of(&GET, &answer, &NO_RULE, at(sent), at(received)).unwrap();
-            policy.age(at(now)).map(|age| age.as_secs())
+            policy.age(at(now)).map(Duration::as_secs)
         };
         assert_eq!(age(OK, 0, 0, 7), Some(7));
         assert_eq!(age(OK, 10, 12, 12), Some(12), "the date says so");

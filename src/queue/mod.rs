@@ -26,9 +26,8 @@ use crate::config::{Aging, Config, Strategy};
 use crate::heap::{Heap, NOWHERE, Order, push_tight};
 use crate::limit::AdaptiveLimit;
 use crate::priority::{Level, Priority};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// Where a lane has no limit of its own, a slow beginning is over at this many slots.
 const RAMP_END: u32 = 64;

@@ -8,8 +8,7 @@ use crate::breaker::{Permit, Report, State};
 use crate::gate::Standing;
 use crate::queue::{CallId, LaneId};
 use crate::retry::{Failure, RetryConfig, What};
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// A pause is longer than asked for by up to this share of it, so that not everybody comes back at once,
 const SPREAD: u32 = 10;

@@ -5,8 +5,7 @@ use crate::breaker::State;
 use crate::queue::CallId;
 use crate::retry::What;
 use crate::scheduler::{Action, Body, Lent, Outcome, Refusal, Scheduler};
-use crate::time::Time;
-use std::time::Duration;
+use crate::time::{Duration, Time};
 
 /// An action: its code, the call or the lane it is about, and two numbers more.
 pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
@@ -112,7 +111,7 @@ pub(super) fn asked(millis: f64) -> Option<Duration> {
 
 /// A time for JavaScript.
 pub(super) fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+    time.as_millis_f64()
 }
 
 /// A large count for JavaScript.

@@ -12,13 +12,13 @@ use sixlane::queue::Count;
 use sixlane::rate::RateConfig;
 use sixlane::retry::{Failure, RetryConfig, What};
 use sixlane::scheduler::{SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
+use sixlane::time::Duration;
 use sixlane::{
     Action, Aging, Body, CallId, Config, Event, LaneId, Lent, Level, Number, Options, Outcome, Priority,
     Refusal, Scheduler, Strategy, Submission, Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -905,12 +905,12 @@ impl World {
         starts.push(self.now);
         let allowed = |span: Duration| match self.config.rate {
             Some(RateConfig::TokenBucket { capacity, every }) => {
-                u128::from(capacity) + span.as_nanos() / every.as_nanos() + 1
+                u64::from(capacity) + span.as_nanos() / every.as_nanos() + 1
             }
-            Some(RateConfig::SlidingWindow { limit, window }) if span < window => u128::from(limit),
-            _ => u128::MAX,
+            Some(RateConfig::SlidingWindow { limit, window }) if span < window => u64::from(limit),
+            _ => u64::MAX,
         };
-        let spans = starts.iter().rev().zip(1_u128..);
+        let spans = starts.iter().rev().zip(1_u64..);
         let most = spans.map(|(&start, count)| (self.now.since(start), count));
         let above = most.into_iter().find(|&(span, count)| count > allowed(span));
         self.check(above.is_none(), || format!("{above:?} are too many in {lane:?}"));

@@ -1,8 +1,8 @@
 //! Origins as one meets them.
 
 use fastrand::Rng;
+use sixlane::time::Duration;
 use sixlane::{Body, Time};
-use std::time::Duration;
 
 /// What comes of a request.
 #[derive(Clone, Copy, Debug)]
