@@ -11,10 +11,10 @@ macro_rules! codes {
         #[allow(dead_code, reason = "some are read here, others written")]
         impl $name {
             /// All of them, each at its number.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            $view const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The one with this number.
-            pub fn of(code: u32) -> Option<Self> {
+            $view fn of(code: u32) -> Option<Self> {
                 Self::ALL.get(code as usize).copied()
             }
         }

@@ -90,11 +90,7 @@ impl Config {
             adaptive: false,
             concurrency: options.count(Number::Concurrency),
             high_water: options.count(Number::HighWater),
-            strategy: if options.get(Number::Strategy) == 1.0 {
-                Strategy::DropLowest
-            } else {
-                Strategy::Reject
-            },
+            strategy: if options.flag(Number::Strategy) { Strategy::DropLowest } else { Strategy::Reject },
             aging: Aging::of(options),
             breaker: None,
             rate: None,

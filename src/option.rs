@@ -34,7 +34,7 @@ impl Range {
     /// Whether the number lies in it. NaN lies in none.
     pub fn admits(&self, value: f64) -> bool {
         let low = if self.above { value > self.least } else { value >= self.least };
-        low && value <= self.most && (!self.whole || value.is_infinite() || value.trunc() == value)
+        low && value <= self.most && (!self.whole || value.is_infinite() || value.fract() == 0.0)
     }
 }
 
@@ -161,7 +161,7 @@ numbers! {
     WindowSpan "window" SPAN NONE;
     /// What a call takes of a rate limit.
     Weight "weight" WEIGHT 1.0;
-    /// Where a cache keeps things: the sum of 1 for memory, 2 for localStorage, 4 for IndexedDB.
+    /// Where a cache keeps things: the sum of 1 for memory, 2 for localStorage, 4 for `IndexedDB`.
     Tiers "tiers" ANY 1.0;
     /// Bytes in memory.
     MemoryBytes "maxBytes" BYTES 52_428_800.0;
@@ -169,7 +169,7 @@ numbers! {
     LocalBytes "maxBytes" BYTES 1_048_576.0;
     /// Bytes of one entry there: it is read at once, while the page waits.
     LocalEntryBytes "maxEntryBytes" BYTES 16_384.0;
-    /// Bytes in IndexedDB.
+    /// Bytes in `IndexedDB`.
     IndexedDbBytes "maxBytes" BYTES 268_435_456.0;
     /// 1: what carries credentials may be kept beyond memory.
     PersistPrivate "persistPrivate" ANY 0.0;
@@ -270,7 +270,13 @@ impl Options {
 
     /// Whether a flag is set.
     pub fn flag(&self, option: Number) -> bool {
-        self.get(option) == 1.0
+        self.choice(option) == 1
+    }
+
+    /// Which of a few words was said.
+    #[expect(clippy::cast_sign_loss, reason = "a float cast saturates, and no choice is negative")]
+    pub fn choice(&self, option: Number) -> u32 {
+        self.get(option) as u32
     }
 
     /// A whole number that holds; `None` for infinity, for what is too large to be reached, and for nothing.

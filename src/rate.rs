@@ -32,7 +32,7 @@ impl RateConfig {
     /// # Errors
     /// Refused when a token would take no time or for ever.
     pub fn of(options: &Options) -> Result<Self, ConfigError> {
-        if options.get(Number::Algorithm) == 1.0 {
+        if options.flag(Number::Algorithm) {
             let limit = options.bound(Number::WindowLimit);
             return Ok(Self::SlidingWindow { limit, window: options.span(Number::WindowSpan) });
         }

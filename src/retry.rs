@@ -81,7 +81,7 @@ impl RetryConfig {
             base_delay: options.span(Number::BaseDelay),
             max_delay: options.span(Number::MaxDelay),
             factor: options.get(Number::Factor),
-            jitter: match (options.said(Number::Jitter), options.get(Number::Spread) as u8) {
+            jitter: match (options.said(Number::Jitter), options.choice(Number::Spread)) {
                 (Some(share), _) => Jitter::Share(share),
                 (None, 0) => Jitter::Full,
                 (None, 1) => Jitter::Equal,
@@ -89,7 +89,7 @@ impl RetryConfig {
             },
             methods: None,
             statuses: None,
-            network: match options.get(Number::Network) as u8 {
+            network: match options.choice(Number::Network) {
                 0 => Network::SameOrigin,
                 1 => Network::All,
                 _ => Network::Never,
@@ -444,8 +444,8 @@ mod tests {
         fn retries_never_exceed_the_budget(
             steps in proptest::collection::vec((0..2_000_u32, any::<bool>()), 1..400),
         ) {
-            let mut config = RetryConfig::default();
-            config.budget = Some(BudgetConfig { share: 0.2, min_per_second: 1.0 });
+            let budget = Some(BudgetConfig { share: 0.2, min_per_second: 1.0 });
+            let config = RetryConfig { budget, ..RetryConfig::default() };
             let mut budget = Budget::default();
             let mut now = Time::ZERO;
             let mut past = Vec::new();

@@ -57,7 +57,7 @@ impl Batches {
                 f64::from(division as u8)
             }
             Some(BatchEvent::Read) => {
-                if a == 1.0 {
+                if a > 0.0 {
                     end_point.read();
                 } else {
                     end_point.unreadable(now);

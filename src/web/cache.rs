@@ -186,7 +186,7 @@ impl TierHealth {
                 f64::from(buffers.write_text(reason))
             }
             Some(HealthEvent::Worked) => {
-                health.worked(if a == 1.0 { Done::Kept } else { Done::Other }, now);
+                health.worked(if a > 0.0 { Done::Kept } else { Done::Other }, now);
                 0.0
             }
             Some(HealthEvent::Failed) => {
@@ -200,7 +200,7 @@ impl TierHealth {
                     _ => Fault::Lost,
                 };
                 let next = health.failed(fault, attempt, now);
-                match if b == 1.0 { Next::after(fault, attempt) } else { next } {
+                match if b > 0.0 { Next::after(fault, attempt) } else { next } {
                     Next::GiveUp => 0.0,
                     Next::Again => 1.0,
                     Next::AfterMakingRoom => 2.0,

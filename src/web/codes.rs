@@ -4,7 +4,7 @@ use crate::codes::codes;
 
 codes! {
     /// What can be opened.
-    pub enum Kind {
+    pub(super) enum Kind {
         /// A scheduler of requests.
         Requests,
         /// A scheduler of tasks.
@@ -30,7 +30,7 @@ codes! {
 
 codes! {
     /// What happens to a scheduler. The numbers that come with it are in brackets.
-    pub enum SchedulerEvent {
+    pub(super) enum SchedulerEvent {
         /// A lane is to be opened. Returns its number.
         OpenLane,
         /// A call comes in [lane, priority, flags, arrival]; see [`SUBMIT`]. Returns its id.
@@ -83,7 +83,7 @@ codes! {
 codes! {
     /// What is to be done. In the buffer of a scheduler stand the number of actions and the deadline in milliseconds, then
     /// four numbers for each action: its code, the call or the lane, and two more, in brackets.
-    pub enum Action {
+    pub(super) enum Action {
         /// Send it, or run it [level].
         Start,
         /// Stop the running attempt without a word to the caller.
@@ -105,7 +105,7 @@ codes! {
 
 codes! {
     /// Why a call is turned away.
-    pub enum Refused {
+    pub(super) enum Refused {
         /// More wait than `highWater` allows.
         QueueFull,
         /// `clear()`.
@@ -119,7 +119,7 @@ codes! {
 
 codes! {
     /// How a call was settled that needs no slot any more.
-    pub enum Settled {
+    pub(super) enum Settled {
         /// With a result.
         Completed,
         /// With an error of its own.
@@ -135,7 +135,7 @@ codes! {
 
 codes! {
     /// The first numbers of a status.
-    pub enum Figure {
+    pub(super) enum Figure {
         /// Calls that wait.
         Queued,
         /// Calls that hold a slot.
@@ -163,7 +163,7 @@ codes! {
 
 codes! {
     /// What is to be known of a lane where instances share it.
-    pub enum LaneFigure {
+    pub(super) enum LaneFigure {
         /// Slots; infinite where only the common limit counts.
         Limit,
         /// Slots held.
@@ -181,7 +181,7 @@ codes! {
 
 codes! {
     /// What happens to batches.
-    pub enum BatchEvent {
+    pub(super) enum BatchEvent {
         /// A key that its group's batch does not have yet [group, bytes, priority]. Returns 1 when that batch goes now, 2
         /// when the one before it goes now and the key begins another, 3 for both; 0 for neither, -1 when there is no
         /// place for it.
@@ -211,7 +211,7 @@ codes! {
 
 codes! {
     /// What to do with the answer to a batch.
-    pub enum Division {
+    pub(super) enum Division {
         /// Divide it.
         Divide,
         /// Give it to each.
@@ -225,7 +225,7 @@ codes! {
 
 codes! {
     /// What happens to a policy of retries.
-    pub enum RetryEvent {
+    pub(super) enum RetryEvent {
         /// A task is run for the first time.
         Begin,
         /// It failed [retries so far, delay before the last of them, status or NaN, pause asked for or NaN]. Returns 0 if
@@ -238,7 +238,7 @@ codes! {
 
 codes! {
     /// What happens to a circuit breaker.
-    pub enum BreakerEvent {
+    pub(super) enum BreakerEvent {
         /// Returns a permit for one call, NaN for none.
         Admit,
         /// A call has ended [permit, see [`Reported`]].
@@ -260,7 +260,7 @@ codes! {
 
 codes! {
     /// What became of a call.
-    pub enum Reported {
+    pub(super) enum Reported {
         /// It went well.
         Success,
         /// It failed.
@@ -275,7 +275,7 @@ codes! {
 codes! {
     /// What happens to rate limits. The first number is the limit's own, which JavaScript gives: the next one, or that of
     /// an idle one.
-    pub enum RateLimitEvent {
+    pub(super) enum RateLimitEvent {
         /// Something is wanted [limit, weight]. Returns 0 and it is taken, or the milliseconds until it is there; infinity
         /// where it will never be.
         Take,
@@ -290,7 +290,7 @@ codes! {
 
 codes! {
     /// What happens to the index of a cache.
-    pub enum IndexEvent {
+    pub(super) enum IndexEvent {
         /// A key is asked for, whether it is kept or not [hash].
         Asked,
         /// An entry answered [entry].
@@ -315,7 +315,7 @@ codes! {
 
 codes! {
     /// What happens to a tier of storage.
-    pub enum HealthEvent {
+    pub(super) enum HealthEvent {
         /// Returns 1 when it may be used.
         Usable,
         /// Writes to the text why it is off. Returns the length, 0 while it is on.
@@ -331,7 +331,7 @@ codes! {
 codes! {
     /// The lines of text that say whether an answer may be kept. A line is empty where there is no such field, and else
     /// begins with a colon.
-    pub enum Head {
+    pub(super) enum Head {
         /// The method.
         Method,
         /// `Cache-Control` of the request.

@@ -11,11 +11,11 @@ use crate::time::{Duration, Time};
 pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
     let about = |id: CallId| id_number(id);
     let wait = |wait: Option<Duration>| wait.map_or(f64::NAN, millis);
-    let (code, subject, first, second) = match action {
+    let (kind, subject, first, second) = match action {
         Action::Start(id, level) => (Code::Start, about(id), f64::from(level as u8), f64::NAN),
         Action::Preempt(id) => (Code::Preempt, about(id), f64::NAN, f64::NAN),
         Action::Reject(id, why) => {
-            let code = match why {
+            let reason = match why {
                 Refusal::QueueFull => Refused::QueueFull,
                 Refusal::Cleared => Refused::Cleared,
                 Refusal::TimedOut => Refused::TimedOut,
@@ -29,7 +29,7 @@ pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
                     ];
                 }
             };
-            (Code::Reject, about(id), f64::from(code as u8), f64::NAN)
+            (Code::Reject, about(id), f64::from(reason as u8), f64::NAN)
         }
         Action::Expire(id) => (Code::Expire, about(id), f64::NAN, f64::NAN),
         Action::Lend(id, why) => (Code::Lend, about(id), f64::from(u8::from(why == Lent::Streams)), f64::NAN),
@@ -40,7 +40,7 @@ pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
             (Code::Breaker, f64::from(lane.0), f64::from(state_number(state)), again)
         }
     };
-    [f64::from(code as u8), subject, first, second]
+    [f64::from(kind as u8), subject, first, second]
 }
 
 /// A breaker's state: 0 closed, 1 open, 2 half-open, 3 isolated.

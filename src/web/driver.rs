@@ -54,7 +54,7 @@ impl Driver {
             SchedulerEvent::Retry => return self.retry(numbers, now, buffers),
             SchedulerEvent::Online => Event::Online,
             SchedulerEvent::Protocol => {
-                let protocol = if b == 1.0 { Protocol::Multiplexed } else { Protocol::Serial };
+                let protocol = if b > 0.0 { Protocol::Multiplexed } else { Protocol::Serial };
                 Event::Protocol(lane, protocol)
             }
             SchedulerEvent::Reading => Event::Reading(id),
