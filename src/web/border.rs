@@ -168,7 +168,6 @@ pub fn close(object: usize) {
 /// Something happens to an object, in milliseconds of `performance.now()`. What the code and the numbers mean, and what
 /// is returned, says the list of the object's kind in [`codes`](super::codes). What is unknown does nothing.
 #[wasm_bindgen]
-#[expect(clippy::many_single_char_names, reason = "what they mean goes by the code")]
 pub fn event(object: usize, code: u32, now: f64, a: f64, b: f64, c: f64, d: f64) -> f64 {
     with(|Border { buffers, objects }| {
         let Some(Some(object)) = objects.get_mut(object) else { return f64::NAN };

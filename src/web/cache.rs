@@ -153,7 +153,6 @@ pub fn invalidates(length: u32, status: u16) -> bool {
 
 /// See the core's function of that name.
 #[wasm_bindgen]
-#[expect(unreachable_pub, reason = "it is reached from JavaScript")]
 pub fn supersedes(status: u16) -> bool {
     policy::supersedes(status)
 }
