@@ -1,8 +1,9 @@
 //! The facade: events in, actions out, one deadline.
 
+mod records;
 mod recovery;
 
-use crate::breaker::{BreakerConfig, Permit, Report, State};
+use crate::breaker::{BreakerConfig, Report, State};
 use crate::config::{Config, Strategy};
 use crate::gate::Gate;
 use crate::priority::{Level, Priority};
@@ -10,9 +11,10 @@ use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue, Want};
 use crate::random::Random;
 use crate::rate::RateConfig;
 use crate::time::{Duration, Time};
+use records::{Record, Records, Stage};
 use recovery::report_of;
 use std::cell::LazyCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// A body that nobody begins to read keeps its slot this long. Then the slot is lent out again: the browser
 /// still holds the connection, but a page that forgot a body must not stand still for ever.
@@ -184,52 +186,6 @@ pub enum Action {
     Breaker(LaneId, State),
 }
 
-/// How far a running call has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    /// Waits for the headers, until a time if there is one.
-    Sent { since: Time, until: Option<Time> },
-    /// Its caller has the headers and does not read, until a time.
-    Unread { until: Time },
-    /// Its caller reads.
-    Reading,
-    /// Its caller reads a body that has no end.
-    Streaming,
-}
-
-impl Phase {
-    /// Whether the caller has the headers.
-    const fn is_answered(self) -> bool {
-        !matches!(self, Self::Sent { .. })
-    }
-}
-
-/// What is known of a call that runs, or waits with time limits.
-#[derive(Clone, Copy, Debug, Default)]
-struct Record {
-    /// `None`: it waits.
-    phase: Option<Phase>,
-    total_until: Option<Time>,
-    attempt: Option<Duration>,
-    permit: Option<Permit>,
-    /// What came of this attempt was heard.
-    heard: bool,
-    /// Why it waits beside the line.
-    hold: Option<Hold>,
-    retries: u32,
-    /// The delay before the last of them, but for a pause that was longer.
-    backoff: Duration,
-}
-
-/// Why a call waits beside the line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Hold {
-    /// Its next attempt is not before this time.
-    Until(Time),
-    /// Its next attempt is not before [`Event::Online`].
-    Offline,
-}
-
 /// Calls settled so far, and slots taken from some for others.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Totals {
@@ -255,11 +211,7 @@ pub struct Scheduler {
     high_water: Option<u32>,
     strategy: Strategy,
     paused: bool,
-    running: BTreeMap<CallId, Record>,
-    /// Of waiting calls, those that have time limits. A call that only waits has no record: a million of them may.
-    limited: BTreeMap<CallId, Record>,
-    /// Every time limit there is, of waiting calls and running ones.
-    deadlines: BTreeSet<(Time, CallId)>,
+    records: Records,
     /// Longest idle first.
     idle: VecDeque<LaneId>,
     breaker: Option<BreakerConfig>,
@@ -281,9 +233,7 @@ impl Scheduler {
             high_water: config.high_water,
             strategy: config.strategy,
             paused: false,
-            running: BTreeMap::new(),
-            limited: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            records: Records::new(),
             idle: VecDeque::new(),
             breaker: config.breaker,
             rate: config.rate,
@@ -321,9 +271,9 @@ impl Scheduler {
             self.queue.insert(lane, call.priority, facts, arrived)
         };
         if call.total.is_some() || call.attempt.is_some() {
-            let total_until = call.total.map(|total| arrived.after(total));
-            self.limited.insert(id, Record { total_until, attempt: call.attempt, ..Record::default() });
-            self.deadlines.extend(total_until.map(|at| (at, id)));
+            let total_until = call.total.map_or(Time::NEVER, |total| arrived.after(total));
+            let attempt = call.attempt.unwrap_or(Duration::MAX);
+            self.records.put(id, Record { total_until, attempt, ..Record::default() });
         }
         if call.immediate {
             self.begin(id, now);
@@ -376,7 +326,7 @@ impl Scheduler {
     pub fn poll_timeout(&self) -> Option<Time> {
         // A lane that nobody waits in needs no timer.
         let shut = self.shut.iter().filter(|&&(lane, _)| self.queue.waits_in(lane)).map(|&(_, at)| at);
-        self.deadlines.first().map(|&(at, _)| at).into_iter().chain(shut).min()
+        self.records.first_due().map(|(at, _)| at).into_iter().chain(shut).min()
     }
 
     /// How many may run in all. `None`: no bound.
@@ -436,8 +386,7 @@ impl Scheduler {
 
     /// The longest anybody has waited who still waits.
     pub fn oldest_wait(&self, now: Time) -> Duration {
-        let held = self.limited.iter().filter(|(_, record)| record.hold.is_some());
-        let arrivals = held.filter_map(|(&id, _)| self.queue.arrival_of(id));
+        let arrivals = self.records.parked().filter_map(|(id, _)| self.queue.arrival_of(id));
         arrivals.map(|arrived| now.since(arrived)).fold(self.queue.oldest_wait(now), Duration::max)
     }
 
@@ -447,26 +396,22 @@ impl Scheduler {
     }
 
     fn headers(&mut self, id: CallId, body: Body, status: u16, now: Time) {
-        if !matches!(self.phase(id), Some(Phase::Sent { .. })) {
+        if !matches!(self.stage(id), Some(Stage::Sent { .. })) {
             return;
         }
         self.hear(id, report_of(status), Some(status == UNAVAILABLE), now);
         self.totals.completed += 1;
-        self.forget(id);
-        let phase = match body {
-            Body::None => None,
-            Body::Sized(bytes) if bytes <= SMALL_BODY => None,
-            _ if self.queue.facts_of(id).until_headers => None,
-            Body::Endless => Some(Phase::Streaming),
-            Body::Sized(_) | Body::Unknown => Some(Phase::Unread { until: now.after(UNREAD_LIMIT) }),
+        let stage = match body {
+            Body::None => return self.end(id),
+            Body::Sized(bytes) if bytes <= SMALL_BODY => return self.end(id),
+            _ if self.queue.facts_of(id).until_headers => return self.end(id),
+            Body::Endless => Stage::Streaming,
+            Body::Sized(_) | Body::Unknown => Stage::Unread { until: now.after(UNREAD_LIMIT) },
         };
-        let Some(phase) = phase else { return self.end(id) };
-        match phase {
-            Phase::Unread { until } => drop(self.deadlines.insert((until, id))),
-            Phase::Streaming => self.count_stream(id, false),
-            Phase::Sent { .. } | Phase::Reading => {}
+        if stage == Stage::Streaming {
+            self.count_stream(id, false);
         }
-        self.running.insert(id, Record { phase: Some(phase), ..Record::default() });
+        self.records.put(id, Record { stage, ..Record::default() });
     }
 
     fn give_way(&mut self, lane: LaneId, now: Time) {
@@ -476,8 +421,8 @@ impl Scheduler {
         }
     }
 
-    fn phase(&self, id: CallId) -> Option<Phase> {
-        self.running.get(&id)?.phase
+    fn stage(&self, id: CallId) -> Option<Stage> {
+        self.records.get(id).map(|record| record.stage)
     }
 
     fn count_stream(&mut self, id: CallId, ended: bool) {
@@ -500,8 +445,8 @@ impl Scheduler {
         if self.queue.streams() == 0 {
             return None;
         }
-        let streams = self.running.iter().filter(|(_, record)| record.phase == Some(Phase::Streaming));
-        let ids = streams.map(|(&id, _)| id).filter(|&id| {
+        let streams = self.records.running().filter(|(_, stage)| *stage == Stage::Streaming);
+        let ids = streams.map(|(id, _)| id).filter(|&id| {
             let lane = self.queue.lane_of(id);
             lane.is_some_and(|lane| self.queue.has_excess_streams(lane, STREAMS_PER_LANE))
         });
@@ -509,15 +454,14 @@ impl Scheduler {
     }
 
     fn reading(&mut self, id: CallId) {
-        if let Some(Phase::Unread { .. }) = self.phase(id) {
-            self.forget(id);
-            self.running.insert(id, Record { phase: Some(Phase::Reading), ..Record::default() });
+        if let Some(Stage::Unread { .. }) = self.stage(id) {
+            self.records.put(id, Record { stage: Stage::Reading, ..Record::default() });
         }
     }
 
     fn body_ended(&mut self, id: CallId) {
         // A call whose headers were never told of is not settled, so its body cannot have ended.
-        if self.phase(id).is_some_and(Phase::is_answered) {
+        if self.stage(id).is_some_and(Stage::is_answered) {
             self.end(id);
         }
     }
@@ -534,7 +478,7 @@ impl Scheduler {
             Outcome::Cancelled | Outcome::Offline => self.hear(id, Report::Nothing, None, now),
         }
         // Once the caller has the headers, what comes is the end of the body, whatever it is called.
-        if !self.phase(id).is_some_and(Phase::is_answered) {
+        if !self.stage(id).is_some_and(Stage::is_answered) {
             match outcome {
                 Outcome::Completed => self.totals.completed += 1,
                 Outcome::Failed | Outcome::Offline => self.totals.failed += 1,
@@ -575,11 +519,8 @@ impl Scheduler {
 
     /// All that is due by now, then whoever may start.
     fn work_off(&mut self, now: Time) {
-        while let Some(&(at, id)) = self.deadlines.first() {
-            if at > now {
-                break;
-            }
-            self.time_is_up(id, at, now);
+        while let Some((_, id)) = self.records.first_due().filter(|(at, _)| *at <= now) {
+            self.time_is_up(id, now);
         }
         while let Some(&(lane, _)) = self.shut.iter().find(|(_, at)| *at <= now) {
             self.settle_gate(lane, now);
@@ -595,26 +536,27 @@ impl Scheduler {
         }
     }
 
-    fn time_is_up(&mut self, id: CallId, at: Time, now: Time) {
-        if self.phase(id).is_some_and(Phase::is_answered) {
-            self.actions.push_back(Action::Lend(id, Lent::Unread));
-            self.end(id);
-            return;
-        }
-        let record = self.running.get_mut(&id).or_else(|| self.limited.get_mut(&id));
-        let Some(record) = record.filter(|record| record.total_until.is_none_or(|until| until > now)) else {
-            self.hear(id, Report::Failure, None, now);
-            self.refuse(id, Refusal::TimedOut);
-            return;
+    fn time_is_up(&mut self, id: CallId, now: Time) {
+        let Some(record) = self.records.get(id) else { return };
+        let stage = match record.stage {
+            Stage::Unread { .. } | Stage::Reading | Stage::Streaming => {
+                self.actions.push_back(Action::Lend(id, Lent::Unread));
+                return self.end(id);
+            }
+            _ if record.total_until <= now => {
+                self.hear(id, Report::Failure, None, now);
+                return self.refuse(id, Refusal::TimedOut);
+            }
+            Stage::Sent { since, permit, reported, .. } => {
+                self.actions.push_back(Action::Expire(id));
+                Stage::Sent { since, until: Time::NEVER, permit, reported }
+            }
+            Stage::Queued | Stage::Delayed { .. } | Stage::Offline => {
+                self.queue.unpark(id);
+                Stage::Queued
+            }
         };
-        self.deadlines.remove(&(at, id));
-        if let Some(Phase::Sent { until, .. }) = &mut record.phase {
-            *until = None;
-            self.actions.push_back(Action::Expire(id));
-        } else {
-            record.hold = None;
-            self.queue.unpark(id);
-        }
+        self.records.put(id, Record { stage, ..record });
     }
 
     /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
@@ -634,12 +576,12 @@ impl Scheduler {
 
     /// Of those whose caller has nothing yet and that can be sent again: the youngest of the lowest level below high.
     fn victim(&self, lane: Option<LaneId>) -> Option<CallId> {
-        let candidates = self.running.iter().filter(|&(&id, record)| {
-            matches!(record.phase, Some(Phase::Sent { .. }))
+        let candidates = self.records.running().filter(|&(id, stage)| {
+            matches!(stage, Stage::Sent { .. })
                 && self.queue.facts_of(id).repeatable
                 && lane.is_none_or(|lane| self.queue.lane_of(id) == Some(lane))
         });
-        let ranked = candidates.filter_map(|(&id, _)| {
+        let ranked = candidates.filter_map(|(id, _)| {
             let level = self.queue.priority_of(id)?.level();
             Some((level, std::cmp::Reverse(self.queue.arrival_of(id)?), id))
         });
@@ -649,9 +591,11 @@ impl Scheduler {
     /// Back to its place, with its age.
     fn preempt(&mut self, id: CallId, now: Time) {
         self.hear(id, Report::Nothing, None, now);
-        let Some(record) = self.stop(id) else { return };
-        if record.total_until.is_some() || record.attempt.is_some() || record.retries > 0 {
-            self.limited.insert(id, record);
+        match self.records.get(id) {
+            Some(record) if !record.is_plain() => {
+                self.records.put(id, Record { stage: Stage::Queued, ..record });
+            }
+            _ => drop(self.records.remove(id)),
         }
         self.queue.put_back(id);
         self.totals.preempted += 1;
@@ -659,25 +603,12 @@ impl Scheduler {
         self.look_at_gate(id, now);
     }
 
-    /// The running attempt is over, the call is not: what stays of its record.
-    fn stop(&mut self, id: CallId) -> Option<Record> {
-        let record = self.running.remove(&id)?;
-        if let Some(Phase::Sent { until: Some(until), .. }) = record.phase {
-            self.deadlines.remove(&(until, id));
-        }
-        // One deadline may have stood for both limits.
-        self.deadlines.extend(record.total_until.map(|at| (at, id)));
-        Some(Record { phase: None, permit: None, ..record })
-    }
-
     /// An attempt begins: its clock runs.
     fn begin(&mut self, id: CallId, now: Time) {
-        let record = self.limited.remove(&id).unwrap_or_default();
-        let until = record.attempt.map(|attempt| now.after(attempt));
+        let record = self.records.get(id).unwrap_or_default();
         let permit = self.enter_gate(id, record.retries, now);
-        let phase = Some(Phase::Sent { since: now, until });
-        self.running.insert(id, Record { phase, permit, heard: false, ..record });
-        self.deadlines.extend(until.map(|at| (at, id)));
+        let stage = Stage::Sent { since: now, until: now.after(record.attempt), permit, reported: false };
+        self.records.put(id, Record { stage, ..record });
     }
 
     fn announce(&mut self, id: CallId) {
@@ -685,31 +616,12 @@ impl Scheduler {
         self.actions.push_back(Action::Start(id, level));
     }
 
-    /// Drops what is known of a call, its deadlines with it.
-    fn forget(&mut self, id: CallId) {
-        let record = self.running.remove(&id).or_else(|| self.limited.remove(&id));
-        let Some(Record { phase, total_until, hold, .. }) = record else { return };
-        let held_until = match hold {
-            Some(Hold::Until(until)) => Some(until),
-            Some(Hold::Offline) | None => None,
-        };
-        if phase == Some(Phase::Streaming) {
-            self.count_stream(id, true);
-        }
-        let phase_until = match phase {
-            Some(Phase::Sent { until, .. }) => until,
-            Some(Phase::Unread { until }) => Some(until),
-            Some(Phase::Reading | Phase::Streaming) | None => None,
-        };
-        for at in phase_until.into_iter().chain(total_until).chain(held_until) {
-            self.deadlines.remove(&(at, id));
-        }
-    }
-
     /// The call is over for us, wherever it was: nothing of it stays.
     fn end(&mut self, id: CallId) {
         let lane = self.queue.lane_of(id);
-        self.forget(id);
+        if self.records.remove(id).is_some_and(|record| record.stage == Stage::Streaming) {
+            self.count_stream(id, true);
+        }
         self.queue.remove(id);
         if let Some(lane) = lane.filter(|&lane| self.queue.is_idle(lane)) {
             self.rest(lane);

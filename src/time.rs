@@ -139,6 +139,8 @@ pub struct Time(u64);
 impl Time {
     /// The start of the clock.
     pub const ZERO: Self = Self(0);
+    /// The last moment there is: it does not come.
+    pub const NEVER: Self = Self(u64::MAX);
 
     /// The moment this many nanoseconds after the start.
     pub const fn from_nanos(nanos: u64) -> Self {

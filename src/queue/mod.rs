@@ -27,7 +27,8 @@ use crate::heap::{Heap, NOWHERE, Order, push_tight};
 use crate::limit::AdaptiveLimit;
 use crate::priority::{Level, Priority};
 use crate::time::{Duration, Time};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Where a lane has no limit of its own, a slow beginning is over at this many slots.
 const RAMP_END: u32 = 64;
@@ -106,8 +107,8 @@ impl Entry {
         self.waits() || self.is_parked()
     }
 
-    fn key(&self) -> (Priority, std::cmp::Reverse<Time>) {
-        (self.priority, std::cmp::Reverse(self.arrived))
+    fn key(&self) -> (Priority, Reverse<Time>) {
+        (self.priority, Reverse(self.arrived))
     }
 }
 
@@ -187,7 +188,7 @@ struct Lane {
     starts: u32,
     open: bool,
     /// Keys of its first calls, kept here so that lanes compare without a look at the entries.
-    first: (Priority, std::cmp::Reverse<Time>),
+    first: (Priority, Reverse<Time>),
     eldest: Time,
     ready_best: u32,
     ready_oldest: u32,
@@ -340,7 +341,7 @@ impl Queue {
             shared: None,
             starts: 0,
             open: true,
-            first: (Priority::EMERGENCY, std::cmp::Reverse(Time::ZERO)),
+            first: (Priority::EMERGENCY, Reverse(Time::ZERO)),
             eldest: Time::ZERO,
             ready_best: NOWHERE,
             ready_oldest: NOWHERE,
@@ -735,13 +736,10 @@ impl Queue {
 
     fn by_age(&self, which: impl Fn(&Entry) -> bool) -> Vec<CallId> {
         let waiting = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_queued() && which(entry));
-        // A tree because there is one of this very type already, and one after the other because `collect` sorts: that
-        // would be 7 kB more of wasm.
-        let mut by_age = BTreeSet::new();
-        for (index, entry) in waiting {
-            by_age.insert((entry.arrived, self.id_of(index as u32)));
-        }
-        by_age.into_iter().map(|(_, id)| id).collect()
+        // The sorting of the standard library would be 7 kB more of wasm, this heap is half of one.
+        let mut by_age: BinaryHeap<_> =
+            waiting.map(|(index, entry)| Reverse((entry.arrived, self.id_of(index as u32)))).collect();
+        std::iter::from_fn(|| by_age.pop()).map(|Reverse((_, id))| id).collect()
     }
 
     /// Whether this call waits.

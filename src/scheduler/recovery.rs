@@ -3,7 +3,7 @@
 //! A call that is to be tried again gives its slot back at once. While it is held it stands beside the line; after
 //! that, or where its whole lane pauses, it stands in line again at its old place.
 
-use super::{Action, Hold, Phase, Record, Refusal, Scheduler};
+use super::{Action, Record, Refusal, Scheduler, Stage};
 use crate::breaker::{Permit, Report, State};
 use crate::gate::Standing;
 use crate::queue::{CallId, LaneId};
@@ -59,7 +59,7 @@ impl Scheduler {
             What::NoResponse { .. } => (Report::Failure, Some(true)),
             What::Offline { .. } => (Report::Nothing, None),
         };
-        let first = self.running.get(&id).is_some_and(|record| !record.heard);
+        let first = matches!(self.stage(id), Some(Stage::Sent { reported: false, .. }));
         self.hear(id, report, refused, now);
         if let (Some(asked), Some(lane), true) = (pause, self.queue.lane_of(id), first) {
             let spread = (asked / SPREAD).min(MOST_SPREAD).mul_f64(self.random.fraction());
@@ -80,8 +80,8 @@ impl Scheduler {
         now: Time,
     ) -> Option<Duration> {
         let lane = self.queue.lane_of(id)?;
-        let record = *self.running.get(&id)?;
-        let sent = matches!(record.phase, Some(Phase::Sent { .. }));
+        let record = self.records.get(id)?;
+        let sent = matches!(record.stage, Stage::Sent { .. });
         let gate = &mut self.gates[lane.0 as usize];
         let offline = matches!(failure.what, What::Offline { .. });
         if !sent
@@ -100,44 +100,46 @@ impl Scheduler {
         // What a server asks for is "how long the user agent ought to wait" at least (RFC 9110, section 10.2.3): it may be
         // less than what this call waits anyway.
         let delay = backoff.max(pause);
-        if record.total_until.is_some_and(|until| until <= now.after(delay)) {
+        if record.total_until <= now.after(delay) {
             return None;
         }
         if commit {
-            let hold = if offline {
-                Some(Hold::Offline)
+            let stage = if offline {
+                Stage::Offline
+            } else if backoff > pause {
+                Stage::Delayed { until: now.after(backoff) }
             } else {
                 // For a pause it waits in line, like everybody.
-                (backoff > pause).then(|| Hold::Until(now.after(backoff)))
+                Stage::Queued
             };
-            self.hold(id, hold, offline, backoff, now);
+            self.hold(id, lane, Record { stage, backoff, ..record }, now);
         }
         Some(delay)
     }
 
-    fn hold(&mut self, id: CallId, hold: Option<Hold>, offline: bool, backoff: Duration, now: Time) {
-        let Some(record) = self.stop(id) else { return };
-        let retries = record.retries.saturating_add(u32::from(!offline));
-        self.limited.insert(id, Record { hold, retries, backoff, ..record });
+    /// Takes the slot of a call that is to be tried again.
+    fn hold(&mut self, id: CallId, lane: LaneId, mut record: Record, now: Time) {
         self.totals.retries += 1;
-        if let (Some(lane), false) = (self.queue.lane_of(id), offline) {
+        // What could not be sent used no attempt up.
+        if record.stage != Stage::Offline {
+            record.retries = record.retries.saturating_add(1);
             self.gates[lane.0 as usize].budget.retry(now);
         }
-        match hold {
-            Some(Hold::Until(until)) => {
-                self.queue.park(id);
-                self.deadlines.insert((until, id));
-            }
-            Some(Hold::Offline) => self.queue.park(id),
-            None => self.queue.put_back(id),
+        self.records.put(id, record);
+        if record.stage.is_parked() {
+            self.queue.park(id);
+        } else {
+            self.queue.put_back(id);
         }
     }
 
     /// There is a network again: who waited for that is in line.
     pub(super) fn online(&mut self) {
-        let held = self.limited.iter_mut().filter(|(_, record)| record.hold == Some(Hold::Offline));
-        for (&id, record) in held {
-            record.hold = None;
+        let held = self.records.parked().filter(|(_, stage)| *stage == Stage::Offline);
+        for (id, _) in held.collect::<Vec<_>>() {
+            if let Some(record) = self.records.get(id) {
+                self.records.put(id, Record { stage: Stage::Queued, ..record });
+            }
             self.queue.unpark(id);
             if let Some(lane) = self.queue.lane_of(id) {
                 self.queue.begin_slowly(lane);
@@ -147,12 +149,10 @@ impl Scheduler {
 
     /// What came of an attempt: heard once, whoever tells it first. `refused`: what it says of the lane's load.
     pub(super) fn hear(&mut self, id: CallId, report: Report, refused: Option<bool>, now: Time) {
-        let Some(record) = self.running.get_mut(&id) else { return };
-        let Some(Phase::Sent { since, .. }) = record.phase else { return };
-        if std::mem::replace(&mut record.heard, true) {
-            return;
-        }
-        let permit = record.permit.take();
+        let Some(record) = self.records.get(id) else { return };
+        let Stage::Sent { since, until, permit, reported: false } = record.stage else { return };
+        let stage = Stage::Sent { since, until, permit: None, reported: true };
+        self.records.put(id, Record { stage, ..record });
         let Some(lane) = self.queue.lane_of(id) else { return };
         if let Some(refused) = refused {
             self.queue.measured(lane, since, refused, now);
@@ -168,8 +168,8 @@ impl Scheduler {
 
     /// It was never sent: what it took is there again.
     pub(super) fn unsent(&mut self, id: CallId, now: Time) {
-        let since = match self.phase(id) {
-            Some(Phase::Sent { since, .. }) => Some(since),
+        let since = match self.stage(id) {
+            Some(Stage::Sent { since, .. }) => Some(since),
             _ => None,
         };
         self.hear(id, Report::Nothing, None, now);
