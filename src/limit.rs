@@ -40,6 +40,15 @@ const CREEP: f64 = 1.15;
 const SHRINK: f64 = 0.5;
 const REFUSED: f64 = 0.7;
 
+/// What the outcome of a request tells of the load of its origin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sample {
+    /// A response: its round trip counts.
+    RoundTrip,
+    /// A refusal, or a response that says that it is too much.
+    Refusal,
+}
+
 /// The limit of one origin. See the [module's page](self).
 #[derive(Clone, Debug)]
 pub struct AdaptiveLimit {
@@ -79,8 +88,15 @@ impl AdaptiveLimit {
         self.limit as u32
     }
 
-    /// An answer came to what was sent at `sent`; `running` were under way, itself included.
-    pub fn answered(&mut self, sent: Time, running: u32, now: Time) {
+    /// Takes the sample of a request that was sent at `sent`; `running` were under way, itself included.
+    pub fn take(&mut self, sample: Sample, sent: Time, running: u32, now: Time) {
+        match sample {
+            Sample::RoundTrip => self.answered(sent, running, now),
+            Sample::Refusal => self.refused(sent, running, now),
+        }
+    }
+
+    fn answered(&mut self, sent: Time, running: u32, now: Time) {
         if sent < self.shrunk {
             return;
         }
@@ -96,8 +112,7 @@ impl AdaptiveLimit {
         }
     }
 
-    /// What was sent at `sent` was refused, or answered with the word that it is too much.
-    pub fn refused(&mut self, sent: Time, running: u32, now: Time) {
+    fn refused(&mut self, sent: Time, running: u32, now: Time) {
         // Below half of the limit, it is not our number that is too much.
         if sent < self.shrunk || running.saturating_mul(2) < self.get() {
             return;

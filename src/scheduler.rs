@@ -6,13 +6,14 @@ mod recovery;
 use crate::breaker::{BreakerConfig, Report, State};
 use crate::config::{Config, Strategy};
 use crate::gate::Gate;
+use crate::limit::Sample;
 use crate::priority::{Level, Priority};
 use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue, Want};
 use crate::random::Random;
 use crate::rate::RateConfig;
 use crate::time::{Duration, Time};
 use records::{Record, Records, Stage};
-use recovery::report_of;
+use recovery::{report_of, sample_of};
 use std::cell::LazyCell;
 use std::collections::VecDeque;
 
@@ -27,9 +28,6 @@ pub const SMALL_BODY: u64 = 64 * 1024;
 /// Endless bodies (event streams) hold at most this many slots of a lane; on a connection that many share it is a quarter
 /// of the slots. The last slot of a lane, or of all, they never hold: others would wait for ever.
 pub const STREAMS_PER_LANE: u32 = 2;
-
-/// The status by which a server says that it has too much to do.
-const UNAVAILABLE: u16 = 503;
 
 /// Lanes without a call that are remembered for [`Scheduler::lanes`]; above that, the longest idle is forgotten.
 pub const IDLE_LANES: usize = 64;
@@ -399,7 +397,7 @@ impl Scheduler {
         if !matches!(self.stage(id), Some(Stage::Sent { .. })) {
             return;
         }
-        self.hear(id, report_of(status), Some(status == UNAVAILABLE), now);
+        self.hear(id, report_of(status), Some(sample_of(status)), now);
         self.totals.completed += 1;
         let stage = match body {
             Body::None => return self.end(id),
@@ -408,8 +406,8 @@ impl Scheduler {
             Body::Endless => Stage::Streaming,
             Body::Sized(_) | Body::Unknown => Stage::Unread { until: now.after(UNREAD_LIMIT) },
         };
-        if stage == Stage::Streaming {
-            self.count_stream(id, false);
+        if let (Stage::Streaming, Some(lane)) = (stage, self.queue.lane_of(id)) {
+            self.queue.add_stream(lane);
         }
         self.records.put(id, Record { stage, ..Record::default() });
     }
@@ -423,12 +421,6 @@ impl Scheduler {
 
     fn stage(&self, id: CallId) -> Option<Stage> {
         self.records.get(id).map(|record| record.stage)
-    }
-
-    fn count_stream(&mut self, id: CallId, ended: bool) {
-        if let Some(lane) = self.queue.lane_of(id) {
-            self.queue.count_stream(lane, ended);
-        }
     }
 
     /// Gives the slots of endless bodies to others where they hold too many: also because there are fewer slots by now.
@@ -472,7 +464,7 @@ impl Scheduler {
         }
         match outcome {
             // Streams that are refused fail like anything else.
-            Outcome::Failed => self.hear(id, Report::Failure, Some(true), now),
+            Outcome::Failed => self.hear(id, Report::Failure, Some(Sample::Refusal), now),
             Outcome::Completed => self.hear(id, Report::Success, None, now),
             Outcome::Unsent => self.unsent(id, now),
             Outcome::Cancelled | Outcome::Offline => self.hear(id, Report::Nothing, None, now),
@@ -619,8 +611,9 @@ impl Scheduler {
     /// The call is over for us, wherever it was: nothing of it stays.
     fn end(&mut self, id: CallId) {
         let lane = self.queue.lane_of(id);
-        if self.records.remove(id).is_some_and(|record| record.stage == Stage::Streaming) {
-            self.count_stream(id, true);
+        let stage = self.records.remove(id).map(|record| record.stage);
+        if let (Some(Stage::Streaming), Some(lane)) = (stage, lane) {
+            self.queue.remove_stream(lane);
         }
         self.queue.remove(id);
         if let Some(lane) = lane.filter(|&lane| self.queue.is_idle(lane)) {

@@ -24,7 +24,7 @@
 
 use crate::config::{Aging, Config, Strategy};
 use crate::heap::{Heap, NOWHERE, Order, push_tight};
-use crate::limit::AdaptiveLimit;
+use crate::limit::{AdaptiveLimit, Sample};
 use crate::priority::{Level, Priority};
 use crate::time::{Duration, Time};
 use std::cmp::Reverse;
@@ -443,17 +443,18 @@ impl Queue {
             return None;
         }
         let best = self.ready_best.first()?;
-        let emergency = self.lanes[best as usize].first.0 == Priority::EMERGENCY;
-        let (lane, turn) = if emergency || !self.is_turn_of_all() {
-            (best, false)
-        } else {
-            (self.ready_oldest.first()?, true)
-        };
-        let contested = self.ready_best.len() > 1;
-        let index = self.first_of(lane, turn, emergency)?;
-        if !emergency {
-            self.count_start(lane, index, contested);
+        if self.lanes[best as usize].first.0 == Priority::EMERGENCY {
+            // It goes before everything, and counts for no turn.
+            let index = self.lanes[best as usize].best.first()?;
+            return Some(self.start(index));
         }
+        let (lane, index) = if self.is_turn_of_all() {
+            let lane = self.ready_oldest.first()?;
+            (lane, self.lanes[lane as usize].oldest.first()?)
+        } else {
+            (best, self.next_of(best)?)
+        };
+        self.count_start(lane, index);
         Some(self.start(index))
     }
 
@@ -467,14 +468,16 @@ impl Queue {
         self.ready_best.len() > 1 && self.aging.oldest_every.is_some_and(|every| self.starts + 1 >= every)
     }
 
-    fn first_of(&self, lane: u32, turn_of_all: bool, emergency: bool) -> Option<u32> {
+    /// The call of this lane that goes next: on its turn the oldest.
+    fn next_of(&self, lane: u32) -> Option<u32> {
         let lane = &self.lanes[lane as usize];
-        let turn = turn_of_all || self.aging.oldest_every.is_some_and(|every| lane.starts + 1 >= every);
-        if turn && !emergency { lane.oldest.first() } else { lane.best.first() }
+        let is_turn = self.aging.oldest_every.is_some_and(|every| lane.starts + 1 >= every);
+        if is_turn { lane.oldest.first() } else { lane.best.first() }
     }
 
     /// Both counts start again whenever the oldest has gone, on a turn or because it was its time anyway.
-    fn count_start(&mut self, lane: u32, index: u32, contested: bool) {
+    fn count_start(&mut self, lane: u32, index: u32) {
+        let contested = self.ready_best.len() > 1;
         let oldest_of_all = self.ready_oldest.first() == Some(lane);
         let lane = &mut self.lanes[lane as usize];
         let oldest = lane.oldest.first() == Some(index);
@@ -621,12 +624,19 @@ impl Queue {
         }
     }
 
-    /// Counts one more running call of a lane, or with `ended` one less, that holds its slot for a body without an end.
-    pub fn count_stream(&mut self, lane: LaneId, ended: bool) {
+    /// Counts one more running call of a lane that holds its slot for a body without an end.
+    pub fn add_stream(&mut self, lane: LaneId) {
+        self.count_streams(lane, |streams| streams.saturating_add(1));
+    }
+
+    /// Counts one less of them.
+    pub fn remove_stream(&mut self, lane: LaneId) {
+        self.count_streams(lane, |streams| streams.saturating_sub(1));
+    }
+
+    fn count_streams(&mut self, lane: LaneId, change: impl Fn(u32) -> u32) {
         let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
-        for count in [&mut entry.streams, &mut self.streams] {
-            *count = if ended { count.saturating_sub(1) } else { count.saturating_add(1) };
-        }
+        (entry.streams, self.streams) = (change(entry.streams), change(self.streams));
         self.refresh(lane.0);
     }
 
@@ -649,15 +659,11 @@ impl Queue {
         streams > most.max(quarter) || full || self.concurrency.is_some_and(|limit| self.streams >= limit)
     }
 
-    /// An answer came to a running call of a lane, or a refusal, that was sent at `sent`.
-    pub fn measured(&mut self, lane: LaneId, sent: Time, refused: bool, now: Time) {
+    /// Takes a sample of the load of a lane's origin, of a running call that was sent at `sent`.
+    pub fn sample(&mut self, lane: LaneId, sample: Sample, sent: Time, now: Time) {
         let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
         let Some(adaptive) = &mut entry.adaptive else { return };
-        if refused {
-            adaptive.refused(sent, entry.running, now);
-        } else {
-            adaptive.answered(sent, entry.running, now);
-        }
+        adaptive.take(sample, sent, entry.running, now);
         self.refresh(lane.0);
     }
 

@@ -6,6 +6,7 @@
 use super::{Action, Record, Refusal, Scheduler, Stage};
 use crate::breaker::{Permit, Report, State};
 use crate::gate::Standing;
+use crate::limit::Sample;
 use crate::queue::{CallId, LaneId};
 use crate::retry::{Failure, RetryConfig, What};
 use crate::time::{Duration, Time};
@@ -24,6 +25,12 @@ pub(super) const fn report_of(status: u16) -> Report {
         500..=599 => Report::Failure,
         _ => Report::Success,
     }
+}
+
+/// What a status says of an origin's load.
+pub(super) const fn sample_of(status: u16) -> Sample {
+    // By 503 a server says that it has too much to do.
+    if status == 503 { Sample::Refusal } else { Sample::RoundTrip }
 }
 
 impl Scheduler {
@@ -48,19 +55,17 @@ impl Scheduler {
 
     fn hear_failure(&mut self, id: CallId, config: &RetryConfig, failure: &Failure<'_>, now: Time) {
         let pause = config.pause(failure.asked);
-        let (report, refused) = match failure.what {
+        let (report, sample) = match failure.what {
             // A pause is what a server that is well asks for. One that nobody makes says nothing of that.
-            What::Status(429 | 503) if pause.is_some() => (Report::Nothing, Some(true)),
-            What::Status(status) => {
-                let refused = status == super::UNAVAILABLE || (status == 429 && failure.asked.is_some());
-                (report_of(status), Some(refused))
-            }
+            What::Status(429 | 503) if pause.is_some() => (Report::Nothing, Some(Sample::Refusal)),
+            What::Status(429) if failure.asked.is_some() => (Report::Alive, Some(Sample::Refusal)),
+            What::Status(status) => (report_of(status), Some(sample_of(status))),
             What::Expired => (Report::Failure, None),
-            What::NoResponse { .. } => (Report::Failure, Some(true)),
+            What::NoResponse { .. } => (Report::Failure, Some(Sample::Refusal)),
             What::Offline { .. } => (Report::Nothing, None),
         };
         let first = matches!(self.stage(id), Some(Stage::Sent { reported: false, .. }));
-        self.hear(id, report, refused, now);
+        self.hear(id, report, sample, now);
         if let (Some(asked), Some(lane), true) = (pause, self.queue.lane_of(id), first) {
             let spread = (asked / SPREAD).min(MOST_SPREAD).mul_f64(self.random.fraction());
             if self.gates[lane.0 as usize].pause(now.after(asked).after(spread)) {
@@ -147,15 +152,15 @@ impl Scheduler {
         }
     }
 
-    /// What came of an attempt: heard once, whoever tells it first. `refused`: what it says of the lane's load.
-    pub(super) fn hear(&mut self, id: CallId, report: Report, refused: Option<bool>, now: Time) {
+    /// What came of an attempt: heard once, whoever tells it first. `sample`: what it says of the lane's load.
+    pub(super) fn hear(&mut self, id: CallId, report: Report, sample: Option<Sample>, now: Time) {
         let Some(record) = self.records.get(id) else { return };
         let Stage::Sent { since, until, permit, reported: false } = record.stage else { return };
         let stage = Stage::Sent { since, until, permit: None, reported: true };
         self.records.put(id, Record { stage, ..record });
         let Some(lane) = self.queue.lane_of(id) else { return };
-        if let Some(refused) = refused {
-            self.queue.measured(lane, since, refused, now);
+        if let Some(sample) = sample {
+            self.queue.sample(lane, sample, since, now);
         }
         if matches!(report, Report::Success | Report::Alive) {
             self.queue.went_well(lane);
