@@ -233,3 +233,8 @@ function watchIterator(iterator: AsyncIterator<Uint8Array>, holder: Holder, canc
 export function shadow(owner: object, name: PropertyKey, value: unknown): void {
   Object.defineProperty(owner, name, { value, configurable: true, writable: true });
 }
+
+/** Nobody will read it: its connection is for others. */
+export function discard(response: Response | undefined): void {
+  response?.body?.cancel().catch(() => {});
+}

@@ -1,6 +1,6 @@
 import { isSameOrigin, originOf, resolved, withoutFragment } from './addresses.js';
-import { Batching } from './batch/batching.js';
-import { type BodyWatch, watchBody } from './body.js';
+import type { Batching } from './batch/batching.js';
+import { type BodyWatch, discard, watchBody } from './body.js';
 import { Handle, type Said } from './border.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
@@ -19,8 +19,10 @@ import { Lanes, mayRepeat, termsOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { load, loaded } from './load.js';
 import { Loops } from './loops.js';
+import { blocksLoaded, loadBlocks, needBlocks } from './ondemand.js';
 import { read } from './options.js';
 import { hand, nativeFetch, page, senderOf } from './page.js';
+import { permits } from './permit.js';
 import {
   isAddress,
   isRequest,
@@ -32,7 +34,6 @@ import {
   textOf,
 } from './platform.js';
 import { onProtocol, protocolOf } from './protocols.js';
-import { discard, permits } from './retry.js';
 import { compileRoutes, type Routing } from './routes.js';
 import { balance, join, leave, replace } from './share.js';
 import { LONGEST_TIMER } from './sleep.js';
@@ -167,7 +168,7 @@ class Instance {
     this.#options = snapshot({ ...options });
     this.#lanes = new Lanes(this.#options);
     this.cache = new Values(this.#options.cache || {});
-    if (loaded()) {
+    if (loaded() && !(this.#options.batch && !blocksLoaded())) {
       join(this.#begin());
       this.ready = Promise.resolve();
     } else {
@@ -452,7 +453,7 @@ class Instance {
     this.#routing = compileRoutes(this.#options.routes);
     this.#engine = engine;
     const { batch } = this.#options;
-    this.#batching = batch && new Batching(this, batch);
+    this.#batching = batch && new (needBlocks('createFetch').Batching)(this, batch);
     this.#gets = new Gets(this, this.#options.dedupe, this.cache, this.#batching, this.#openCache());
     this.#mode = 'wasm';
     return engine;
@@ -913,7 +914,9 @@ class Instance {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('the module was not there within 10 s')), START_LIMIT);
     });
-    const loading = load(this.#options.wasm);
+    // What takes batches is a file of its own.
+    const blocks = this.#options.batch && loadBlocks();
+    const loading = Promise.all([load(this.#options.wasm), blocks]);
     try {
       await Promise.race([loading, late]);
     } catch (error) {

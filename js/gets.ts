@@ -2,6 +2,7 @@
 
 import { withoutFragment } from './addresses.js';
 import type { Batching } from './batch/batching.js';
+import { discard } from './body.js';
 import type { Cuts } from './cache/cuts.js';
 import { hash } from './cache/hash.js';
 import type { Asked, HttpCache } from './cache/http.js';
@@ -15,7 +16,6 @@ import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
 import { isResponse, NativeAbortController, nameOf } from './platform.js';
-import { discard } from './retry.js';
 import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
 import { Waits } from './waits.js';

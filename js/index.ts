@@ -4,18 +4,27 @@
  * Importing this touches no global, starts no timer and opens no storage.
  */
 import { load } from './load.js';
-import type { WasmSource } from './types.js';
+import { loadBlocks, needBlocks } from './ondemand.js';
+import type {
+  Batcher,
+  BatcherOptions,
+  BatchLoad,
+  BreakerOptions,
+  CircuitBreaker,
+  Queue,
+  RateLimiter,
+  RateLimitOptions,
+  Retry,
+  RetryOptions,
+  TaskQueueOptions,
+  WasmSource,
+} from './types.js';
 
-export { createBatcher } from './batch/create.js';
-export { createCircuitBreaker } from './breaker.js';
 export { createCache } from './cache/create.js';
 export { isSixlaneError, SixlaneError, type SixlaneErrorCode } from './errors.js';
 export { createFetch } from './fetch.js';
 export { install, uninstall } from './install.js';
 export type { Priority, PriorityName } from './levels.js';
-export { createRateLimiter } from './limiter.js';
-export { createQueue } from './queue.js';
-export { createRetry } from './retry.js';
 export type {
   AddOptions,
   AgingOptions,
@@ -57,14 +66,65 @@ export type {
 } from './types.js';
 
 /**
- * Compiles the module once for the page. Only `createQueue`, `createBatcher`, `createCache`, `createRetry`,
+ * Compiles the module once for the page, and loads the file of what stands by itself. Only `createQueue`, `createBatcher`, `createCache`, `createRetry`,
  * `createCircuitBreaker` and `createRateLimiter` need it to be awaited; `createFetch` does it by itself.
  *
  * @param source where the module comes from; default `sixlane.wasm` beside this file
  * @throws (rejects) when there is no WebAssembly, a policy forbids it, or the module cannot be had
  */
 export async function init(source?: WasmSource): Promise<void> {
-  await load(source);
+  await Promise.all([load(source), loadBlocks()]);
+}
+
+/**
+ * The queue by itself, for any promise-returning task. Names follow p-queue. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createQueue(options?: TaskQueueOptions): Queue {
+  return needBlocks('createQueue').createQueue(options);
+}
+
+/**
+ * The batcher by itself: what is asked for in one turn is loaded together. Names follow DataLoader; nothing is kept of what
+ * was loaded. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createBatcher<K, V>(load: BatchLoad<K, V>, options?: BatcherOptions<K>): Batcher<K, V> {
+  return needBlocks('createBatcher').createBatcher(load, options);
+}
+
+/**
+ * Retries by themselves, for any promise-returning task. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createRetry(options?: RetryOptions & { seed?: number }): Retry {
+  return needBlocks('createRetry').createRetry(options);
+}
+
+/**
+ * The circuit breaker by itself, for any promise-returning task. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createCircuitBreaker(options?: BreakerOptions): CircuitBreaker {
+  return needBlocks('createCircuitBreaker').createCircuitBreaker(options);
+}
+
+/**
+ * The rate limiter by itself. Await `init()` before. No timer runs while nobody waits in `acquire`.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createRateLimiter(options?: RateLimitOptions): RateLimiter {
+  return needBlocks('createRateLimiter').createRateLimiter(options);
 }
 
 declare global {

@@ -1,14 +1,14 @@
+import { discard } from './body.js';
 import { Handle } from './border.js';
 import { Kind, Option, RetryEvent } from './codes.js';
 import { isSixlaneError } from './errors.js';
 import { pauseAsked } from './hints.js';
 import { need } from './load.js';
 import { read } from './options.js';
+import { permits, type ShouldRetry } from './permit.js';
 import { isResponse, nameOf } from './platform.js';
 import { sleep, unlessAborted } from './sleep.js';
 import type { Retry, RetryOptions, RetryTask } from './types.js';
-
-type ShouldRetry = NonNullable<RetryOptions['shouldRetry']>;
 
 /**
  * Retries by themselves, for any promise-returning task. Await `init()` before.
@@ -89,23 +89,4 @@ function asFailure(result: Result<unknown>): Failure | undefined {
   // An open circuit breaker inside says when it makes sense to ask again.
   const asked = isSixlaneError(error) ? (error.retryAfter ?? Number.NaN) : Number.NaN;
   return { status: Number.NaN, asked, told: { error } };
-}
-
-/** Asks whether to go on. Never rejects: who cannot say yes says no. */
-export async function permits(
-  shouldRetry: ShouldRetry,
-  context: Partial<Parameters<ShouldRetry>[0]> & { attempt: number },
-): Promise<boolean> {
-  try {
-    // A task has no request; whoever looks at one there finds none.
-    return await shouldRetry(context as Parameters<ShouldRetry>[0]);
-  } catch (error) {
-    globalThis.reportError?.(error);
-    return false;
-  }
-}
-
-/** Nobody will read it: its connection is for others. */
-export function discard(response: Response | undefined): void {
-  response?.body?.cancel().catch(() => {});
 }

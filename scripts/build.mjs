@@ -1,6 +1,6 @@
-// Makes dist/: the wrapper as one module and a part that is loaded on demand, the WebAssembly beside them, the declarations.
+// Makes dist/: the wrapper as one module and two parts that are loaded on demand, the WebAssembly beside them, the declarations.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { CODE_SOURCES, CODES, writeCodes } from './codes.mjs';
 import { at, TSC } from './lib/paths.mjs';
@@ -104,7 +104,7 @@ function optimizeWasm({ name, pkg }) {
 const SOURCES = ['js', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
 
 function bundle() {
-  return whenChanged('bundle', { inputs: SOURCES, outputs: ['dist/index.js', 'dist/disk.js'] }, () =>
+  return whenChanged('bundle', { inputs: SOURCES, outputs: ['dist/index.js', 'dist/blocks.js', 'dist/disk.js'] }, () =>
     step('esbuild', async () => {
       // Imported here: when this file is loaded, `npm ci` may still have to run.
       const esbuild = await import('esbuild');
@@ -118,7 +118,8 @@ function bundle() {
         sourcemap: true,
         logLevel: 'warning',
       };
-      await esbuild.build({ ...options, entryPoints: ['js/index.ts'], plugins: [onDemand] });
+      await esbuild.build({ ...options, entryPoints: ['js/index.ts'], plugins: [onDemand, version] });
+      await esbuild.build({ ...options, entryPoints: ['js/blocks.ts'], plugins: [shared], ...wrapped() });
       await esbuild.build({ ...options, entryPoints: ['js/cache/disk.ts'] });
     }),
   );
@@ -131,6 +132,49 @@ const onDemand = {
     onResolve({ filter: /./ }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path: `./${basename(path)}`, external: true } : undefined,
     );
+  },
+};
+
+/** Where the first file finds the other, by version: see js/ondemand.ts. */
+const symbol = () => `sixlane.blocks.${JSON.parse(readFileSync(at('package.json'), 'utf8')).version}`;
+
+const version = {
+  name: 'version',
+  setup({ onLoad }) {
+    onLoad({ filter: /ondemand\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace('sixlane.blocks.__VERSION__', symbol()),
+      loader: 'ts',
+    }));
+  },
+};
+
+/** The file leaves a function behind that makes all of it, of what it shares with the first file. */
+function wrapped() {
+  return {
+    format: 'iife',
+    globalName: 'blocks',
+    banner: { js: `Object.defineProperty(globalThis,Symbol.for('${symbol()}'),{configurable:true,value:(shared)=>{` },
+    footer: { js: 'return blocks}});' },
+  };
+}
+
+/** Folders and files that blocks.js has itself. Codes are constants, of which nothing is left. */
+const OWN = /^(blocks|queue|limiter|breaker|retry|codes|batch\/.*)\.js$/;
+
+/** What blocks.js imports besides is what js/shared.ts lists, and comes as an argument. */
+const shared = {
+  name: 'shared',
+  setup({ onResolve, onLoad }) {
+    const list = readFileSync(at('js/shared.ts'), 'utf8').matchAll(/^export \{([^}]*)\} from '\.\/(.*)';$/gm);
+    const names = new Map([...list].map(([, all, path]) => [path, all]));
+    onResolve({ filter: /^\./ }, ({ kind, path, resolveDir }) => {
+      if (kind === 'entry-point') return undefined;
+      const file = relative(at('js'), join(resolveDir, path)).replaceAll('\\', '/');
+      return OWN.test(file) ? undefined : { path: file, namespace: 'shared' };
+    });
+    onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
+      contents: names.has(path) ? `export const {${names.get(path)}} = shared;` : '',
+    }));
   },
 };
 
@@ -159,29 +203,31 @@ function declare() {
           reached.add(join(dirname(file), `${path}.d.ts`));
         }
       }
-      // It is imported for what it does alone.
-      writeFileSync(at('dist/disk.d.ts'), 'export {};\n');
+      // These are imported for what they do alone.
+      for (const file of ['blocks', 'disk']) writeFileSync(at(`dist/${file}.d.ts`), 'export {};\n');
     }),
   );
 }
 
 /** Prints what a page has to download. */
 export function sizes() {
-  const rows = ['dist/index.js', 'dist/sixlane.wasm', 'dist/disk.js', 'dist/storage.wasm'].map((file) => {
-    const bytes = readFileSync(at(file));
-    return {
-      file,
-      raw: bytes.length,
-      gzip: gzipSync(bytes, { level: 9 }).length,
-      brotli: brotliCompressSync(bytes).length,
-    };
-  });
+  const rows = ['dist/index.js', 'dist/sixlane.wasm', 'dist/blocks.js', 'dist/disk.js', 'dist/storage.wasm'].map(
+    (file) => {
+      const bytes = readFileSync(at(file));
+      return {
+        file,
+        raw: bytes.length,
+        gzip: gzipSync(bytes, { level: 9 }).length,
+        brotli: brotliCompressSync(bytes).length,
+      };
+    },
+  );
   const sum = (file, from, to) => {
     const total = (key) => rows.slice(from, to).reduce((sofar, row) => sofar + row[key], 0);
     return { file, raw: total('raw'), gzip: total('gzip'), brotli: total('brotli') };
   };
   rows.splice(2, 0, sum('together', 0, 2));
-  rows.push(sum('for IndexedDB', 3, 5));
+  rows.push(sum('for IndexedDB', 4, 6));
   const line = (...cells) =>
     console.log(cells.map((cell, i) => (i ? `${cell}`.padStart(9) : cell.padEnd(18))).join(''));
   line('bytes', 'raw', 'gzip', 'brotli');

@@ -27,7 +27,8 @@ export function writeCodes() {
 
 /** The enum of one `codes!`. */
 function listOf(body) {
-  const [, about, name, variants] = /^((?: *\/\/\/.*\n)+) *pub(?:\(super\))? enum (\w+) \{\n((?:.*\n)*?) {4}\}/.exec(body) ?? [];
+  const [, about, name, variants] =
+    /^((?: *\/\/\/.*\n)+) *pub(?:\(super\))? enum (\w+) \{\n((?:.*\n)*?) {4}\}/.exec(body) ?? [];
   if (!name) throw new Plain(`this is no list of codes:\n${body}`);
   return { name, about: docOf(about), names: namesOf(variants) };
 }

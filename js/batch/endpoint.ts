@@ -1,4 +1,5 @@
 import { isSameOrigin } from '../addresses.js';
+import { discard } from '../body.js';
 import { Handle } from '../border.js';
 import { BatchEvent, Division, Kind } from '../codes.js';
 import { refusalReason } from '../errors.js';
@@ -6,7 +7,6 @@ import type { Asking, Network } from '../gets.js';
 import { mayRepeat, termsOf } from '../lane.js';
 import { read } from '../options.js';
 import { isResponse, nameOf } from '../platform.js';
-import { discard } from '../retry.js';
 import { LONGEST_TIMER } from '../sleep.js';
 import type { BatchRule } from '../types.js';
 import { answerTo, divide } from './divide.js';

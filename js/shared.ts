@@ -1,0 +1,33 @@
+/**
+ * What the file of `blocks.ts` takes from the first one, so that the page has one of each. The build fails where that file
+ * imports anything else.
+ */
+export { isSameOrigin, originOf, withoutFragment } from './addresses.js';
+export { discard } from './body.js';
+export { Handle, judge, outOfRange, put, rangeOf, wrongType } from './border.js';
+export { looksOf } from './cache/answer.js';
+export { mayHaveBody } from './cache/frozen.js';
+export { encode } from './encode.js';
+export { BREAKER_STATES, Engine } from './engine.js';
+export { isSixlaneError, refusalReason, SixlaneError } from './errors.js';
+export { Events } from './events.js';
+export { pauseAsked } from './hints.js';
+export { mayRepeat, termsOf } from './lane.js';
+export { LEVELS, priorityAlone, priorityValue } from './levels.js';
+export { need, trapped } from './load.js';
+export { read } from './options.js';
+export { permits } from './permit.js';
+export {
+  isRegExp,
+  isResponse,
+  isStream,
+  NativeHeaders,
+  NativeRequest,
+  NativeResponse,
+  nameOf,
+  tagOf,
+  textOf,
+} from './platform.js';
+export { compileMatch, patternOf } from './routes.js';
+export { LONGEST_TIMER, sleep, unlessAborted, within } from './sleep.js';
+export { timeLeft } from './waits.js';
