@@ -19,6 +19,7 @@ pub mod random;
 pub mod rate;
 pub mod rests;
 pub mod retry;
+pub mod retry_after;
 pub mod scheduler;
 pub mod time;
 
@@ -28,6 +29,6 @@ pub mod web;
 pub use config::{Aging, Config, Strategy};
 pub use option::{ConfigError, Number, Options};
 pub use priority::{Level, Priority};
-pub use queue::{CallId, LaneId};
-pub use scheduler::{Action, Body, Event, Lent, Outcome, Protocol, Refusal, Scheduler, Submission};
+pub use queue::{CallFlags, CallId, LaneId};
+pub use scheduler::{Action, Answer, Body, Event, Lent, Outcome, Protocol, Refusal, Scheduler, Submission};
 pub use time::Time;

@@ -114,23 +114,22 @@ impl RetryConfig {
 
     /// The pause that a server asked for, if it is one that is waited for. Of no length it is none: what failed is tried
     /// again after the usual delay.
-    pub fn pause(&self, asked: Option<Duration>) -> Option<Duration> {
-        asked.filter(|&asked| !asked.is_zero() && asked <= self.max_retry_after)
+    pub fn pause(&self, retry_after: Option<Duration>) -> Option<Duration> {
+        retry_after.filter(|&wait| !wait.is_zero() && wait <= self.max_retry_after)
     }
 
-    /// Whether another attempt may help, apart from budgets and time. `retries` were made already.
-    pub fn allows(&self, failure: &Failure<'_>, retries: u32) -> bool {
-        let repeatable = failure.resendable && self.repeats(failure.method, failure.idempotent);
-        let too_long = failure.asked.is_some_and(|asked| asked > self.max_retry_after);
-        repeatable
-            && !too_long
-            && match failure.what {
-                What::Status(status) => retries < self.limit && self.allows_status(status),
-                What::Expired => retries < self.limit && self.network != Network::Never,
-                What::NoResponse { same_origin } => retries < self.limit && self.allows_network(same_origin),
-                // What could not be sent used no attempt up.
-                What::Offline { same_origin } => self.allows_network(same_origin),
-            }
+    /// Whether another attempt of a request that may be repeated may help, apart from budgets and time. `retries` were made
+    /// already. `same_origin`: it is for the page's own origin.
+    pub fn allows(&self, failure: &Failure, same_origin: bool, retries: u32) -> bool {
+        let too_long = failure.retry_after.is_some_and(|wait| wait > self.max_retry_after);
+        // What could not be sent used no attempt up.
+        let most = if failure.cause == Cause::Offline { u32::MAX } else { self.limit };
+        let helps = match failure.cause {
+            Cause::Status(status) => self.allows_status(status),
+            Cause::Expired => self.network != Network::Never,
+            Cause::NoResponse | Cause::Offline => self.allows_network(same_origin),
+        };
+        helps && !too_long && self.limit > 0 && retries < most
     }
 
     /// Whether a request with this method may be sent again at all.
@@ -197,38 +196,26 @@ fn power(mut base: f64, mut exponent: u32) -> f64 {
     product
 }
 
-/// An attempt that brought nothing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Failure<'a> {
-    /// The method of the request.
-    pub method: &'a str,
-    /// Whether the server knows a repetition by its Idempotency-Key.
-    pub idempotent: bool,
-    /// Whether the request can be sent again as it was.
-    pub resendable: bool,
+/// An attempt that brought no good answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Failure {
     /// What came of it.
-    pub what: What,
+    pub cause: Cause,
     /// The pause that the server asked for.
-    pub asked: Option<Duration>,
+    pub retry_after: Option<Duration>,
 }
 
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum What {
+pub enum Cause {
     /// A response with this status; 0 where that is not to be seen.
     Status(u16),
     /// No response in the time for one attempt.
     Expired,
     /// No response.
-    NoResponse {
-        /// From the page's own origin.
-        same_origin: bool,
-    },
+    NoResponse,
     /// No response, and no network.
-    Offline {
-        /// From the page's own origin.
-        same_origin: bool,
-    },
+    Offline,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -287,16 +274,10 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    const LOST: Failure<'_> = Failure {
-        method: "GET",
-        idempotent: false,
-        resendable: true,
-        what: What::NoResponse { same_origin: true },
-        asked: None,
-    };
+    const LOST: Failure = Failure { cause: Cause::NoResponse, retry_after: None };
 
-    fn status(status: u16) -> Failure<'static> {
-        Failure { what: What::Status(status), ..LOST }
+    fn status(status: u16) -> Failure {
+        Failure { cause: Cause::Status(status), ..LOST }
     }
 
     fn jitters() -> impl Strategy<Value = Jitter> {
@@ -319,49 +300,47 @@ mod tests {
 
     #[test]
     fn what_is_retried_goes_by_method_and_status() {
-        let config = RetryConfig::default();
+        let mut config = RetryConfig::default();
         for status_code in STATUSES {
-            assert!(config.allows(&status(status_code), 0), "{status_code}");
+            assert!(config.allows(&status(status_code), true, 0), "{status_code}");
         }
         for status_code in [0, 200, 304, 400, 404, 425, 501] {
-            assert!(!config.allows(&status(status_code), 0), "{status_code}");
+            assert!(!config.allows(&status(status_code), true, 0), "{status_code}");
         }
-        let post = Failure { method: "POST", ..status(503) };
-        assert!(!config.allows(&post, 0));
-        assert!(config.allows(&Failure { idempotent: true, ..post }, 0), "its key makes it safe");
-        assert!(!config.allows(&Failure { resendable: false, ..status(503) }, 0));
-        let mut config = config;
+        assert!(config.repeats("GET", false) && !config.repeats("POST", false));
+        assert!(config.repeats("POST", true), "its key makes it safe");
         config.set_methods(vec!["post".into()]);
-        assert!(config.allows(&post, 0) && !config.allows(&status(503), 0));
+        assert!(config.repeats("POST", false) && !config.repeats("GET", false));
     }
 
     #[test]
     fn the_limit_ends_it_but_not_while_there_is_no_network() {
         let mut config = RetryConfig::default();
-        assert!(config.allows(&LOST, 2) && !config.allows(&LOST, 3));
-        let offline = Failure { what: What::Offline { same_origin: true }, ..LOST };
-        assert!(config.allows(&offline, 3));
+        assert!(config.allows(&LOST, true, 2) && !config.allows(&LOST, true, 3));
+        let offline = Failure { cause: Cause::Offline, ..LOST };
+        assert!(config.allows(&offline, true, 3));
         config.limit = 0;
-        assert!(!config.allows(&offline, 0) && !config.allows(&status(503), 0));
+        assert!(!config.allows(&offline, true, 0) && !config.allows(&status(503), true, 0));
+        assert!(!config.repeats("GET", true));
     }
 
     #[test]
     fn another_origins_failure_without_a_response_is_final_unless_all_are_wanted() {
         let mut config = RetryConfig::default();
-        let other = Failure { what: What::NoResponse { same_origin: false }, ..LOST };
-        assert!(!config.allows(&other, 0));
+        assert!(!config.allows(&LOST, false, 0));
         config.network = Network::All;
-        assert!(config.allows(&other, 0));
+        assert!(config.allows(&LOST, false, 0));
         config.network = Network::Never;
-        assert!(!config.allows(&LOST, 0) && !config.allows(&Failure { what: What::Expired, ..LOST }, 0));
-        assert!(config.allows(&status(503), 0));
+        let expired = Failure { cause: Cause::Expired, ..LOST };
+        assert!(!config.allows(&LOST, true, 0) && !config.allows(&expired, true, 0));
+        assert!(config.allows(&status(503), true, 0));
     }
 
     #[test]
     fn a_wait_that_is_too_long_is_not_waited_for() {
         let config = RetryConfig::default();
-        let asked = |seconds| Failure { asked: Some(Duration::from_secs(seconds)), ..status(429) };
-        assert!(config.allows(&asked(60), 0) && !config.allows(&asked(61), 0));
+        let after = |seconds| Failure { retry_after: Some(Duration::from_secs(seconds)), ..status(429) };
+        assert!(config.allows(&after(60), true, 0) && !config.allows(&after(61), true, 0));
         assert_eq!(config.pause(Some(Duration::from_secs(61))), None);
         assert_eq!(config.pause(Some(Duration::MAX)), None);
     }
@@ -370,7 +349,7 @@ mod tests {
     fn a_wait_of_no_length_is_no_pause_and_no_reason_not_to_try_again() {
         let config = RetryConfig::default();
         assert_eq!(config.pause(Some(Duration::ZERO)), None);
-        assert!(config.allows(&Failure { asked: Some(Duration::ZERO), ..status(503) }, 0));
+        assert!(config.allows(&Failure { retry_after: Some(Duration::ZERO), ..status(503) }, true, 0));
     }
 
     #[test]

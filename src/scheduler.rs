@@ -8,14 +8,15 @@ use crate::config::{Config, Strategy};
 use crate::gate::Gate;
 use crate::limit::Sample;
 use crate::priority::{Level, Priority};
-use crate::queue::{CallId, Count, Facts, LaneId, LaneStatus, Queue, Want};
+use crate::queue::{CallFlags, CallId, Count, LaneId, LaneStatus, Queue, Want};
 use crate::random::Random;
 use crate::rate::RateConfig;
+use crate::retry::{Cause, RetryConfig};
 use crate::time::{Duration, Time};
 use records::{Record, Records, Stage};
-use recovery::{report_of, sample_of};
 use std::cell::LazyCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// A body that nobody begins to read keeps its slot this long. Then the slot is lent out again: the browser
 /// still holds the connection, but a page that forgot a body must not stand still for ever.
@@ -33,16 +34,14 @@ pub const STREAMS_PER_LANE: u32 = 2;
 pub const IDLE_LANES: usize = 64;
 
 /// What a new call says of itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Submission {
     /// Where it stands; opened by [`Scheduler::open_lane`].
     pub lane: LaneId,
     /// How urgent it is.
     pub priority: Priority,
-    /// Sending it again does no harm: it may be pre-empted.
-    pub repeatable: bool,
-    /// Its slot is free once its headers are there, not at the end of the body.
-    pub until_headers: bool,
+    /// What is known of it.
+    pub flags: CallFlags,
     /// It must not wait, or does not wait any more: it counts as running from now on, whatever the limits say.
     pub immediate: bool,
     /// Time over waiting and all attempts.
@@ -51,6 +50,8 @@ pub struct Submission {
     pub attempt: Option<Duration>,
     /// When it arrived, if that was before now.
     pub arrived: Option<Time>,
+    /// Which of its failures are retried, and how, where that is not as usual.
+    pub rules: Option<RetryConfig>,
 }
 
 impl Submission {
@@ -59,12 +60,12 @@ impl Submission {
         Self {
             lane,
             priority,
-            repeatable: false,
-            until_headers: false,
+            flags: CallFlags::NONE,
             immediate: false,
             total: None,
             attempt: None,
             arrived: None,
+            rules: None,
         }
     }
 }
@@ -80,6 +81,24 @@ pub enum Body {
     Unknown,
     /// Something that does not end by itself, as an event stream.
     Endless,
+}
+
+/// The head of a response, as far as it matters here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// Its status; 0 where that is not to be seen.
+    pub status: u16,
+    /// What follows.
+    pub body: Body,
+    /// The pause that its server asks for: see [`retry_after`](crate::retry_after).
+    pub retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// One that asks for no pause.
+    pub const fn new(status: u16, body: Body) -> Self {
+        Self { status, body, retry_after: None }
+    }
 }
 
 /// What is known of the connections to a lane's origin.
@@ -109,13 +128,20 @@ pub enum Outcome {
 /// What happened outside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Event {
-    /// The headers of a running call are there, with this status, and its caller has them.
-    Headers(CallId, Body, u16),
+    /// The attempt that is under way brought this. What is to be done with it, an action says: [`Action::Deliver`],
+    /// [`Action::Retry`] or [`Action::Ask`].
+    Answered(CallId, Answer),
+    /// The attempt that is under way brought no response. [`Action::Retry`], [`Action::Ask`] or [`Action::GiveUp`] follows.
+    Failed(CallId, Cause),
+    /// The answer to [`Action::Ask`].
+    Permitted(CallId, bool),
+    /// This came of a running call, and its caller has it already: the call began before it was submitted.
+    Headers(CallId, Answer),
     /// The caller began to read the body.
     Reading(CallId),
     /// The body has ended: read, failed, cancelled or dropped.
     BodyEnded(CallId),
-    /// The call is settled and needs no slot: a task is done, an attempt failed, the caller aborted.
+    /// The call is settled and needs no slot: a task is done, the caller aborted.
     Settled(CallId, Outcome),
     /// A waiting call is as urgent as this from now on.
     Reprioritised(CallId, Priority),
@@ -135,6 +161,8 @@ pub enum Event {
     Resumed,
     /// There is a network again.
     Online,
+    /// The page is being left, or it is not after all. While it is, nothing is tried again.
+    Leaving(bool),
     /// Everything that waits is to be turned away.
     Cleared,
     /// The deadline has come.
@@ -172,8 +200,17 @@ pub enum Action {
     Preempt(CallId),
     /// Settle it with this error.
     Reject(CallId, Refusal),
-    /// The time for one attempt is up: stop it, then [`Scheduler::retry`] or [`Event::Settled`].
+    /// The time for one attempt is up: stop it. What follows is told by the next action on this call.
     Expire(CallId),
+    /// Its caller gets the response. Whether the call still holds its slot, so that the end of its body must be told.
+    Deliver(CallId, bool),
+    /// What the attempt brought is dropped, and the call waits for another one, for so long at least: where there is no
+    /// network, that is a guess. [`Action::Start`] will come again.
+    Retry(CallId, Duration),
+    /// Ask its caller whether the attempt that failed is to be followed by another; [`Event::Permitted`] says the answer.
+    Ask(CallId),
+    /// Settle it with the error that its attempt ended with.
+    GiveUp(CallId),
     /// The call's slot is given to others; the call itself goes on.
     Lend(CallId, Lent),
     /// This lane is closed; its id may come back for another.
@@ -218,6 +255,11 @@ pub struct Scheduler {
     gates: Vec<Gate>,
     /// Lanes that are closed until a time.
     shut: Vec<(LaneId, Time)>,
+    /// Which failures are retried, and how, where a call does not say it.
+    retry: Rc<RetryConfig>,
+    /// What the last call said that did: most say the same.
+    last_rules: Option<Rc<RetryConfig>>,
+    leaving: bool,
     random: Random,
     actions: VecDeque<Action>,
     totals: Totals,
@@ -237,6 +279,9 @@ impl Scheduler {
             rate: config.rate,
             gates: Vec::new(),
             shut: Vec::new(),
+            retry: Rc::default(),
+            last_rules: None,
+            leaving: false,
             random: Random::new(config.seed),
             actions: VecDeque::new(),
             totals: Totals::default(),
@@ -261,17 +306,17 @@ impl Scheduler {
     pub fn submit(&mut self, call: Submission, now: Time) -> CallId {
         let lane = if self.queue.is_open(call.lane) { call.lane } else { self.open_lane() };
         self.idle.retain(|&idle| idle != lane);
-        let facts = Facts { repeatable: call.repeatable, until_headers: call.until_headers };
         let arrived = call.arrived.unwrap_or(now).min(now);
         let id = if call.immediate {
-            self.queue.insert_running(lane, call.priority, facts, arrived)
+            self.queue.insert_running(lane, call.priority, call.flags, arrived)
         } else {
-            self.queue.insert(lane, call.priority, facts, arrived)
+            self.queue.insert(lane, call.priority, call.flags, arrived)
         };
-        if call.total.is_some() || call.attempt.is_some() {
+        let rules = call.rules.map(|rules| self.share(rules));
+        if call.total.is_some() || call.attempt.is_some() || rules.is_some() {
             let total_until = call.total.map_or(Time::NEVER, |total| arrived.after(total));
             let attempt = call.attempt.unwrap_or(Duration::MAX);
-            self.records.put(id, Record { total_until, attempt, ..Record::default() });
+            self.records.put(id, Record { total_until, attempt, rules, ..Record::default() });
         }
         if call.immediate {
             self.begin(id, now);
@@ -283,10 +328,21 @@ impl Scheduler {
         id
     }
 
+    /// Rules as many calls have them lie in one place.
+    fn share(&mut self, rules: RetryConfig) -> Rc<RetryConfig> {
+        match &self.last_rules {
+            Some(last) if **last == rules => Rc::clone(last),
+            _ => Rc::clone(self.last_rules.insert(Rc::new(rules))),
+        }
+    }
+
     /// Takes one event that happened at `now`.
     pub fn handle(&mut self, event: Event, now: Time) {
         match event {
-            Event::Headers(id, body, status) => self.headers(id, body, status, now),
+            Event::Answered(id, answer) => self.answered(id, &answer, now),
+            Event::Failed(id, cause) => self.failed(id, cause, now),
+            Event::Permitted(id, yes) => self.permitted(id, yes, now),
+            Event::Headers(id, answer) => self.headers(id, &answer, now),
             Event::Reading(id) => self.reading(id),
             Event::BodyEnded(id) => self.body_ended(id),
             Event::Settled(id, outcome) => self.settled(id, outcome, now),
@@ -300,6 +356,7 @@ impl Scheduler {
             Event::Elsewhere(lane, held, shared) => self.queue.set_elsewhere(lane, held, shared),
             Event::GiveWay(lane) => self.give_way(lane, now),
             Event::Online => self.online(),
+            Event::Leaving(leaving) => self.leaving = leaving,
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::Cleared => self.clear(),
@@ -393,23 +450,27 @@ impl Scheduler {
         self.totals
     }
 
-    fn headers(&mut self, id: CallId, body: Body, status: u16, now: Time) {
-        if !matches!(self.stage(id), Some(Stage::Sent { .. })) {
-            return;
-        }
-        self.hear(id, report_of(status), Some(sample_of(status)), now);
+    /// The caller has the headers. Whether the body holds the slot.
+    fn begin_body(&mut self, id: CallId, body: Body, now: Time) -> bool {
         self.totals.completed += 1;
         let stage = match body {
-            Body::None => return self.end(id),
-            Body::Sized(bytes) if bytes <= SMALL_BODY => return self.end(id),
-            _ if self.queue.facts_of(id).until_headers => return self.end(id),
             Body::Endless => Stage::Streaming,
-            Body::Sized(_) | Body::Unknown => Stage::Unread { until: now.after(UNREAD_LIMIT) },
+            Body::Sized(bytes) if bytes > SMALL_BODY => Stage::Unread { until: now.after(UNREAD_LIMIT) },
+            Body::Unknown => Stage::Unread { until: now.after(UNREAD_LIMIT) },
+            Body::None | Body::Sized(_) => {
+                self.end(id);
+                return false;
+            }
         };
+        if self.queue.flags_of(id).has(CallFlags::UNTIL_HEADERS) {
+            self.end(id);
+            return false;
+        }
         if let (Stage::Streaming, Some(lane)) = (stage, self.queue.lane_of(id)) {
             self.queue.add_stream(lane);
         }
         self.records.put(id, Record { stage, ..Record::default() });
+        true
     }
 
     fn give_way(&mut self, lane: LaneId, now: Time) {
@@ -530,25 +591,27 @@ impl Scheduler {
 
     fn time_is_up(&mut self, id: CallId, now: Time) {
         let Some(record) = self.records.get(id) else { return };
-        let stage = match record.stage {
+        match record.stage {
             Stage::Unread { .. } | Stage::Reading | Stage::Streaming => {
                 self.actions.push_back(Action::Lend(id, Lent::Unread));
-                return self.end(id);
+                self.end(id);
             }
             _ if record.total_until <= now => {
                 self.hear(id, Report::Failure, None, now);
-                return self.refuse(id, Refusal::TimedOut);
+                self.refuse(id, Refusal::TimedOut);
             }
             Stage::Sent { since, permit, reported, .. } => {
                 self.actions.push_back(Action::Expire(id));
-                Stage::Sent { since, until: Time::NEVER, permit, reported }
+                self.records.set_stage(id, Stage::Sent { since, until: Time::NEVER, permit, reported });
+                self.failed(id, Cause::Expired, now);
             }
+            // It has no deadline but that of the call, which was looked at above.
+            Stage::Asking { .. } => {}
             Stage::Queued | Stage::Delayed { .. } | Stage::Offline => {
                 self.queue.unpark(id);
-                Stage::Queued
+                self.records.set_stage(id, Stage::Queued);
             }
-        };
-        self.records.put(id, Record { stage, ..record });
+        }
     }
 
     /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
@@ -569,8 +632,8 @@ impl Scheduler {
     /// Of those whose caller has nothing yet and that can be sent again: the youngest of the lowest level below high.
     fn victim(&self, lane: Option<LaneId>) -> Option<CallId> {
         let candidates = self.records.running().filter(|&(id, stage)| {
-            matches!(stage, Stage::Sent { .. })
-                && self.queue.facts_of(id).repeatable
+            stage.is_attempted()
+                && self.queue.flags_of(id).has(CallFlags::REPEATABLE)
                 && lane.is_none_or(|lane| self.queue.lane_of(id) == Some(lane))
         });
         let ranked = candidates.filter_map(|(id, _)| {
@@ -584,9 +647,7 @@ impl Scheduler {
     fn preempt(&mut self, id: CallId, now: Time) {
         self.hear(id, Report::Nothing, None, now);
         match self.records.get(id) {
-            Some(record) if !record.is_plain() => {
-                self.records.put(id, Record { stage: Stage::Queued, ..record });
-            }
+            Some(record) if !record.is_plain() => self.records.set_stage(id, Stage::Queued),
             _ => drop(self.records.remove(id)),
         }
         self.queue.put_back(id);
@@ -597,7 +658,7 @@ impl Scheduler {
 
     /// An attempt begins: its clock runs.
     fn begin(&mut self, id: CallId, now: Time) {
-        let record = self.records.get(id).unwrap_or_default();
+        let record = self.records.get(id).cloned().unwrap_or_default();
         let permit = self.enter_gate(id, record.retries, now);
         let stage = Stage::Sent { since: now, until: now.after(record.attempt), permit, reported: false };
         self.records.put(id, Record { stage, ..record });
@@ -640,7 +701,7 @@ impl Scheduler {
 mod tests {
     use super::*;
     use crate::option::{Number, Options};
-    use crate::retry::{Failure, Jitter, RetryConfig, What};
+    use crate::retry::Jitter;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -663,7 +724,8 @@ mod tests {
         }
 
         fn get(&mut self, level: Level) -> CallId {
-            let call = Submission { repeatable: true, ..Submission::new(self.lane, level.into()) };
+            let call =
+                Submission { flags: CallFlags::REPEATABLE, ..Submission::new(self.lane, level.into()) };
             self.core.submit(call, Time::ZERO)
         }
 
@@ -680,9 +742,9 @@ mod tests {
     fn the_next_starts_when_a_body_has_ended_not_with_the_headers() {
         let mut rig = Rig::new(|config| config.per_lane = Some(1));
         let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
-        rig.core.handle(Event::Headers(a, Body::Unknown, 200), at(1));
+        rig.core.handle(Event::Answered(a, Answer::new(200, Body::Unknown)), at(1));
         rig.core.handle(Event::Reading(a), at(2));
-        assert_eq!(rig.actions(), [Action::Start(a, Level::Normal)]);
+        assert_eq!(rig.actions(), [Action::Start(a, Level::Normal), Action::Deliver(a, true)]);
         rig.core.handle(Event::BodyEnded(a), at(3));
         assert_eq!(rig.actions(), [Action::Start(b, Level::Normal)]);
         assert_eq!(rig.core.poll_timeout(), None);
@@ -693,7 +755,7 @@ mod tests {
         for body in [Body::None, Body::Sized(SMALL_BODY)] {
             let mut rig = Rig::new(|config| config.per_lane = Some(1));
             let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
-            rig.core.handle(Event::Headers(a, body, 200), at(1));
+            rig.core.handle(Event::Answered(a, Answer::new(200, body)), at(1));
             assert_eq!(rig.actions().last(), Some(&Action::Start(b, Level::Normal)));
         }
     }
@@ -702,7 +764,7 @@ mod tests {
     fn the_slot_of_a_body_that_nobody_reads_is_lent_out_after_ten_seconds() {
         let mut rig = Rig::new(|config| config.per_lane = Some(1));
         let [a, b] = [0, 1].map(|_| rig.get(Level::Normal));
-        rig.core.handle(Event::Headers(a, Body::Sized(SMALL_BODY + 1), 200), at(5));
+        rig.core.handle(Event::Answered(a, Answer::new(200, Body::Sized(SMALL_BODY + 1))), at(5));
         rig.actions();
         assert_eq!(rig.core.poll_timeout(), Some(at(10_005)));
         rig.core.handle(Event::Woke, at(10_004));
@@ -717,9 +779,9 @@ mod tests {
         let streams = [0, 1, 2].map(|_| rig.get(Level::Normal));
         rig.actions();
         for id in streams {
-            rig.core.handle(Event::Headers(id, Body::Endless, 200), at(1));
+            rig.core.handle(Event::Answered(id, Answer::new(200, Body::Endless)), at(1));
         }
-        assert_eq!(rig.actions(), [Action::Lend(streams[2], Lent::Streams)]);
+        assert_eq!(rig.actions()[3..], [Action::Lend(streams[2], Lent::Streams)]);
         assert_eq!(rig.core.count().running, 2);
     }
 
@@ -728,7 +790,7 @@ mod tests {
         fn streams(&mut self, count: u32) -> Vec<CallId> {
             let streams: Vec<_> = (0..count).map(|_| self.get(Level::Normal)).collect();
             for &id in &streams {
-                self.core.handle(Event::Headers(id, Body::Endless, 200), at(1));
+                self.core.handle(Event::Answered(id, Answer::new(200, Body::Endless)), at(1));
             }
             streams
         }
@@ -751,7 +813,7 @@ mod tests {
         let [stream] = rig.streams(1)[..] else { panic!("one was wanted") };
         let call = rig.get(Level::Normal);
         assert_eq!(
-            rig.actions()[2..],
+            rig.actions()[4..],
             [Action::Lend(stream, Lent::Streams), Action::Start(call, Level::Normal)]
         );
     }
@@ -785,9 +847,6 @@ mod tests {
         assert!(!rig.core.contains(stream), "the other one may be a stream, too, and never end");
     }
 
-    const REFUSED: Failure<'_> =
-        Failure { method: "GET", idempotent: false, resendable: true, what: What::Status(503), asked: None };
-
     /// Back-off without jitter.
     fn plain() -> RetryConfig {
         let mut config = RetryConfig::default();
@@ -795,18 +854,42 @@ mod tests {
         config
     }
 
+    /// A GET of the page's own origin, under rules.
+    fn resendable(lane: LaneId, rules: RetryConfig) -> Submission {
+        let flags = CallFlags::RESENDABLE.and(CallFlags::SAME_ORIGIN).and(CallFlags::HEEDFUL);
+        Submission { flags, rules: Some(rules), ..Submission::new(lane, Level::Normal.into()) }
+    }
+
+    impl Rig {
+        fn resendable(&mut self, rules: RetryConfig) -> CallId {
+            self.core.submit(resendable(self.lane, rules), Time::ZERO)
+        }
+
+        fn refused(&mut self, id: CallId, retry_after: Option<Duration>, now: Time) {
+            self.core
+                .handle(Event::Answered(id, Answer { retry_after, ..Answer::new(503, Body::None) }), now);
+        }
+    }
+
+    /// What the first retry among actions waits.
+    fn retry(actions: &[Action]) -> Option<Duration> {
+        actions.iter().find_map(|action| match action {
+            Action::Retry(_, delay) => Some(*delay),
+            _ => None,
+        })
+    }
+
     #[test]
     fn a_pause_shorter_than_the_back_off_does_not_shorten_it() {
         for (asked, least) in [(0, 300), (50, 300), (299, 300), (1_000, 1_000)] {
             let mut rig = Rig::new(|_| {});
-            let call = rig.get(Level::Normal);
-            let failure = Failure { asked: Some(MS * asked), ..REFUSED };
-            let delay = rig.core.retry(call, &plain(), &failure, true, at(0)).unwrap();
+            let call = rig.resendable(plain());
+            rig.refused(call, Some(MS * asked), at(0));
+            let delay = retry(&rig.actions()).unwrap();
             assert!(
                 delay >= MS * least && delay <= MS * (least + least / 10),
                 "asked for {asked}: {delay:?}"
             );
-            rig.actions();
             rig.core.handle(Event::Woke, Time::ZERO.after(delay.saturating_sub(Duration::from_nanos(1))));
             assert_eq!(rig.actions(), [], "asked for {asked}");
             rig.core.handle(Event::Woke, Time::ZERO.after(delay));
@@ -825,8 +908,8 @@ mod tests {
             (Some(Duration::from_secs(60)), State::Closed),
         ] {
             let mut rig = Rig::new(|config| config.breaker = Some(BreakerConfig::default()));
-            for call in (0..5).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>() {
-                rig.core.retry(call, &plain(), &Failure { asked, ..REFUSED }, true, at(1));
+            for call in (0..5).map(|_| rig.resendable(plain())).collect::<Vec<_>>() {
+                rig.refused(call, asked, at(1));
             }
             assert_eq!(rig.core.breaker_of(rig.lane, at(1)), state, "{asked:?}");
         }
@@ -835,11 +918,12 @@ mod tests {
     #[test]
     fn retries_that_are_asked_for_at_once_count_against_limit_and_budget() {
         let mut rig = Rig::new(|_| {});
-        let failure = Failure { asked: Some(Duration::ZERO), ..REFUSED };
-        let call = rig.get(Level::Normal);
+        let call = rig.resendable(plain());
         let mut now = Time::ZERO;
         let mut delays = Vec::new();
-        while let Some(delay) = rig.core.retry(call, &plain(), &failure, true, now) {
+        loop {
+            rig.refused(call, Some(Duration::ZERO), now);
+            let Some(delay) = retry(&rig.actions()) else { break };
             delays.push(delay.as_millis());
             now = now.after(delay);
             rig.core.handle(Event::Woke, now);
@@ -848,12 +932,108 @@ mod tests {
         let mut options = Options::default();
         options.set(Number::BudgetShare, 0.0).unwrap();
         options.set(Number::BudgetFloor, 0.1).unwrap();
-        let thrifty = RetryConfig::of(&options);
         let mut rig = Rig::new(|_| {});
-        let retried = (0..4).map(|_| rig.get(Level::Normal)).collect::<Vec<_>>();
-        let retried =
-            retried.iter().filter(|&&call| rig.core.retry(call, &thrifty, &failure, true, at(1)).is_some());
-        assert_eq!(retried.count(), 1);
+        for call in (0..4).map(|_| rig.resendable(RetryConfig::of(&options))).collect::<Vec<_>>() {
+            rig.refused(call, Some(Duration::ZERO), at(1));
+        }
+        assert_eq!(rig.core.totals().retries, 1);
+    }
+
+    #[test]
+    fn what_is_not_to_be_tried_again_is_delivered_or_given_up() {
+        let flags = CallFlags::RESENDABLE.and(CallFlags::SAME_ORIGIN).and(CallFlags::HEEDFUL);
+        for (missing, leaving) in [
+            (CallFlags::RESENDABLE, false),
+            (CallFlags::SAME_ORIGIN, false),
+            (CallFlags::HEEDFUL, false),
+            (CallFlags::NONE, true),
+        ] {
+            let mut rig = Rig::new(|_| {});
+            let bits = (0..6).map(|bit| 1 << bit).map(CallFlags::from_bits);
+            let left = bits.filter(|&flag| flags.has(flag) && flag != missing);
+            let call = Submission {
+                flags: left.fold(CallFlags::NONE, CallFlags::and),
+                ..Submission::new(rig.lane, Level::Normal.into())
+            };
+            let id = rig.core.submit(call, at(0));
+            rig.core.handle(Event::Leaving(leaving), at(0));
+            rig.actions();
+            rig.core.handle(Event::Failed(id, Cause::NoResponse), at(1));
+            assert_eq!(rig.actions(), [Action::GiveUp(id)], "without {missing:?}");
+            assert_eq!(rig.core.totals().failed, 1);
+        }
+        let mut rig = Rig::new(|_| {});
+        let [a, b] = [0, 1].map(|_| rig.resendable(plain()));
+        rig.actions();
+        rig.core.handle(Event::Answered(a, Answer::new(404, Body::None)), at(1));
+        rig.core.handle(Event::Answered(b, Answer::new(404, Body::Unknown)), at(1));
+        assert_eq!(rig.actions(), [Action::Deliver(a, false), Action::Deliver(b, true)]);
+    }
+
+    #[test]
+    fn an_attempt_that_takes_too_long_is_followed_by_another_at_once_decided() {
+        let mut rig = Rig::new(|_| {});
+        let call = Submission { attempt: Some(MS * 50), ..resendable(rig.lane, plain()) };
+        let id = rig.core.submit(call, at(0));
+        rig.actions();
+        rig.core.handle(Event::Woke, at(50));
+        assert_eq!(rig.actions(), [Action::Expire(id), Action::Retry(id, MS * 300)]);
+        assert_eq!(rig.core.poll_timeout(), Some(at(350)));
+    }
+
+    impl Rig {
+        /// A call whose caller is asked, and was.
+        fn asking(&mut self, change: impl FnOnce(&mut Submission)) -> CallId {
+            let mut call = resendable(self.lane, plain());
+            call.flags = call.flags.and(CallFlags::ASKS).and(CallFlags::REPEATABLE);
+            change(&mut call);
+            let id = self.core.submit(call, Time::ZERO);
+            self.actions();
+            self.core.handle(Event::Failed(id, Cause::Offline), at(1));
+            assert_eq!(self.actions(), [Action::Ask(id)]);
+            assert_eq!(self.core.count(), Count { queued: 0, running: 1 }, "it holds its slot");
+            id
+        }
+    }
+
+    #[test]
+    fn whoever_is_asked_may_say_no_or_answer_late() {
+        let mut rig = Rig::new(|_| {});
+        let id = rig.asking(|_| {});
+        rig.core.handle(Event::Permitted(id, false), at(2));
+        assert_eq!(rig.actions(), [Action::GiveUp(id)]);
+        let id = rig.asking(|call| call.total = Some(MS * 10));
+        rig.core.handle(Event::Woke, at(10));
+        assert_eq!(rig.actions(), [Action::Reject(id, Refusal::TimedOut)]);
+        rig.core.handle(Event::Permitted(id, true), at(11));
+        assert_eq!(rig.actions(), []);
+    }
+
+    #[test]
+    fn a_network_that_came_back_while_somebody_was_asked_is_not_waited_for() {
+        let mut rig = Rig::new(|_| {});
+        let id = rig.asking(|_| {});
+        rig.core.handle(Event::Online, at(2));
+        rig.core.handle(Event::Permitted(id, true), at(3));
+        assert_eq!(rig.actions(), [Action::Retry(id, Duration::ZERO), Action::Start(id, Level::Normal)]);
+    }
+
+    #[test]
+    fn an_emergency_takes_the_slot_of_a_call_about_which_somebody_is_asked() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        let id = rig.asking(|_| {});
+        let emergency = rig.emergency();
+        assert_eq!(rig.actions(), [Action::Preempt(id), Action::Start(emergency, Level::Critical)]);
+        rig.core.handle(Event::Permitted(id, true), at(3));
+        assert_eq!(rig.actions(), [], "it waits already");
+    }
+
+    #[test]
+    fn equal_rules_lie_in_one_place() {
+        let mut rig = Rig::new(|_| {});
+        let [a, b] = [0, 1].map(|_| rig.resendable(plain()));
+        let rules = |id| rig.core.records.get(id).and_then(|record| record.rules.clone()).unwrap();
+        assert!(Rc::ptr_eq(&rules(a), &rules(b)));
     }
 
     #[test]
@@ -861,10 +1041,10 @@ mod tests {
         let mut rig = Rig::new(|_| {});
         rig.core.handle(Event::Protocol(rig.lane, Protocol::Multiplexed), at(0));
         let streams = rig.streams(6);
-        let refused = rig.get(Level::Normal);
+        let refused = rig.resendable(plain());
         rig.actions();
-        let failure = Failure { asked: Some(MS * 500), ..REFUSED };
-        assert!(rig.core.retry(refused, &plain(), &failure, true, at(2)).is_some());
+        rig.refused(refused, Some(MS * 500), at(2));
+        assert!(retry(&rig.actions()).is_some());
         rig.core.handle(Event::Woke, at(1_000));
         assert!(streams.iter().all(|&id| rig.core.contains(id)));
     }
@@ -873,10 +1053,10 @@ mod tests {
     fn a_lane_with_open_streams_comes_back_from_a_pause() {
         let mut rig = Rig::new(|_| {});
         rig.streams(2);
-        let refused = rig.get(Level::Normal);
+        let refused = rig.resendable(plain());
         rig.actions();
-        let failure = Failure { asked: Some(MS * 500), ..REFUSED };
-        assert!(rig.core.retry(refused, &plain(), &failure, true, at(2)).is_some());
+        rig.refused(refused, Some(MS * 500), at(2));
+        assert!(retry(&rig.actions()).is_some());
         rig.actions();
         rig.core.handle(Event::Woke, at(1_000));
         assert_eq!(rig.actions(), [Action::Start(refused, Level::Normal)]);
@@ -901,7 +1081,7 @@ mod tests {
         let mut rig = Rig::new(|config| config.per_lane = Some(2));
         let answered = rig.get(Level::Background);
         let high = rig.get(Level::High);
-        rig.core.handle(Event::Headers(answered, Body::Unknown, 200), at(1));
+        rig.core.handle(Event::Answered(answered, Answer::new(200, Body::Unknown)), at(1));
         let waiting = rig.get(Level::Critical);
         rig.actions();
         let emergency = rig.emergency();
@@ -915,10 +1095,10 @@ mod tests {
     fn time_limits_end_waiting_and_running_calls_but_not_bodies() {
         let mut rig = Rig::new(|config| config.per_lane = Some(2));
         let limited = Submission { total: Some(MS * 50), ..Submission::new(rig.lane, Level::Normal.into()) };
-        let answered = rig.core.submit(limited, at(0));
-        let running = rig.core.submit(limited, at(0));
-        let waiting = rig.core.submit(limited, at(0));
-        rig.core.handle(Event::Headers(answered, Body::Unknown, 200), at(1));
+        let answered = rig.core.submit(limited.clone(), at(0));
+        let running = rig.core.submit(limited.clone(), at(0));
+        let waiting = rig.core.submit(limited.clone(), at(0));
+        rig.core.handle(Event::Answered(answered, Answer::new(200, Body::Unknown)), at(1));
         rig.actions();
         rig.core.handle(Event::Woke, at(50));
         let refused = [running, waiting].map(|id| Action::Reject(id, Refusal::TimedOut));
@@ -931,12 +1111,12 @@ mod tests {
         let mut rig = Rig::new(|config| config.per_lane = Some(1));
         let limited =
             Submission { attempt: Some(MS * 50), ..Submission::new(rig.lane, Level::Normal.into()) };
-        let [a, b] = [0, 1].map(|_| rig.core.submit(limited, at(0)));
+        let [a, b] = [0, 1].map(|_| rig.core.submit(limited.clone(), at(0)));
         assert_eq!(rig.core.poll_timeout(), Some(at(50)));
         rig.core.handle(Event::Settled(a, Outcome::Completed), at(30));
         assert_eq!(rig.core.poll_timeout(), Some(at(80)));
         rig.core.handle(Event::Woke, at(80));
-        assert_eq!(rig.actions().last(), Some(&Action::Expire(b)));
+        assert_eq!(rig.actions()[2..], [Action::Expire(b), Action::GiveUp(b)]);
         assert_eq!(rig.core.poll_timeout(), None);
     }
 
@@ -1089,7 +1269,7 @@ mod tests {
     fn a_pre_empted_call_keeps_its_time_limits() {
         let mut rig = Rig::new(|config| config.per_lane = Some(1));
         let call = Submission {
-            repeatable: true,
+            flags: CallFlags::REPEATABLE,
             total: Some(MS * 50),
             attempt: Some(MS * 40),
             ..Submission::new(rig.lane, Level::Low.into())
@@ -1110,7 +1290,7 @@ mod tests {
         rig.get(Level::High);
         let hopeless = rig.emergency();
         let other = rig.core.open_lane();
-        let low = Submission { repeatable: true, ..Submission::new(other, Level::Low.into()) };
+        let low = Submission { flags: CallFlags::REPEATABLE, ..Submission::new(other, Level::Low.into()) };
         let low = rig.core.submit(low, at(0));
         rig.actions();
         let helped = rig.core.submit(Submission::new(other, Priority::EMERGENCY), at(1));
@@ -1123,7 +1303,7 @@ mod tests {
         let mut rig = Rig::new(|config| (config.per_lane, config.concurrency) = (Some(1), Some(2)));
         rig.get(Level::High);
         let [other, third] = [0, 1].map(|_| rig.core.open_lane());
-        let low = Submission { repeatable: true, ..Submission::new(other, Level::Low.into()) };
+        let low = Submission { flags: CallFlags::REPEATABLE, ..Submission::new(other, Level::Low.into()) };
         let low = rig.core.submit(low, at(0));
         let hopeless = rig.emergency();
         rig.actions();

@@ -7,7 +7,8 @@ use fastrand::Rng;
 use sixlane::limit::{CEILING, FLOOR};
 use sixlane::time::Duration;
 use sixlane::{
-    Action, Aging, Body, CallId, Config, Event, LaneId, Level, Outcome, Protocol, Scheduler, Submission, Time,
+    Action, Aging, Answer, Body, CallId, Config, Event, LaneId, Level, Outcome, Protocol, Scheduler,
+    Submission, Time,
 };
 use std::collections::BTreeSet;
 
@@ -122,7 +123,7 @@ impl Run {
                 if status == 200 {
                     self.answers.push(self.now);
                 }
-                Event::Headers(id, Body::None, status)
+                Event::Answered(id, Answer::new(status, Body::None))
             }
             End::Refusal => Event::Settled(id, Outcome::Failed),
         };

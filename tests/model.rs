@@ -6,11 +6,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use sixlane::queue::{Count, Facts, Queue};
+use sixlane::queue::{Count, Queue};
 use sixlane::time::Duration;
 use sixlane::{
-    Action, Aging, Body, CallId, Config, Event, LaneId, Level, Outcome, Priority, Refusal, Scheduler,
-    Strategy as Overflow, Submission, Time,
+    Action, Aging, Answer, Body, CallFlags, CallId, Config, Event, LaneId, Level, Outcome, Priority, Refusal,
+    Scheduler, Strategy as Overflow, Submission, Time,
 };
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -311,7 +311,8 @@ impl Pair {
         match *op {
             Op::Submit { lane, priority, repeatable, immediate } => {
                 let call = Submission::new(self.lanes[lane], priority);
-                let id = self.core.submit(Submission { repeatable, immediate, ..call }, self.now);
+                let flags = if repeatable { CallFlags::REPEATABLE } else { CallFlags::NONE };
+                let id = self.core.submit(Submission { flags, immediate, ..call }, self.now);
                 self.numbers.insert(id, self.ids.len());
                 self.ids.push(id);
                 self.model.submit(lane, priority, repeatable, immediate, self.now);
@@ -320,7 +321,9 @@ impl Pair {
                 let sent = self.model.numbers(|call| call.state == State::Sent);
                 if let Some(number) = pick(sent, index) {
                     self.model.calls[number].state = State::Answered;
-                    self.tell(Event::Headers(self.ids[number], Body::Unknown, 200));
+                    let id = self.ids[number];
+                    self.tell(Event::Answered(id, Answer::new(200, Body::Unknown)));
+                    assert_eq!(self.core.poll_action(), Some(Action::Deliver(id, true)));
                     self.tell(Event::Reading(self.ids[number]));
                 }
             }
@@ -460,7 +463,7 @@ impl Load {
     }
 
     fn add(&mut self, lane: usize, priority: Priority) -> CallId {
-        self.queue.insert(self.lanes[lane], priority, Facts::default(), Time::ZERO)
+        self.queue.insert(self.lanes[lane], priority, CallFlags::NONE, Time::ZERO)
     }
 
     /// The lanes that have a call waiting and a slot to give.

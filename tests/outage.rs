@@ -1,11 +1,11 @@
 //! An origin goes down for twenty seconds under load, in virtual time: what reaches it, and what becomes of the calls.
 
 use sixlane::breaker::BreakerConfig;
-use sixlane::retry::{Failure, RetryConfig, What};
+use sixlane::retry::{Cause, RetryConfig};
 use sixlane::time::Duration;
 use sixlane::{
-    Action, Body, CallId, Config, Event, LaneId, Level, Number, Options, Outcome, Refusal, Scheduler,
-    Submission, Time,
+    Action, Answer, Body, CallFlags, CallId, Config, Event, LaneId, Level, Number, Options, Refusal,
+    Scheduler, Submission, Time,
 };
 use std::collections::BTreeMap;
 
@@ -103,8 +103,8 @@ fn sixlane(config: &Config, retry: &RetryConfig, down: Down) -> Report {
         };
         match next.filter(|&(at, _)| at == now).and_then(|key| future.remove(&key).map(|call| (key, call))) {
             None => core.handle(Event::Woke, now),
-            Some(((_, number), None)) => submit(&mut core, lane, number, now, &mut report),
-            Some((_, Some(id))) => answer(&mut core, id, retry, down, now, &mut report),
+            Some(((_, number), None)) => submit(&mut core, lane, number, retry, now, &mut report),
+            Some((_, Some(id))) => core.handle(answer(id, down, now), now),
         }
         while let Some(action) = core.poll_action() {
             match action {
@@ -113,8 +113,11 @@ fn sixlane(config: &Config, retry: &RetryConfig, down: Down) -> Report {
                     sequence += 1;
                     future.insert((now.after(SERVICE), sequence), Some(id));
                 }
+                Action::Deliver(id, _) if is_down(now) => end(&mut report, id, End::Failed),
+                Action::Deliver(id, _) => end(&mut report, id, End::Answered(now)),
+                Action::GiveUp(id) => end(&mut report, id, End::Failed),
                 Action::Reject(id, Refusal::CircuitOpen(_)) => end(&mut report, id, End::TurnedAway),
-                Action::Pause(_) | Action::Breaker(..) => {}
+                Action::Retry(..) | Action::Pause(_) | Action::Breaker(..) => {}
                 other => panic!("{other:?} came without a reason"),
             }
         }
@@ -123,24 +126,27 @@ fn sixlane(config: &Config, retry: &RetryConfig, down: Down) -> Report {
     report
 }
 
-fn submit(core: &mut Scheduler, lane: LaneId, number: u32, now: Time, report: &mut Report) {
-    let id = core.submit(Submission::new(lane, level(number).into()), now);
+fn submit(
+    core: &mut Scheduler,
+    lane: LaneId,
+    number: u32,
+    retry: &RetryConfig,
+    now: Time,
+    report: &mut Report,
+) {
+    let flags = CallFlags::RESENDABLE.and(CallFlags::SAME_ORIGIN).and(CallFlags::HEEDFUL);
+    let rules = Some(retry.clone());
+    let id = core.submit(Submission { flags, rules, ..Submission::new(lane, level(number).into()) }, now);
     report.ends.insert(id, (now, level(number), None));
 }
 
-fn answer(core: &mut Scheduler, id: CallId, retry: &RetryConfig, down: Down, now: Time, report: &mut Report) {
-    if !is_down(now) {
-        end(report, id, End::Answered(now));
-        return core.handle(Event::Headers(id, Body::None, 200), now);
-    }
-    let (what, asked, event) = match down {
-        Down::AsksForPauses => (What::Status(503), Some(PAUSE), Event::Headers(id, Body::None, 503)),
-        Down::Silent => (What::NoResponse { same_origin: true }, None, Event::Settled(id, Outcome::Failed)),
-    };
-    let failure = Failure { method: "GET", idempotent: false, resendable: true, what, asked };
-    if core.retry(id, retry, &failure, true, now).is_none() {
-        end(report, id, End::Failed);
-        core.handle(event, now);
+fn answer(id: CallId, down: Down, now: Time) -> Event {
+    match down {
+        _ if !is_down(now) => Event::Answered(id, Answer::new(200, Body::None)),
+        Down::AsksForPauses => {
+            Event::Answered(id, Answer { retry_after: Some(PAUSE), ..Answer::new(503, Body::None) })
+        }
+        Down::Silent => Event::Failed(id, Cause::NoResponse),
     }
 }
 

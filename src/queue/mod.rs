@@ -60,13 +60,41 @@ impl CallId {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct LaneId(pub u32);
 
-/// Two facts about a call that the queue keeps for its owner.
+/// Facts about a call that the queue keeps for its owner.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Facts {
+pub struct CallFlags(u8);
+
+impl CallFlags {
+    /// None of them.
+    pub const NONE: Self = Self(0);
     /// Sending it again does no harm, so it may be pre-empted.
-    pub repeatable: bool,
-    /// Its slot is free once its headers are there.
-    pub until_headers: bool,
+    pub const REPEATABLE: Self = Self(1);
+    /// Its slot is free once its headers are there, not at the end of the body.
+    pub const UNTIL_HEADERS: Self = Self(2);
+    /// After a failed attempt it may be sent again as it was.
+    pub const RESENDABLE: Self = Self(4);
+    /// It is for the page's own origin.
+    pub const SAME_ORIGIN: Self = Self(8);
+    /// It wants its answers judged: a pause that its server asks for is made, and a failure may be retried.
+    pub const HEEDFUL: Self = Self(16);
+    /// Its caller is asked before each retry.
+    pub const ASKS: Self = Self(32);
+
+    /// These flags and those.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// Whether all of these are set.
+    pub const fn has(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// From bits, in the order in which the flags stand here. What stands for none is dropped.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self((bits & 63) as u8)
+    }
 }
 
 #[derive(Debug)]
@@ -75,7 +103,7 @@ struct Entry {
     /// Unique: order of arrival and age in one.
     arrived: Time,
     lane: u32,
-    /// 16 bits of it; the facts ride on top, which keeps an entry at 40 bytes.
+    /// 16 bits of it; flags ride on top, which keeps an entry at 40 bytes.
     generation: u32,
     /// Places in the heaps.
     best: u32,
@@ -85,9 +113,9 @@ struct Entry {
 }
 
 impl Entry {
-    const PARKED: u32 = 1 << 28;
-    const REPEATABLE: u32 = 1 << 30;
-    const UNTIL_HEADERS: u32 = 1 << 29;
+    /// Where the flags of the call begin.
+    const FLAGS: u32 = 16;
+    const PARKED: u32 = 1 << 30;
     const FREE: u32 = 1 << 31;
 
     const fn generation(&self) -> u32 {
@@ -384,8 +412,8 @@ impl Queue {
 
     /// Lets a call in that arrived at `arrived`; no two arrive at the same time, the later one moves by a
     /// nanosecond. The lane must be open.
-    pub fn insert(&mut self, lane: LaneId, priority: Priority, facts: Facts, arrived: Time) -> CallId {
-        let id = self.admit(lane, priority, facts, arrived);
+    pub fn insert(&mut self, lane: LaneId, priority: Priority, flags: CallFlags, arrived: Time) -> CallId {
+        let id = self.admit(lane, priority, flags, arrived);
         self.join(id.index);
         id
     }
@@ -395,15 +423,15 @@ impl Queue {
         &mut self,
         lane: LaneId,
         priority: Priority,
-        facts: Facts,
+        flags: CallFlags,
         arrived: Time,
     ) -> CallId {
-        let id = self.admit(lane, priority, facts, arrived);
+        let id = self.admit(lane, priority, flags, arrived);
         self.hold(id.index);
         id
     }
 
-    fn admit(&mut self, lane: LaneId, priority: Priority, facts: Facts, arrived: Time) -> CallId {
+    fn admit(&mut self, lane: LaneId, priority: Priority, flags: CallFlags, arrived: Time) -> CallId {
         debug_assert!(self.is_open(lane));
         let arrived = arrived.max(self.last_arrival.next());
         self.last_arrival = arrived;
@@ -411,18 +439,12 @@ impl Queue {
             priority,
             arrived,
             lane: lane.0,
-            generation: 0,
+            generation: u32::from(flags.0) << Entry::FLAGS,
             best: NOWHERE,
             oldest: NOWHERE,
             fading: NOWHERE,
             worst: NOWHERE,
         };
-        if facts.repeatable {
-            entry.generation |= Entry::REPEATABLE;
-        }
-        if facts.until_headers {
-            entry.generation |= Entry::UNTIL_HEADERS;
-        }
         let index = self.free;
         if let Some(ended) = self.entries.get_mut(index as usize) {
             let generation = (ended.generation() + 1) % CallId::GENERATIONS;
@@ -774,14 +796,9 @@ impl Queue {
     }
 
     /// What the call's owner said of it.
-    pub fn facts_of(&self, id: CallId) -> Facts {
-        self.find(id).map_or_else(Facts::default, |index| {
-            let bits = self.entries[index as usize].generation;
-            Facts {
-                repeatable: bits & Entry::REPEATABLE != 0,
-                until_headers: bits & Entry::UNTIL_HEADERS != 0,
-            }
-        })
+    pub fn flags_of(&self, id: CallId) -> CallFlags {
+        let bits = self.find(id).map(|index| self.entries[index as usize].generation);
+        bits.map_or(CallFlags::NONE, |bits| CallFlags::from_bits(bits >> Entry::FLAGS))
     }
 
     /// Calls waiting.
@@ -928,8 +945,6 @@ impl Queue {
 mod tests {
     use super::*;
 
-    const PLAIN: Facts = Facts { repeatable: false, until_headers: false };
-
     fn queue(change: impl FnOnce(&mut Config)) -> (Queue, LaneId) {
         let mut config = Config { per_lane: None, aging: Aging::NONE, ..Config::default() };
         change(&mut config);
@@ -950,7 +965,7 @@ mod tests {
     #[test]
     fn the_more_urgent_goes_first_and_equals_in_order_of_arrival() {
         let (mut queue, lane) = queue(|_| {});
-        let mut add = |level: Level| queue.insert(lane, level.into(), PLAIN, Time::ZERO);
+        let mut add = |level: Level| queue.insert(lane, level.into(), CallFlags::NONE, Time::ZERO);
         let [low, first, second, high] =
             [Level::Low, Level::Normal, Level::Normal, Level::High].map(&mut add);
         assert_eq!(drain(&mut queue), [high, first, second, low]);
@@ -959,9 +974,9 @@ mod tests {
     #[test]
     fn an_id_is_no_longer_good_once_its_call_has_ended() {
         let (mut queue, lane) = queue(|_| {});
-        let id = queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        let id = queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO);
         assert!(queue.remove(id));
-        let next = queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        let next = queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO);
         assert_eq!(id.to_bits() as u32, next.to_bits() as u32, "the index is reused");
         assert!(!queue.remove(id) && !queue.contains(id) && queue.contains(next));
         assert_eq!(CallId::from_bits(next.to_bits()), next);
@@ -970,7 +985,7 @@ mod tests {
     #[test]
     fn places_of_ended_calls_are_used_again_before_new_ones() {
         let (mut queue, lane) = queue(|_| {});
-        let add = |queue: &mut Queue| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        let add = |queue: &mut Queue| queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO);
         let [a, b, c] = [0, 1, 2].map(|_| add(&mut queue));
         assert!(queue.remove(a) && queue.remove(c));
         let indices = [0, 1, 2].map(|_| add(&mut queue).index);
@@ -982,7 +997,7 @@ mod tests {
     #[test]
     fn an_id_does_not_repeat_before_every_free_place_was_used_as_often_as_ids_allow() {
         let (mut queue, lane) = queue(|_| {});
-        let add = |queue: &mut Queue| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        let add = |queue: &mut Queue| queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO);
         let [a, b] = [0, 1].map(|_| add(&mut queue));
         assert!(queue.remove(a) && queue.remove(b));
         for use_of_place in 2..2 * CallId::GENERATIONS {
@@ -996,21 +1011,21 @@ mod tests {
     fn a_full_lane_holds_up_no_other() {
         let (mut queue, lane) = queue(|config| config.per_lane = Some(1));
         let other = queue.open_lane();
-        let [a, _b] = [0, 1].map(|_| queue.insert(lane, Level::Critical.into(), PLAIN, Time::ZERO));
-        let c = queue.insert(other, Level::Background.into(), PLAIN, Time::ZERO);
+        let [a, _b] = [0, 1].map(|_| queue.insert(lane, Level::Critical.into(), CallFlags::NONE, Time::ZERO));
+        let c = queue.insert(other, Level::Background.into(), CallFlags::NONE, Time::ZERO);
         assert_eq!(drain(&mut queue), [a, c]);
     }
 
     #[test]
     fn slots_that_others_hold_count_and_so_does_what_they_leave() {
         let (mut queue, lane) = queue(|config| config.per_lane = Some(2));
-        let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO));
+        let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO));
         queue.set_elsewhere(lane, 6, Some(6));
         assert_eq!(drain(&mut queue), []);
         assert!(queue.first(lane).is_some_and(|want| want.ready && want.priority == Level::Normal.into()));
         queue.set_elsewhere(lane, 5, Some(6));
         assert_eq!(drain(&mut queue), [a]);
-        queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO);
         queue.set_elsewhere(lane, 0, None);
         assert_eq!(drain(&mut queue), [b]);
         assert!(queue.first(lane).is_some_and(|want| !want.ready), "its own limit is reached");
@@ -1019,7 +1034,7 @@ mod tests {
     #[test]
     fn a_call_put_back_goes_before_its_younger_equals() {
         let (mut queue, lane) = queue(|config| config.concurrency = Some(1));
-        let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO));
+        let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO));
         assert_eq!(drain(&mut queue), [a]);
         queue.put_back(a);
         assert_eq!(drain(&mut queue), [a]);
@@ -1030,10 +1045,10 @@ mod tests {
     #[test]
     fn what_waited_too_long_sinks_to_low_but_critical_does_not() {
         let (mut queue, lane) = queue(|config| config.aging.demote_after = Some(Duration::from_secs(5)));
-        let mut add = |level: Level| queue.insert(lane, level.into(), PLAIN, Time::ZERO);
+        let mut add = |level: Level| queue.insert(lane, level.into(), CallFlags::NONE, Time::ZERO);
         let [_high, _critical, low] = [Level::High, Level::Critical, Level::Low].map(&mut add);
         let later = Time::ZERO.after(Duration::from_secs(6));
-        let normal = queue.insert(lane, Level::Normal.into(), PLAIN, later);
+        let normal = queue.insert(lane, Level::Normal.into(), CallFlags::NONE, later);
         queue.fade(later);
         let counts = queue.by_level().map(|count| count.queued);
         assert_eq!(counts, [0, 2, 1, 0, 1]);
@@ -1045,7 +1060,7 @@ mod tests {
     #[test]
     fn a_lane_in_use_cannot_be_closed_and_a_closed_ones_place_is_used_again() {
         let (mut queue, lane) = queue(|_| {});
-        let id = queue.insert(lane, Level::Normal.into(), PLAIN, Time::ZERO);
+        let id = queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO);
         queue.close_lane(lane);
         assert!(queue.is_open(lane));
         queue.remove(id);

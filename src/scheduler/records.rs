@@ -4,7 +4,10 @@
 use crate::breaker::Permit;
 use crate::heap::{Heap, NOWHERE, Order, push_tight};
 use crate::queue::CallId;
+use crate::retry::{Cause, RetryConfig};
+use crate::scheduler::Body;
 use crate::time::{Duration, Time};
+use std::rc::Rc;
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,6 +20,9 @@ pub(super) enum Stage {
     Offline,
     /// An attempt is under way, until a time. `reported`: breaker and limit have been told what came of it.
     Sent { since: Time, until: Time, permit: Option<Permit>, reported: bool },
+    /// An attempt failed in a way that may be retried, and the caller is asked whether it is to be. The response, if there
+    /// is one, is held back with its body. `online`: there has been a network since.
+    Asking { cause: Cause, body: Body, online: bool },
     /// Its caller has the headers and does not read, until a time.
     Unread { until: Time },
     /// Its caller reads.
@@ -33,7 +39,12 @@ impl Stage {
 
     /// Whether the call holds a slot.
     const fn is_running(self) -> bool {
-        matches!(self, Self::Sent { .. }) || self.is_answered()
+        matches!(self, Self::Sent { .. } | Self::Asking { .. }) || self.is_answered()
+    }
+
+    /// Whether the caller has nothing yet and an attempt is under way, or has just failed.
+    pub(super) const fn is_attempted(self) -> bool {
+        matches!(self, Self::Sent { .. } | Self::Asking { .. })
     }
 
     /// Whether the call stands beside the line.
@@ -44,13 +55,15 @@ impl Stage {
     const fn until(self) -> Time {
         match self {
             Self::Delayed { until } | Self::Sent { until, .. } | Self::Unread { until } => until,
-            Self::Queued | Self::Offline | Self::Reading | Self::Streaming => Time::NEVER,
+            Self::Queued | Self::Offline | Self::Asking { .. } | Self::Reading | Self::Streaming => {
+                Time::NEVER
+            }
         }
     }
 }
 
 /// One call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) stage: Stage,
     /// [`Time::NEVER`]: no limit.
@@ -61,6 +74,8 @@ pub(super) struct Record {
     pub(super) retries: u32,
     /// The delay before the last of them, but for a pause that was longer.
     pub(super) backoff: Duration,
+    /// Its rules, where they are not the scheduler's.
+    pub(super) rules: Option<Rc<RetryConfig>>,
 }
 
 impl Default for Record {
@@ -71,6 +86,7 @@ impl Default for Record {
             attempt: Duration::MAX,
             retries: 0,
             backoff: Duration::ZERO,
+            rules: None,
         }
     }
 }
@@ -78,7 +94,10 @@ impl Default for Record {
 impl Record {
     /// Whether the call, standing in line, needs no record.
     pub(super) fn is_plain(&self) -> bool {
-        self.total_until == Time::NEVER && self.attempt == Duration::MAX && self.retries == 0
+        self.total_until == Time::NEVER
+            && self.attempt == Duration::MAX
+            && self.retries == 0
+            && self.rules.is_none()
     }
 
     fn due(&self) -> Time {
@@ -136,8 +155,18 @@ impl Records {
         }
     }
 
-    pub(super) fn get(&self, id: CallId) -> Option<Record> {
-        self.slot(self.find(id)).map(|slot| slot.record)
+    pub(super) fn get(&self, id: CallId) -> Option<&Record> {
+        self.slot(self.find(id)).map(|slot| &slot.record)
+    }
+
+    /// Notes where a call of which something is noted stands by now.
+    pub(super) fn set_stage(&mut self, id: CallId, stage: Stage) {
+        if let Some(&index) = self.table.get(self.find(id)).filter(|&&index| index != NOWHERE) {
+            let record = &mut self.slots[index as usize].record;
+            record.stage = stage;
+            let due = record.due();
+            self.settle(index, stage.is_running(), due);
+        }
     }
 
     /// Notes this of a call, in place of what was noted.
@@ -152,15 +181,17 @@ impl Records {
             self.table[entry] = self.take_slot(id);
         }
         let index = self.table[entry];
+        let (running, due) = (record.stage.is_running(), record.due());
         self.slots[index as usize].record = record;
-        self.settle(index, record.stage.is_running(), record.due());
+        self.settle(index, running, due);
     }
 
     /// Drops what is noted of a call.
     pub(super) fn remove(&mut self, id: CallId) -> Option<Record> {
         let entry = self.find(id);
-        let record = self.slot(entry)?.record;
+        self.slot(entry)?;
         let index = self.table[entry];
+        let record = std::mem::take(&mut self.slots[index as usize].record);
         self.settle(index, false, Time::NEVER);
         self.close(entry);
         self.free.push(index);
@@ -182,8 +213,8 @@ impl Records {
     /// Calls that hold a slot, in no order.
     pub(super) fn running(&self) -> impl Iterator<Item = (CallId, Stage)> {
         self.running.iter().map(|&index| {
-            let Slot { id, record, .. } = self.slots[index as usize];
-            (id, record.stage)
+            let slot = &self.slots[index as usize];
+            (slot.id, slot.record.stage)
         })
     }
 
@@ -303,6 +334,7 @@ mod tests {
                 reported: false
             }),
             until.prop_map(|until| Stage::Unread { until }),
+            Just(Stage::Asking { cause: Cause::NoResponse, body: Body::None, online: false }),
             Just(Stage::Reading),
             Just(Stage::Streaming),
         ]

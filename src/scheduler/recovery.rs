@@ -3,13 +3,14 @@
 //! A call that is to be tried again gives its slot back at once. While it is held it stands beside the line; after
 //! that, or where its whole lane pauses, it stands in line again at its old place.
 
-use super::{Action, Record, Refusal, Scheduler, Stage};
+use super::{Action, Answer, Body, Record, Refusal, Scheduler, Stage};
 use crate::breaker::{Permit, Report, State};
 use crate::gate::Standing;
 use crate::limit::Sample;
-use crate::queue::{CallId, LaneId};
-use crate::retry::{Failure, RetryConfig, What};
+use crate::queue::{CallFlags, CallId, LaneId};
+use crate::retry::{Cause, Failure, RetryConfig};
 use crate::time::{Duration, Time};
+use std::rc::Rc;
 
 /// A pause is longer than asked for by up to this share of it, so that not everybody comes back at once,
 const SPREAD: u32 = 10;
@@ -34,35 +35,102 @@ pub(super) const fn sample_of(status: u16) -> Sample {
 }
 
 impl Scheduler {
-    /// An attempt that is under way has failed. Whether another one follows, and after which delay: where
-    /// there is no network, and where its lane pauses, that is a guess. `None`: what came of the attempt is
-    /// final, and [`Event::Headers`](super::Event::Headers) or [`Event::Settled`](super::Event::Settled) is to come.
-    ///
-    /// With `commit`, the call waits from now on; [`Action::Start`] will come again. Without, it is only asked.
-    pub fn retry(
-        &mut self,
-        id: CallId,
-        config: &RetryConfig,
-        failure: &Failure<'_>,
-        commit: bool,
-        now: Time,
-    ) -> Option<Duration> {
-        self.hear_failure(id, config, failure, now);
-        let delay = self.next_attempt(id, config, failure, commit, now);
-        self.work_off(now);
-        delay
+    pub(super) fn answered(&mut self, id: CallId, answer: &Answer, now: Time) {
+        if !matches!(self.stage(id), Some(Stage::Sent { .. })) {
+            return;
+        }
+        let &Answer { status, body, retry_after } = answer;
+        let unwell = retry_after.is_some() || status >= 400;
+        if unwell && self.queue.flags_of(id).has(CallFlags::HEEDFUL) {
+            self.fail(id, Failure { cause: Cause::Status(status), retry_after }, body, now);
+        } else {
+            self.hear(id, report_of(status), Some(sample_of(status)), now);
+            self.deliver(id, body, now);
+        }
     }
 
-    fn hear_failure(&mut self, id: CallId, config: &RetryConfig, failure: &Failure<'_>, now: Time) {
-        let pause = config.pause(failure.asked);
-        let (report, sample) = match failure.what {
+    /// The attempt under way brought no response.
+    pub(super) fn failed(&mut self, id: CallId, cause: Cause, now: Time) {
+        if matches!(self.stage(id), Some(Stage::Sent { .. })) {
+            self.fail(id, Failure { cause, retry_after: None }, Body::None, now);
+        }
+    }
+
+    /// The caller said whether an attempt that failed is to be followed by another.
+    pub(super) fn permitted(&mut self, id: CallId, yes: bool, now: Time) {
+        let Some(Stage::Asking { cause, body, online }) = self.stage(id) else { return };
+        let failure = Failure { cause, retry_after: None };
+        let next = if yes { self.next_attempt(id, &failure, true, now) } else { None };
+        match next {
+            Some((record, delay)) if online && record.stage == Stage::Offline => {
+                self.hold(id, cause, Record { stage: Stage::Queued, ..record }, delay, now);
+            }
+            Some((record, delay)) => self.hold(id, cause, record, delay, now),
+            None => self.conclude(id, cause, body, now),
+        }
+    }
+
+    /// What a call that was answered before it came here brought, which its caller has.
+    pub(super) fn headers(&mut self, id: CallId, answer: &Answer, now: Time) {
+        if !matches!(self.stage(id), Some(Stage::Sent { .. })) {
+            return;
+        }
+        let &Answer { status, body, retry_after } = answer;
+        if self.queue.flags_of(id).has(CallFlags::HEEDFUL) {
+            self.hear_failure(id, &Failure { cause: Cause::Status(status), retry_after }, now);
+        } else {
+            self.hear(id, report_of(status), Some(sample_of(status)), now);
+        }
+        self.begin_body(id, body, now);
+    }
+
+    fn fail(&mut self, id: CallId, failure: Failure, body: Body, now: Time) {
+        self.hear_failure(id, &failure, now);
+        let cause = failure.cause;
+        let asks = self.queue.flags_of(id).has(CallFlags::ASKS);
+        match self.next_attempt(id, &failure, !asks, now) {
+            Some(_) if asks => {
+                self.records.set_stage(id, Stage::Asking { cause, body, online: false });
+                self.actions.push_back(Action::Ask(id));
+            }
+            Some((record, delay)) => self.hold(id, cause, record, delay, now),
+            None => self.conclude(id, cause, body, now),
+        }
+    }
+
+    /// What the attempt brought is final.
+    fn conclude(&mut self, id: CallId, cause: Cause, body: Body, now: Time) {
+        if let Cause::Status(_) = cause {
+            self.deliver(id, body, now);
+        } else {
+            self.totals.failed += 1;
+            self.actions.push_back(Action::GiveUp(id));
+            self.end(id);
+        }
+    }
+
+    fn deliver(&mut self, id: CallId, body: Body, now: Time) {
+        let holds = self.begin_body(id, body, now);
+        self.actions.push_back(Action::Deliver(id, holds));
+    }
+
+    /// The rules of a call.
+    fn rules_of(&self, id: CallId) -> Rc<RetryConfig> {
+        let own = self.records.get(id).and_then(|record| record.rules.as_ref());
+        Rc::clone(own.unwrap_or(&self.retry))
+    }
+
+    fn hear_failure(&mut self, id: CallId, failure: &Failure, now: Time) {
+        let &Failure { cause, retry_after } = failure;
+        let pause = self.rules_of(id).pause(retry_after);
+        let (report, sample) = match cause {
             // A pause is what a server that is well asks for. One that nobody makes says nothing of that.
-            What::Status(429 | 503) if pause.is_some() => (Report::Nothing, Some(Sample::Refusal)),
-            What::Status(429) if failure.asked.is_some() => (Report::Alive, Some(Sample::Refusal)),
-            What::Status(status) => (report_of(status), Some(sample_of(status))),
-            What::Expired => (Report::Failure, None),
-            What::NoResponse { .. } => (Report::Failure, Some(Sample::Refusal)),
-            What::Offline { .. } => (Report::Nothing, None),
+            Cause::Status(429 | 503) if pause.is_some() => (Report::Nothing, Some(Sample::Refusal)),
+            Cause::Status(429) if retry_after.is_some() => (Report::Alive, Some(Sample::Refusal)),
+            Cause::Status(status) => (report_of(status), Some(sample_of(status))),
+            Cause::Expired => (Report::Failure, None),
+            Cause::NoResponse => (Report::Failure, Some(Sample::Refusal)),
+            Cause::Offline => (Report::Nothing, None),
         };
         let first = matches!(self.stage(id), Some(Stage::Sent { reported: false, .. }));
         self.hear(id, report, sample, now);
@@ -76,29 +144,32 @@ impl Scheduler {
         }
     }
 
+    /// How the call would wait for its next attempt, and how long; `None` where there is to be none. `certain`: there will
+    /// be one, and how long it waits is drawn.
     fn next_attempt(
         &mut self,
         id: CallId,
-        config: &RetryConfig,
-        failure: &Failure<'_>,
-        commit: bool,
+        failure: &Failure,
+        certain: bool,
         now: Time,
-    ) -> Option<Duration> {
+    ) -> Option<(Record, Duration)> {
         let lane = self.queue.lane_of(id)?;
-        let record = self.records.get(id)?;
-        let sent = matches!(record.stage, Stage::Sent { .. });
+        let flags = self.queue.flags_of(id);
+        let record = self.records.get(id)?.clone();
+        let rules = self.rules_of(id);
+        let offline = failure.cause == Cause::Offline;
         let gate = &mut self.gates[lane.0 as usize];
-        let offline = matches!(failure.what, What::Offline { .. });
-        if !sent
-            || !config.allows(failure, record.retries)
-            || !(offline || config.affords(&gate.budget, now))
+        if self.leaving
+            || !flags.has(CallFlags::RESENDABLE.and(CallFlags::HEEDFUL))
+            || !rules.allows(failure, flags.has(CallFlags::SAME_ORIGIN), record.retries)
+            || !(offline || rules.affords(&gate.budget, now))
             || gate.standing(now) == Standing::Refuses
         {
             return None;
         }
         let pause = gate.paused_for(now);
-        let backoff = if commit && !offline {
-            config.delay(record.retries.saturating_add(1), record.backoff, &mut self.random)
+        let backoff = if certain && !offline {
+            rules.delay(record.retries.saturating_add(1), record.backoff, &mut self.random)
         } else {
             Duration::ZERO
         };
@@ -108,46 +179,52 @@ impl Scheduler {
         if record.total_until <= now.after(delay) {
             return None;
         }
-        if commit {
-            let stage = if offline {
-                Stage::Offline
-            } else if backoff > pause {
-                Stage::Delayed { until: now.after(backoff) }
-            } else {
-                // For a pause it waits in line, like everybody.
-                Stage::Queued
-            };
-            self.hold(id, lane, Record { stage, backoff, ..record }, now);
-        }
-        Some(delay)
+        let stage = if offline {
+            Stage::Offline
+        } else if backoff > pause {
+            Stage::Delayed { until: now.after(backoff) }
+        } else {
+            // For a pause it waits in line, like everybody.
+            Stage::Queued
+        };
+        Some((Record { stage, backoff, ..record }, delay))
     }
 
     /// Takes the slot of a call that is to be tried again.
-    fn hold(&mut self, id: CallId, lane: LaneId, mut record: Record, now: Time) {
+    fn hold(&mut self, id: CallId, cause: Cause, mut record: Record, delay: Duration, now: Time) {
+        let Some(lane) = self.queue.lane_of(id) else { return };
         self.totals.retries += 1;
         // What could not be sent used no attempt up.
-        if record.stage != Stage::Offline {
+        if cause != Cause::Offline {
             record.retries = record.retries.saturating_add(1);
             self.gates[lane.0 as usize].budget.retry(now);
         }
+        let parked = record.stage.is_parked();
         self.records.put(id, record);
-        if record.stage.is_parked() {
+        self.actions.push_back(Action::Retry(id, delay));
+        if parked {
             self.queue.park(id);
         } else {
             self.queue.put_back(id);
         }
+        // The time of an open breaker may have run out while nobody waited in the lane.
+        self.look_at_gate(id, now);
     }
 
     /// There is a network again: who waited for that is in line.
     pub(super) fn online(&mut self) {
         let held = self.records.parked().filter(|(_, stage)| *stage == Stage::Offline);
         for (id, _) in held.collect::<Vec<_>>() {
-            if let Some(record) = self.records.get(id) {
-                self.records.put(id, Record { stage: Stage::Queued, ..record });
-            }
+            self.records.set_stage(id, Stage::Queued);
             self.queue.unpark(id);
             if let Some(lane) = self.queue.lane_of(id) {
                 self.queue.begin_slowly(lane);
+            }
+        }
+        let running: Vec<_> = self.records.running().collect();
+        for (id, stage) in running {
+            if let Stage::Asking { cause, body, .. } = stage {
+                self.records.set_stage(id, Stage::Asking { cause, body, online: true });
             }
         }
     }
@@ -156,8 +233,7 @@ impl Scheduler {
     pub(super) fn hear(&mut self, id: CallId, report: Report, sample: Option<Sample>, now: Time) {
         let Some(record) = self.records.get(id) else { return };
         let Stage::Sent { since, until, permit, reported: false } = record.stage else { return };
-        let stage = Stage::Sent { since, until, permit: None, reported: true };
-        self.records.put(id, Record { stage, ..record });
+        self.records.set_stage(id, Stage::Sent { since, until, permit: None, reported: true });
         let Some(lane) = self.queue.lane_of(id) else { return };
         if let Some(sample) = sample {
             self.queue.sample(lane, sample, since, now);

@@ -4,18 +4,20 @@
 
 mod origin;
 
-pub(crate) use origin::{Answer, Origin};
+pub(crate) use origin::{Brought, Origin, Wish};
 
 use fastrand::Rng;
 use sixlane::breaker::{BreakerConfig, State};
+use sixlane::cache::date::Wall;
 use sixlane::queue::Count;
 use sixlane::rate::RateConfig;
-use sixlane::retry::{Failure, RetryConfig, What};
+use sixlane::retry::{Cause, RetryConfig};
+use sixlane::retry_after;
 use sixlane::scheduler::{SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
 use sixlane::time::Duration;
 use sixlane::{
-    Action, Aging, Body, CallId, Config, Event, LaneId, Lent, Level, Number, Options, Outcome, Priority,
-    Refusal, Scheduler, Strategy, Submission, Time,
+    Action, Aging, Answer, Body, CallFlags, CallId, Config, Event, LaneId, Lent, Level, Number, Options,
+    Outcome, Priority, Refusal, Scheduler, Strategy, Submission, Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -27,7 +29,9 @@ const MS: Duration = Duration::from_millis(1);
 enum Happening {
     Submitted,
     /// What came of one attempt.
-    Answered(usize, u32, Answer),
+    Ended(usize, u32, Brought),
+    /// What the caller says who was asked after one attempt.
+    Permitted(usize, u32, bool),
     ReadingBegan(usize),
     BodyEnded(usize),
     CallerAborted(usize),
@@ -38,6 +42,8 @@ enum Happening {
     ConcurrencyChanged(Option<u32>),
     NetworkLost,
     NetworkBack,
+    PageLeft,
+    PageBack,
     /// Others outside hold so many of an origin's slots, of so many for all together.
     OthersHold(usize, u32, Option<u32>),
 }
@@ -48,6 +54,8 @@ enum Stage {
     /// Its next attempt is not before this time; `None`: not before there is a network.
     Held(Option<Time>),
     Sent,
+    /// Its caller is asked; the slot is held.
+    Asking,
     /// The caller has the headers; the slot is held.
     Unread(Time),
     Reading,
@@ -62,7 +70,7 @@ impl Stage {
     }
 
     const fn runs(self) -> bool {
-        matches!(self, Self::Sent | Self::Unread(_) | Self::Reading | Self::Streaming)
+        matches!(self, Self::Sent | Self::Asking | Self::Unread(_) | Self::Reading | Self::Streaming)
     }
 }
 
@@ -75,113 +83,82 @@ struct Call {
     arrived: Time,
     stage: Stage,
     attempt: u32,
-    /// Retries that used up attempts; `None`: none is wanted.
-    retries: Option<u32>,
+    /// What the last attempt brought, until an action says what becomes of it.
+    brought: Option<Brought>,
+    /// There has been a network again since its caller was asked.
+    online: bool,
+    /// Retries that used up attempts.
+    retries: u32,
+    most_retries: u32,
     settled: u32,
-    repeatable: bool,
-    until_headers: bool,
+    flags: CallFlags,
     keepalive: bool,
     total_until: Option<Time>,
     attempt_limit: Option<Duration>,
     attempt_until: Option<Time>,
 }
 
-/// How often the rarer things happened, so that a test can tell that they do happen.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Seen {
-    pub aborted_waiting: u32,
-    pub aborted_sent: u32,
-    pub aborted_in_body: u32,
-    pub preempted: u32,
-    pub lent_unread: u32,
-    pub lent_streams: u32,
-    pub timed_out_waiting: u32,
-    pub timed_out_sent: u32,
-    pub queue_full: u32,
-    pub cleared: u32,
-    pub forgotten_lanes: u32,
-    pub late_events: u32,
-    pub faded: u32,
-    pub above_lowered_concurrency: u32,
-    pub immediate: u32,
-    pub kept_out_by_others: u32,
-    pub aborted_held: u32,
-    pub timed_out_held: u32,
-    pub retried: u32,
-    pub retried_offline: u32,
-    pub paused_lanes: u32,
-    pub circuit_open: u32,
-    pub half_open: u32,
-    pub closed_again: u32,
-    pub rate_limited: u32,
-    pub unsent: u32,
-    pub final_failures: u32,
+macro_rules! seen {
+    ($($name:ident $what:literal,)*) => {
+        /// How often the rarer things happened, so that a test can tell that they do happen.
+        #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+        pub(crate) struct Seen { $(pub $name: u32),* }
+
+        impl Seen {
+            /// Each by name.
+            pub(crate) fn all(&self) -> Vec<(&'static str, u32)> {
+                vec![$(($what, self.$name)),*]
+            }
+
+            /// Adds what was seen elsewhere.
+            pub(crate) fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
 }
 
-impl Seen {
-    /// Each by name.
-    pub(crate) const fn all(&self) -> [(&'static str, u32); 27] {
-        [
-            ("aborted while waiting", self.aborted_waiting),
-            ("aborted when sent", self.aborted_sent),
-            ("aborted in the body", self.aborted_in_body),
-            ("pre-empted", self.preempted),
-            ("lent, unread", self.lent_unread),
-            ("lent, too many streams", self.lent_streams),
-            ("timed out while waiting", self.timed_out_waiting),
-            ("timed out when sent", self.timed_out_sent),
-            ("turned away", self.queue_full),
-            ("cleared", self.cleared),
-            ("lane forgotten", self.forgotten_lanes),
-            ("late event", self.late_events),
-            ("faded", self.faded),
-            ("ran above a lowered concurrency", self.above_lowered_concurrency),
-            ("immediate", self.immediate),
-            ("kept out by others outside", self.kept_out_by_others),
-            ("aborted while held", self.aborted_held),
-            ("timed out while held", self.timed_out_held),
-            ("retried", self.retried),
-            ("retried for want of a network", self.retried_offline),
-            ("lane paused", self.paused_lanes),
-            ("turned away by a breaker", self.circuit_open),
-            ("breaker half-open", self.half_open),
-            ("breaker closed again", self.closed_again),
-            ("kept by a rate limit", self.rate_limited),
-            ("not sent after all", self.unsent),
-            ("failed for good", self.final_failures),
-        ]
-    }
-
-    /// Adds what was seen elsewhere.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.aborted_waiting += other.aborted_waiting;
-        self.aborted_sent += other.aborted_sent;
-        self.aborted_in_body += other.aborted_in_body;
-        self.preempted += other.preempted;
-        self.lent_unread += other.lent_unread;
-        self.lent_streams += other.lent_streams;
-        self.timed_out_waiting += other.timed_out_waiting;
-        self.timed_out_sent += other.timed_out_sent;
-        self.queue_full += other.queue_full;
-        self.cleared += other.cleared;
-        self.forgotten_lanes += other.forgotten_lanes;
-        self.late_events += other.late_events;
-        self.faded += other.faded;
-        self.above_lowered_concurrency += other.above_lowered_concurrency;
-        self.immediate += other.immediate;
-        self.kept_out_by_others += other.kept_out_by_others;
-        self.aborted_held += other.aborted_held;
-        self.timed_out_held += other.timed_out_held;
-        self.retried += other.retried;
-        self.retried_offline += other.retried_offline;
-        self.paused_lanes += other.paused_lanes;
-        self.circuit_open += other.circuit_open;
-        self.half_open += other.half_open;
-        self.closed_again += other.closed_again;
-        self.rate_limited += other.rate_limited;
-        self.unsent += other.unsent;
-        self.final_failures += other.final_failures;
-    }
+seen! {
+    aborted_waiting "aborted while waiting",
+    aborted_sent "aborted when sent",
+    aborted_asking "aborted while somebody was asked",
+    aborted_in_body "aborted in the body",
+    preempted "pre-empted",
+    preempted_asking "pre-empted while somebody was asked",
+    lent_unread "lent, unread",
+    lent_streams "lent, too many streams",
+    timed_out_waiting "timed out while waiting",
+    timed_out_sent "timed out when sent",
+    timed_out_asking "timed out while somebody was asked",
+    queue_full "turned away",
+    cleared "cleared",
+    forgotten_lanes "lane forgotten",
+    late_events "late event",
+    faded "faded",
+    above_lowered_concurrency "ran above a lowered concurrency",
+    immediate "immediate",
+    kept_out_by_others "kept out by others outside",
+    aborted_held "aborted while held",
+    timed_out_held "timed out while held",
+    retried "retried",
+    retried_offline "retried for want of a network",
+    online_while_asking "a network again while somebody was asked",
+    asked "asked",
+    forbidden "asked, and the answer was no",
+    permitted_late "permitted, and too late",
+    failures_delivered "a failure that was delivered",
+    given_up "given up",
+    paused_by_seconds "paused by a number of seconds",
+    paused_by_date "paused by a date",
+    paused_by_rate_limit "paused by a rate limit with nothing left",
+    pause_unheeded "a pause that nobody makes",
+    paused_lanes "lane paused",
+    left "nothing tried again since the page is being left",
+    circuit_open "turned away by a breaker",
+    half_open "breaker half-open",
+    closed_again "breaker closed again",
+    rate_limited "kept by a rate limit",
+    unsent "not sent after all",
 }
 
 /// What running counts were before a call was pre-empted: the start that follows may only swap.
@@ -199,8 +176,8 @@ pub(crate) struct World {
     now: Time,
     core: Scheduler,
     config: Config,
-    retry: RetryConfig,
     offline: bool,
+    leaving: bool,
     /// Starts that a rate limit counts, by lane.
     counted: BTreeMap<LaneId, Vec<Time>>,
     concurrency: Option<u32>,
@@ -244,9 +221,6 @@ impl World {
         let many = if rng.u8(..10) == 0 { 90 } else { 5 };
         let origins = (0..rng.usize(1..=many)).map(|_| Origin::any(&mut rng)).collect();
         let mut world = Self::with(seed, rng, config, origins);
-        let mut options = Options::default();
-        options.set(Number::Limit, [0.0, 1.0, 3.0][world.rng.usize(..3)]).expect("it is in range");
-        world.retry = RetryConfig::of(&options);
         world.schedule_load();
         world.schedule_operator();
         world
@@ -275,8 +249,8 @@ impl World {
             now: Time::ZERO,
             core: Scheduler::new(&config),
             config,
-            retry: RetryConfig::default(),
             offline: false,
+            leaving: false,
             counted: BTreeMap::new(),
             concurrency: config.concurrency,
             paused: false,
@@ -410,6 +384,11 @@ impl World {
             self.later(wait, Happening::NetworkLost);
             self.later(wait + gone, Happening::NetworkBack);
         }
+        if self.rng.u8(..4) == 0 {
+            let (wait, gone) = (self.millis((0, 3_000)), self.millis((1, 2_000)));
+            self.later(wait, Happening::PageLeft);
+            self.later(wait + gone, Happening::PageBack);
+        }
         for _ in 0..self.rng.u32(0..6) {
             let origin = self.rng.usize(..self.origins.len());
             let (held, shared) = (self.rng.u32(..7), self.rng.u32(1..8));
@@ -449,7 +428,8 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Submitted => self.submit(),
-            Happening::Answered(call, attempt, answer) => self.answered(call, attempt, answer),
+            Happening::Ended(call, attempt, brought) => self.ended(call, attempt, brought),
+            Happening::Permitted(call, attempt, yes) => self.permitted(call, attempt, yes),
             Happening::ReadingBegan(call) => {
                 if matches!(self.calls[call].stage, Stage::Unread(_)) {
                     self.calls[call].stage = Stage::Reading;
@@ -484,12 +464,22 @@ impl World {
             Happening::NetworkBack => {
                 self.offline = false;
                 for &number in &self.alive {
-                    let stage = &mut self.calls[number].stage;
-                    if *stage == Stage::Held(None) {
-                        *stage = Stage::Waiting;
+                    let call = &mut self.calls[number];
+                    match call.stage {
+                        Stage::Held(None) => call.stage = Stage::Waiting,
+                        Stage::Asking => call.online = true,
+                        _ => {}
                     }
                 }
                 self.tell(Event::Online);
+            }
+            Happening::PageLeft => {
+                self.leaving = true;
+                self.tell(Event::Leaving(true));
+            }
+            Happening::PageBack => {
+                self.leaving = false;
+                self.tell(Event::Leaving(false));
             }
             Happening::ConcurrencyChanged(limit) => {
                 self.concurrency = limit;
@@ -549,10 +539,10 @@ impl World {
         let origin = self.rng.usize(..self.origins.len());
         let lane = self.lane_of[origin].unwrap_or_else(|| self.open_lane(origin));
         let call = self.any_submission(lane);
-        let id = self.core.submit(call, self.now);
+        let id = self.core.submit(call.clone(), self.now);
         let arrived = call.arrived.unwrap_or(self.now).min(self.now).max(self.last_arrival.next());
         self.last_arrival = arrived;
-        let keepalive = call.immediate && !call.repeatable;
+        let keepalive = call.immediate && !call.flags.has(CallFlags::REPEATABLE);
         self.calls.push(Call {
             id,
             lane,
@@ -561,10 +551,16 @@ impl World {
             arrived,
             stage: Stage::Waiting,
             attempt: 0,
-            retries: self.rng.bool().then_some(0),
+            brought: None,
+            online: false,
+            retries: 0,
+            most_retries: match &call.rules {
+                Some(rules) if *rules == rules_of(0) => 0,
+                Some(rules) if *rules == rules_of(1) => 1,
+                _ => 3,
+            },
             settled: 0,
-            repeatable: call.repeatable,
-            until_headers: call.until_headers,
+            flags: call.flags,
             keepalive,
             total_until: call.total.map(|total| call.arrived.unwrap_or(self.now).after(total)),
             attempt_limit: call.attempt,
@@ -607,8 +603,21 @@ impl World {
     fn any_submission(&mut self, lane: LaneId) -> Submission {
         let priority = any_priority(&mut self.rng);
         let mut call = Submission::new(lane, priority);
-        call.repeatable = self.rng.u8(..4) != 0;
-        call.until_headers = self.rng.u8(..8) == 0;
+        for (flag, share) in [
+            (CallFlags::REPEATABLE, 0.75),
+            (CallFlags::UNTIL_HEADERS, 0.125),
+            (CallFlags::RESENDABLE, 0.8),
+            (CallFlags::SAME_ORIGIN, 0.7),
+            (CallFlags::HEEDFUL, 0.8),
+            (CallFlags::ASKS, 0.3),
+        ] {
+            if self.rng.f64() < share {
+                call.flags = call.flags.and(flag);
+            }
+        }
+        if self.rng.bool() {
+            call.rules = Some(rules_of(self.rng.u8(..2)));
+        }
         if self.rng.u8(..3) == 0 {
             call.total = Some(self.millis((1, 30_000)));
         }
@@ -621,7 +630,7 @@ impl World {
         }
         match self.rng.u8(..16) {
             // What a page sends as it is left must not wait, ever.
-            0 => (call.immediate, call.repeatable) = (true, false),
+            0 => (call.immediate, call.flags) = (true, CallFlags::HEEDFUL),
             // Sent before the scheduler was there.
             1 => {
                 call.immediate = true;
@@ -639,13 +648,13 @@ impl World {
         call.attempt_until = call.attempt_limit.map(|limit| self.now.after(limit));
         let (attempt, at) = (call.attempt, call.origin);
         let busy = self.running(|call| call.origin == at);
-        let answer = if self.offline {
-            Some((MS, Answer::Lost))
+        let brought = if self.offline {
+            Some((MS, Brought::Lost))
         } else {
             self.origins[at].answer(self.now, busy, &mut self.rng)
         };
-        if let Some((wait, answer)) = answer {
-            self.later(wait, Happening::Answered(number, attempt, answer));
+        if let Some((wait, brought)) = brought {
+            self.later(wait, Happening::Ended(number, attempt, brought));
         }
         // Nobody waits for ever: where no limit was set, the caller goes.
         if self.calls[number].total_until.is_none() && self.calls[number].attempt_limit.is_none() {
@@ -654,113 +663,59 @@ impl World {
         }
     }
 
-    fn answered(&mut self, number: usize, attempt: u32, answer: Answer) {
-        let Call { id, stage, .. } = self.calls[number];
+    fn ended(&mut self, number: usize, attempt: u32, brought: Brought) {
+        let Call { id, stage, lane, flags, .. } = self.calls[number];
         // Of an attempt that was stopped the shell hears nothing more. Waking for nothing is harmless.
         if self.calls[number].attempt != attempt || stage.waits() {
             return self.tell(Event::Woke);
         }
-        let (event, failure) = match answer {
-            Answer::Well(body) => (Event::Headers(id, body, 200), None),
-            Answer::Unavailable(asked) => {
-                (Event::Headers(id, Body::None, 503), Some((What::Status(503), asked)))
+        let event = match brought {
+            Brought::Response { status, body, wish } => {
+                // Half a second past the last whole one, as clocks are.
+                let now = Wall::from_millis(784_111_777_500);
+                let retry_after = retry_after::asked(status, &wish.fields(now).each(), now);
+                self.check(retry_after == wish.asked(status), || {
+                    format!("{wish:?} is read as {retry_after:?}")
+                });
+                Event::Answered(id, Answer { status, body, retry_after })
             }
-            Answer::Lost if self.offline => {
-                let what = What::Offline { same_origin: true };
-                (Event::Settled(id, Outcome::Offline), Some((what, None)))
-            }
-            Answer::Lost => {
-                let what = What::NoResponse { same_origin: true };
-                (Event::Settled(id, Outcome::Failed), Some((what, None)))
-            }
+            _ => Event::Failed(id, if self.offline { Cause::Offline } else { Cause::NoResponse }),
         };
         if stage != Stage::Sent {
             // Its caller has gone, or its time was up.
             return self.tell_of(number, event);
         }
-        if failure.is_some_and(|(what, asked)| self.retries(number, what, asked)) {
+        let brought = if event == Event::Failed(id, Cause::Offline) { Brought::Offline } else { brought };
+        self.calls[number].brought = Some(brought);
+        let paused = self.core.paused_for(lane, self.now);
+        self.tell(event);
+        let pause = self.core.paused_for(lane, self.now);
+        let Event::Answered(_, Answer { retry_after: Some(asked), .. }) = event else { return };
+        if !flags.has(CallFlags::HEEDFUL) || asked.is_zero() || asked > Duration::from_secs(60) {
+            self.seen.pause_unheeded += 1;
+            self.check(pause == paused, || format!("pauses {pause:?} for nothing"));
             return;
         }
-        self.calls[number].settled += 1;
-        if let Event::Headers(_, body, _) = event {
-            self.totals.completed += 1;
-            self.calls[number].stage = self.stage_of(number, body);
-            if self.calls[number].stage == Stage::Over {
-                self.over(number);
-            }
-            self.schedule_body(number, body);
-        } else {
-            self.totals.failed += 1;
-            self.over(number);
+        let most = paused.max(asked + (asked / 10).min(Duration::from_secs(1)));
+        self.check(pause >= asked && pause <= most, || format!("asked for {asked:?}, pauses {pause:?}"));
+        match brought {
+            Brought::Response { wish: Wish::Seconds(_), .. } => self.seen.paused_by_seconds += 1,
+            Brought::Response { wish: Wish::Date(_), .. } => self.seen.paused_by_date += 1,
+            _ => self.seen.paused_by_rate_limit += 1,
         }
-        self.tell(event);
     }
 
-    /// The failed attempt is followed by another one.
-    fn retries(&mut self, number: usize, what: What, asked: Option<Duration>) -> bool {
-        let Call { id, lane, retries, total_until, .. } = self.calls[number];
-        let Some(retries) = retries else { return false };
-        let failure = Failure { method: "GET", idempotent: false, resendable: true, what, asked };
-        // Some shells ask somebody first, who may need a while.
-        if self.rng.u8(..4) == 0 {
-            let stage = self.calls[number].stage;
-            self.core.retry(id, &self.retry, &failure, false, self.now);
-            self.perform();
-            if self.calls[number].stage != stage || self.rng.bool() {
-                return self.calls[number].stage != stage;
-            }
+    fn permitted(&mut self, number: usize, attempt: u32, yes: bool) {
+        let Call { id, stage, attempt: latest, .. } = self.calls[number];
+        // Of what was asked about an attempt that is past, the shell wants to hear no more.
+        if stage != Stage::Over && (stage != Stage::Asking || attempt != latest) {
+            self.seen.permitted_late += 1;
+            return self.tell(Event::Woke);
         }
-        let paused = self.core.paused_for(lane, self.now);
-        let delay = self.core.retry(id, &self.retry, &failure, true, self.now);
-        let pause = self.core.paused_for(lane, self.now);
-        if let Some(asked) = asked {
-            let most = paused.max(asked + (asked / 10).min(Duration::from_secs(1)));
-            self.check(delay.is_none_or(|delay| delay >= pause), || {
-                format!("{delay:?} is too soon, {pause:?} to go")
-            });
-            self.check(pause >= asked && pause <= most, || format!("asked for {asked:?}, pauses {pause:?}"));
+        if stage == Stage::Over {
+            self.seen.permitted_late += 1;
         }
-        let Some(delay) = delay else {
-            self.seen.final_failures += 1;
-            return false;
-        };
-        let in_time = total_until.is_none_or(|until| self.now.after(delay) < until);
-        self.check(in_time, || format!("{number} waits {delay:?}, longer than it may"));
-        self.totals.retries += 1;
-        let call = &mut self.calls[number];
-        call.attempt_until = None;
-        call.stage = match what {
-            What::Offline { .. } => Stage::Held(None),
-            // For a pause it waits in line.
-            _ if delay <= pause => Stage::Waiting,
-            _ => Stage::Held(Some(self.now.after(delay))),
-        };
-        if matches!(what, What::Offline { .. }) {
-            self.seen.retried_offline += 1;
-        } else {
-            call.retries = Some(retries + 1);
-            self.check(retries < 3, || format!("retried {number} too often"));
-            self.seen.retried += 1;
-        }
-        true
-    }
-
-    /// Its attempt took too long.
-    fn expire(&mut self, id: CallId) {
-        let number = self.number(id);
-        let Call { stage, attempt_until, .. } = self.calls[number];
-        self.check(stage == Stage::Sent && attempt_until.is_some_and(|at| at <= self.now), || {
-            format!("the attempt of {number} is not over: {stage:?} until {attempt_until:?}")
-        });
-        self.seen.timed_out_sent += 1;
-        self.calls[number].attempt_until = None;
-        self.calls[number].attempt += 1;
-        if !self.retries(number, What::Expired, None) {
-            self.calls[number].settled += 1;
-            self.totals.failed += 1;
-            self.over(number);
-            self.tell(Event::Settled(id, Outcome::Failed));
-        }
+        self.tell_of(number, Event::Permitted(id, yes));
     }
 
     /// What the rules make of a call whose headers are there.
@@ -768,7 +723,7 @@ impl World {
         match body {
             Body::None => Stage::Over,
             Body::Sized(bytes) if bytes <= SMALL_BODY => Stage::Over,
-            _ if self.calls[number].until_headers => Stage::Over,
+            _ if self.calls[number].flags.has(CallFlags::UNTIL_HEADERS) => Stage::Over,
             // One too many is lent out at once; the action that says so is checked as it comes.
             Body::Endless => Stage::Streaming,
             Body::Sized(_) | Body::Unknown => Stage::Unread(self.now.after(UNREAD_LIMIT)),
@@ -805,12 +760,13 @@ impl World {
         }
         let mut event = Event::Settled(id, Outcome::Cancelled);
         match stage {
-            Stage::Waiting | Stage::Held(_) | Stage::Sent => {
+            Stage::Waiting | Stage::Held(_) | Stage::Sent | Stage::Asking => {
                 self.calls[number].settled += 1;
                 self.totals.cancelled += 1;
                 match stage {
                     Stage::Waiting => self.seen.aborted_waiting += 1,
                     Stage::Held(_) => self.seen.aborted_held += 1,
+                    Stage::Asking => self.seen.aborted_asking += 1,
                     _ => self.seen.aborted_sent += 1,
                 }
                 self.over(number);
@@ -845,6 +801,10 @@ impl World {
                 Action::Lend(id, why) => self.lend(id, why),
                 Action::Forget(lane) => self.forget(lane),
                 Action::Expire(id) => self.expire(id),
+                Action::Deliver(id, holds) => self.deliver(id, holds),
+                Action::Retry(id, delay) => self.retry(id, delay),
+                Action::Ask(id) => self.ask(id),
+                Action::GiveUp(id) => self.give_up(id),
                 Action::Pause(_) => self.seen.paused_lanes += 1,
                 Action::Breaker(_, State::HalfOpen) => self.seen.half_open += 1,
                 Action::Breaker(_, State::Closed) => self.seen.closed_again += 1,
@@ -852,6 +812,131 @@ impl World {
             }
         }
         self.check(self.swap.is_none(), || "pre-empted for nobody".to_owned());
+    }
+
+    /// Its attempt took too long. The next action on it says what follows.
+    fn expire(&mut self, id: CallId) {
+        let number = self.number(id);
+        let Call { stage, attempt_until, .. } = self.calls[number];
+        self.check(stage == Stage::Sent && attempt_until.is_some_and(|at| at <= self.now), || {
+            format!("the attempt of {number} is not over: {stage:?} until {attempt_until:?}")
+        });
+        self.seen.timed_out_sent += 1;
+        let call = &mut self.calls[number];
+        (call.attempt_until, call.brought) = (None, Some(Brought::Expired));
+        call.attempt += 1;
+    }
+
+    /// What the attempt brought that an action is about.
+    fn take_brought(&mut self, number: usize) -> Brought {
+        let stage = self.calls[number].stage;
+        self.check(matches!(stage, Stage::Sent | Stage::Asking), || format!("{number} ends, is {stage:?}"));
+        let brought = self.calls[number].brought.take();
+        brought.unwrap_or_else(|| self.fail(format!("{number} has brought nothing")))
+    }
+
+    fn deliver(&mut self, id: CallId, holds: bool) {
+        let number = self.number(id);
+        let Brought::Response { status, body, .. } = self.take_brought(number) else {
+            self.fail(format!("{number} has no response to deliver"))
+        };
+        if status >= 400 {
+            self.seen.failures_delivered += 1;
+        }
+        let stage = self.stage_of(number, body);
+        self.check(holds == (stage != Stage::Over), || {
+            format!("{number} holds its slot: {holds}, is {stage:?}")
+        });
+        self.calls[number].settled += 1;
+        self.totals.completed += 1;
+        self.calls[number].stage = stage;
+        if stage == Stage::Over {
+            self.over(number);
+        }
+        self.schedule_body(number, body);
+    }
+
+    /// What the attempt brought may be followed by another one.
+    fn check_may_retry(&self, number: usize, brought: Brought) {
+        let Call { flags, retries, most_retries, .. } = self.calls[number];
+        self.check(!self.leaving, || format!("{number} tries again while the page is being left"));
+        let may = flags.has(CallFlags::RESENDABLE.and(CallFlags::HEEDFUL));
+        self.check(may, || format!("{number} tries again, {flags:?}"));
+        let (offline, same_origin) = (brought == Brought::Offline, flags.has(CallFlags::SAME_ORIGIN));
+        self.check(most_retries > 0 && (offline || retries < most_retries), || {
+            format!("{number} tries again after {retries} of {most_retries}")
+        });
+        let helps = match brought {
+            Brought::Response { status, .. } => status == 503,
+            Brought::Expired => true,
+            Brought::Lost | Brought::Offline => same_origin,
+        };
+        self.check(helps, || format!("{number} tries again after {brought:?}"));
+    }
+
+    fn retry(&mut self, id: CallId, delay: Duration) {
+        let number = self.number(id);
+        let brought = self.take_brought(number);
+        self.check_may_retry(number, brought);
+        let Call { lane, stage, flags, total_until, online, .. } = self.calls[number];
+        let asks = flags.has(CallFlags::ASKS);
+        self.check(asks == (stage == Stage::Asking), || format!("{number} was not asked"));
+        let pause = self.core.paused_for(lane, self.now);
+        self.check(delay >= pause, || format!("{delay:?} is too soon, {pause:?} to go"));
+        let in_time = total_until.is_none_or(|until| self.now.after(delay) < until);
+        self.check(in_time, || format!("{number} waits {delay:?}, longer than it may"));
+        self.totals.retries += 1;
+        let offline = brought == Brought::Offline;
+        let call = &mut self.calls[number];
+        call.attempt_until = None;
+        call.stage = match brought {
+            Brought::Offline if !online => Stage::Held(None),
+            // For a pause it waits in line.
+            _ if delay <= pause => Stage::Waiting,
+            _ => Stage::Held(Some(self.now.after(delay))),
+        };
+        if offline && online {
+            self.seen.online_while_asking += 1;
+        } else if offline {
+            self.seen.retried_offline += 1;
+        } else {
+            call.retries += 1;
+            self.seen.retried += 1;
+        }
+    }
+
+    fn ask(&mut self, id: CallId) {
+        let number = self.number(id);
+        let Call { stage, flags, attempt, total_until, .. } = self.calls[number];
+        self.check(stage == Stage::Sent && flags.has(CallFlags::ASKS), || format!("asked for {number}"));
+        let brought = self.calls[number].brought;
+        self.check_may_retry(number, brought.unwrap_or_else(|| self.fail("asked for nothing")));
+        self.seen.asked += 1;
+        let call = &mut self.calls[number];
+        (call.stage, call.online, call.attempt_until) = (Stage::Asking, false, None);
+        let yes = self.rng.u8(..4) != 0;
+        if !yes {
+            self.seen.forbidden += 1;
+        }
+        // At once, later, or never where a limit ends it.
+        if total_until.is_none() || self.rng.bool() {
+            let most = [0, 300, 8_000][self.rng.usize(..3)];
+            let wait = self.millis((0, most));
+            self.later(wait, Happening::Permitted(number, attempt, yes));
+        }
+    }
+
+    fn give_up(&mut self, id: CallId) {
+        let number = self.number(id);
+        let brought = self.take_brought(number);
+        self.check(!matches!(brought, Brought::Response { .. }), || format!("{number} has a response"));
+        if self.leaving {
+            self.seen.left += 1;
+        }
+        self.seen.given_up += 1;
+        self.calls[number].settled += 1;
+        self.totals.failed += 1;
+        self.over(number);
     }
 
     fn number(&self, id: CallId) -> usize {
@@ -920,8 +1005,11 @@ impl World {
         self.fade();
         let number = self.number(id);
         let call = &self.calls[number];
-        self.check(call.stage == Stage::Sent, || format!("pre-empted {number} that is {:?}", call.stage));
-        self.check(call.repeatable, || format!("pre-empted {number} that cannot be repeated"));
+        let attempted = matches!(call.stage, Stage::Sent | Stage::Asking);
+        self.check(attempted, || format!("pre-empted {number} that is {:?}", call.stage));
+        self.check(call.flags.has(CallFlags::REPEATABLE), || {
+            format!("pre-empted {number} that cannot be repeated")
+        });
         self.check(!call.keepalive, || format!("pre-empted {number} that must not wait"));
         self.check(call.priority.level() < Level::High, || format!("pre-empted {number}, urgent itself"));
         self.check(!self.paused, || format!("pre-empted {number} in a pause"));
@@ -934,8 +1022,11 @@ impl World {
             lane,
             in_lane: self.running(|call| call.lane == lane),
         });
-        self.calls[number].stage = Stage::Waiting;
-        self.calls[number].attempt_until = None;
+        if self.calls[number].stage == Stage::Asking {
+            self.seen.preempted_asking += 1;
+        }
+        let call = &mut self.calls[number];
+        (call.stage, call.brought, call.attempt_until) = (Stage::Waiting, None, None);
         self.totals.preempted += 1;
         self.seen.preempted += 1;
     }
@@ -943,7 +1034,7 @@ impl World {
     fn reject(&mut self, id: CallId, why: Refusal) {
         let number = self.number(id);
         let Call { stage, lane, total_until, attempt_until, priority, .. } = self.calls[number];
-        self.check(stage.waits() || stage == Stage::Sent, || {
+        self.check(stage.waits() || matches!(stage, Stage::Sent | Stage::Asking), || {
             format!("turned {number} away that is {stage:?}")
         });
         match why {
@@ -968,6 +1059,7 @@ impl World {
                 match stage {
                     Stage::Waiting => self.seen.timed_out_waiting += 1,
                     Stage::Held(_) => self.seen.timed_out_held += 1,
+                    Stage::Asking => self.seen.timed_out_asking += 1,
                     _ => self.seen.timed_out_sent += 1,
                 }
             }
@@ -1131,6 +1223,7 @@ impl World {
                 call.total_until.into_iter().chain(until).chain(over).min()
             }
             Stage::Sent => call.total_until.into_iter().chain(call.attempt_until).min(),
+            Stage::Asking => call.total_until,
             Stage::Unread(until) => Some(until),
             Stage::Reading | Stage::Streaming | Stage::Over => None,
         });
@@ -1141,6 +1234,13 @@ impl World {
         self.check(fits, || format!("wants to wake at {told:?}, books: {due:?}"));
         self.check(told.is_none_or(|at| at > self.now), || format!("wants to wake in the past: {told:?}"));
     }
+}
+
+/// Rules with so many retries at most.
+fn rules_of(limit: u8) -> RetryConfig {
+    let mut options = Options::default();
+    options.set(Number::Limit, f64::from(limit)).expect("it is in range");
+    RetryConfig::of(&options)
 }
 
 fn any_priority(rng: &mut Rng) -> Priority {

@@ -1,18 +1,114 @@
 //! Origins as one meets them.
 
 use fastrand::Rng;
+use sixlane::cache::date::Wall;
+use sixlane::retry_after::{PauseField, PauseFields};
 use sixlane::time::Duration;
 use sixlane::{Body, Time};
 
-/// What comes of a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Answer {
+/// What an attempt brings.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Brought {
+    /// A response.
+    Response {
+        /// Its status.
+        status: u16,
+        /// What follows its headers.
+        body: Body,
+        /// The pause that these ask for.
+        wish: Wish,
+    },
     /// No response.
     Lost,
-    /// All is well, and this follows the headers.
-    Well(Body),
-    /// 503, perhaps with the wish for a pause.
-    Unavailable(Option<Duration>),
+    /// No response, and no network.
+    Offline,
+    /// No response in time.
+    Expired,
+}
+
+/// How headers ask for a pause of so many seconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wish {
+    /// They do not.
+    None,
+    /// `Retry-After`, with a number.
+    Seconds(u64),
+    /// `Retry-After`, with a date by the server's own clock, which is an hour ahead.
+    Date(u64),
+    /// `RateLimit`, with nothing left.
+    RateLimit(u64),
+    /// The older fields, with nothing left.
+    XRateLimit(u64),
+    /// There is something left.
+    Left(u64),
+}
+
+/// Header fields as texts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields([Option<String>; PauseField::ALL.len()]);
+
+impl Fields {
+    fn with(mut self, field: PauseField, value: String) -> Self {
+        self.0[field as usize] = Some(value);
+        self
+    }
+
+    /// As the core wants them.
+    pub(crate) fn each(&self) -> PauseFields<'_> {
+        std::array::from_fn(|place| self.0[place].as_deref())
+    }
+}
+
+impl Wish {
+    fn any(most: u64, rng: &mut Rng) -> Self {
+        let seconds = rng.u64(..=most);
+        match rng.u8(..8) {
+            0 | 1 => Self::Seconds(seconds),
+            2 | 3 => Self::Date(seconds),
+            4 => Self::RateLimit(seconds),
+            5 => Self::XRateLimit(seconds),
+            6 => Self::Left(seconds),
+            _ => Self::None,
+        }
+    }
+
+    /// What a client has to make of it.
+    pub(crate) fn asked(self, status: u16) -> Option<Duration> {
+        match self {
+            Self::Seconds(seconds) | Self::Date(seconds) if matches!(status, 429 | 503) => {
+                Some(Duration::from_secs(seconds))
+            }
+            Self::RateLimit(seconds) | Self::XRateLimit(seconds) => Some(Duration::from_secs(seconds)),
+            _ => None,
+        }
+    }
+
+    /// The header fields that say it, at `now`.
+    pub(crate) fn fields(self, now: Wall) -> Fields {
+        let date = |ahead: u64| http_date(now.as_millis() / 1_000 + 3_600 + ahead);
+        let fields = Fields::default();
+        match self {
+            Self::None => fields,
+            Self::Seconds(seconds) => fields.with(PauseField::RetryAfter, seconds.to_string()),
+            Self::Date(seconds) => {
+                fields.with(PauseField::RetryAfter, date(seconds)).with(PauseField::Date, date(0))
+            }
+            Self::RateLimit(seconds) => {
+                fields.with(PauseField::Ratelimit, format!("\"default\";r=0;t={seconds}"))
+            }
+            Self::XRateLimit(seconds) => fields
+                .with(PauseField::XRatelimitRemaining, "0".to_owned())
+                .with(PauseField::XRatelimitReset, seconds.to_string()),
+            Self::Left(seconds) => fields.with(PauseField::Ratelimit, format!("\"default\";r=1;t={seconds}")),
+        }
+    }
+}
+
+/// A date of November 1994, which is when these worlds are.
+fn http_date(seconds: u64) -> String {
+    let of_month = seconds - 783_648_000;
+    let (day, second) = (of_month / 86_400 + 1, of_month % 86_400);
+    format!("Tue, {day:02} Nov 1994 {:02}:{:02}:{:02} GMT", second / 3_600, second / 60 % 60, second % 60)
 }
 
 /// How an origin behaves, and how its pages treat what it sends. Times are in milliseconds.
@@ -22,7 +118,7 @@ pub(crate) struct Origin {
     /// Added for each call that it works on.
     slower_each: u64,
     failures: f64,
-    /// The share of its failures that are responses, and the pause that some of them ask for, at most.
+    /// The share of its failures that are responses, and the seconds of pause that some of them ask for, at most.
     says_so: f64,
     asks_for: u64,
     never_answers: f64,
@@ -59,7 +155,7 @@ impl Origin {
 
     /// Fails one time in four, and asks for pauses.
     pub(crate) fn asking_for_pauses() -> Self {
-        Self { failures: 0.25, says_so: 0.9, asks_for: 4_000, ..Self::healthy() }
+        Self { failures: 0.25, says_so: 0.9, asks_for: 4, ..Self::healthy() }
     }
 
     /// The more it has to do, the slower.
@@ -112,22 +208,26 @@ impl Origin {
     }
 
     /// When something comes of a request sent now, and what.
-    pub(crate) fn answer(&self, now: Time, busy: u32, rng: &mut Rng) -> Option<(Duration, Answer)> {
+    pub(crate) fn answer(&self, now: Time, busy: u32, rng: &mut Rng) -> Option<(Duration, Brought)> {
         if now < self.offline_until {
-            return Some((Duration::from_millis(1), Answer::Lost));
+            return Some((Duration::from_millis(1), Brought::Lost));
         }
         if rng.f64() < self.never_answers {
             return None;
         }
         let (least, most) = self.answers_after;
         let wait = rng.u64(least..=most) + self.slower_each * u64::from(busy);
+        let wish = if self.asks_for > 0 { Wish::any(self.asks_for, rng) } else { Wish::None };
         let answer = if rng.f64() >= self.failures {
-            Answer::Well((self.body)(rng))
+            // Also one that is well may say that there is nothing left.
+            let wish = if rng.u8(..8) == 0 { wish } else { Wish::None };
+            Brought::Response { status: 200, body: (self.body)(rng), wish }
         } else if rng.f64() < self.says_so {
-            let asks = self.asks_for > 0 && rng.bool();
-            Answer::Unavailable(asks.then(|| Duration::from_millis(rng.u64(..=self.asks_for))))
+            let status = [503, 503, 503, 404][rng.usize(..4)];
+            let body = if rng.bool() { Body::None } else { Body::Unknown };
+            Brought::Response { status, body, wish }
         } else {
-            Answer::Lost
+            Brought::Lost
         };
         Some((Duration::from_millis(wait), answer))
     }
