@@ -4,25 +4,38 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { at } from './lib/paths.mjs';
 import { Plain } from './lib/step.mjs';
 
-export const CODE_SOURCES = ['src/web/codes.rs', 'src/option.rs'];
+export const CODE_SOURCES = ['src/web/codes.rs', 'src/option.rs', 'src/retry_after.rs'];
 export const CODES = 'js/codes.ts';
 
+const LIST = /codes! \{\n((?:.*\n)*?)\}\n/g;
+
 export function writeCodes() {
-  const [codes, options] = CODE_SOURCES.map((file) => readFileSync(at(file), 'utf8'));
-  const lists = [...codes.matchAll(/codes! \{\n((?:.*\n)*?)\}\n/g)].map(([, body]) => listOf(body));
+  const [codes, options, pauses] = CODE_SOURCES.map((file) => readFileSync(at(file), 'utf8'));
+  const lists = [...codes.matchAll(LIST)].map(([, body]) => listOf(body));
+  const [fields] = [...pauses.matchAll(LIST)].map(([, body]) => listOf(body));
   const rows = /^numbers! \{\n((?:.*\n)*?)\}\n/m.exec(options)?.[1];
-  if (lists.length === 0 || !rows) throw new Plain('the lists of codes are not where scripts/codes.mjs looks for them');
+  if (lists.length === 0 || !rows || !fields) throw new Plain('the lists of codes are not where scripts/codes.mjs looks for them');
   lists.push({ name: 'Option', about: ' An option that is a number, or is read as one.\n', names: namesOf(rows) });
   const text = lists.map(({ name, about, names }) => {
     const lines = names.map(({ doc, variant }, number) => `${comment(doc, '  ')}  ${variant} = ${number},\n`);
     return `\n${comment(about, '')}export const enum ${name} {\n${lines.join('')}}\n`;
   });
   const count = lists.at(-1).names.length;
-  const head = '// Written by scripts/codes.mjs from src/web/codes.rs and src/option.rs.\n';
+  const names = fields.names.map(({ variant }) => `  '${headerName(variant)}',\n`);
   writeFileSync(
     at(CODES),
-    `${head}${text.join('')}\n/** Options that are numbers. */\nexport const OPTIONS = ${count};\n`,
+    [
+      `// Written by scripts/codes.mjs from ${CODE_SOURCES.join(', ')}.\n`,
+      ...text,
+      `\n/** Options that are numbers. */\nexport const OPTIONS = ${count};\n`,
+      `\n${comment(fields.about, '')}export const PAUSE_FIELDS = [\n${names.join('')}] as const;\n`,
+    ].join(''),
   );
+}
+
+/** As `RetryAfter` stands for `retry-after`. */
+function headerName(variant) {
+  return variant.replace(/\B[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
 }
 
 /** The enum of one `codes!`. */

@@ -4,8 +4,7 @@
 
 use super::border::{Buffers, with_buffers};
 use super::codes::{Head, HealthEvent, IndexEvent};
-use super::convert;
-use crate::cache::date::Wall;
+use super::convert::{self, wall};
 use crate::cache::health::{Done, Fault, Health, Next};
 use crate::cache::index::{EntryId, Index};
 use crate::cache::policy::{self, Answer, Ask, Policy, Rule, Verdict};
@@ -289,13 +288,4 @@ fn of_words(words: &[f64]) -> Policy {
         stale_while_revalidate: span(word(4)),
         stale_if_error: span(word(5)),
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, and fractions are nothing here"
-)]
-fn wall(millis: f64) -> Wall {
-    Wall::from_millis(millis as u64)
 }

@@ -33,15 +33,22 @@ codes! {
     pub(super) enum SchedulerEvent {
         /// A lane is to be opened. Returns its number.
         OpenLane,
-        /// A call comes in [lane, priority, flags, arrival]; see [`SUBMIT`]. Returns its id.
+        /// A call comes in [lane, priority, flags, arrival]; see [`SubmitFlag`]. Returns its id.
         Submit,
-        /// Headers are there [call, body, status]. Returns 1 while the call holds its slot.
+        /// The attempt under way brought a response [call, status, body, milliseconds of a pause asked for or NaN]. The body
+        /// is a length in bytes, -1 for nothing, -2 for a length that is not told, -3 for no end. An action follows.
+        Answered,
+        /// It brought none [call, see [`Lost`]]. An action follows.
+        Failed,
+        /// Whoever was asked whether to try again has answered [call, 1 or 0].
+        Permitted,
+        /// As `Answered`, of a call that began before it came here: its caller has the response. Returns 1 while the call
+        /// holds its slot.
         Headers,
-        /// An attempt failed [call, status or what else, pause asked for, flags]; the rules are in the words, the method
-        /// is in the text. Returns the delay before the next attempt, NaN for none.
-        Retry,
         /// The network is back.
         Online,
+        /// The page is being left, or not [1 or 0].
+        Leaving,
         /// It is seen whether the calls of a lane share one connection [lane, 1 or 0].
         Protocol,
         /// The body is being read [call].
@@ -81,6 +88,42 @@ codes! {
 }
 
 codes! {
+    /// The flags of a new call, from the lowest bit.
+    pub(super) enum SubmitFlag {
+        /// Above all priorities.
+        Emergency,
+        /// It must not wait.
+        Immediate,
+        /// Its time limits are in the words.
+        Limits,
+        /// Its rules of retries are there, and the statuses of a list behind them.
+        Rules,
+        /// It may be pre-empted.
+        Repeatable,
+        /// Its slot is free when the headers are there.
+        UntilHeaders,
+        /// It may be sent again as it was.
+        Resendable,
+        /// It is for the page's own origin.
+        SameOrigin,
+        /// It wants its answers judged.
+        Heedful,
+        /// Its caller is asked before each retry.
+        Asks,
+    }
+}
+
+codes! {
+    /// Why an attempt brought no response.
+    pub(super) enum Lost {
+        /// Nobody can tell.
+        NoResponse,
+        /// There is no network.
+        Offline,
+    }
+}
+
+codes! {
     /// What is to be done. In the buffer of a scheduler stand the number of actions and the deadline in milliseconds, then
     /// four numbers for each action: its code, the call or the lane, and two more, in brackets.
     pub(super) enum Action {
@@ -90,8 +133,16 @@ codes! {
         Preempt,
         /// Turn it away [why, milliseconds until asking again makes sense or NaN]; see [`Refused`].
         Reject,
-        /// The time for one attempt is up.
+        /// The time for one attempt is up: stop it. What follows is told by the next action on this call.
         Expire,
+        /// Its caller gets the response [1 while the call holds its slot].
+        Deliver,
+        /// What the attempt brought is dropped, and the call waits for the next [milliseconds].
+        Retry,
+        /// Ask whether the attempt that failed is to be followed by another.
+        Ask,
+        /// Its caller gets the error that the attempt ended with.
+        GiveUp,
         /// Its slot is given to others [0 for a body that is not read, 1 for an endless one].
         Lend,
         /// The lane is closed, its number may come back.

@@ -1,10 +1,11 @@
 //! Values of the core as numbers, and back.
 
-use super::codes::{Action as Code, Refused, Settled};
+use super::codes::{Action as Code, Lost, Refused, Settled};
 use crate::breaker::State;
+use crate::cache::date::Wall;
 use crate::queue::CallId;
-use crate::retry::What;
-use crate::scheduler::{Action, Body, Lent, Outcome, Refusal, Scheduler};
+use crate::retry::Cause;
+use crate::scheduler::{Action, Answer, Body, Lent, Outcome, Refusal, Scheduler};
 use crate::time::{Duration, Time};
 
 /// An action: its code, the call or the lane it is about, and two numbers more.
@@ -33,6 +34,10 @@ pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
         }
         Action::Expire(id) => (Code::Expire, about(id), f64::NAN, f64::NAN),
         Action::Lend(id, why) => (Code::Lend, about(id), f64::from(u8::from(why == Lent::Streams)), f64::NAN),
+        Action::Deliver(id, holds) => (Code::Deliver, about(id), f64::from(u8::from(holds)), f64::NAN),
+        Action::Retry(id, delay) => (Code::Retry, about(id), millis(delay), f64::NAN),
+        Action::Ask(id) => (Code::Ask, about(id), f64::NAN, f64::NAN),
+        Action::GiveUp(id) => (Code::GiveUp, about(id), f64::NAN, f64::NAN),
         Action::Forget(lane) => (Code::Forget, f64::from(lane.0), f64::NAN, f64::NAN),
         Action::Pause(lane) => (Code::Pause, f64::from(lane.0), millis(core.paused_for(lane, now)), f64::NAN),
         Action::Breaker(lane, state) => {
@@ -93,14 +98,16 @@ pub(super) fn outcome(code: f64) -> Outcome {
     }
 }
 
-/// What came of an attempt: a status from 0 up, -1 no response in time, -2 none, -3 none and no network.
-#[expect(clippy::cast_sign_loss, reason = "negative codes are taken before")]
-pub(super) const fn what(code: f64, same_origin: bool) -> What {
-    match code {
-        -1.0 => What::Expired,
-        -2.0 => What::NoResponse { same_origin },
-        -3.0 => What::Offline { same_origin },
-        status => What::Status(status as u16),
+/// The head of a response.
+pub(super) fn answer(status: f64, length: f64, pause: f64) -> Answer {
+    Answer { status: count(status) as u16, body: body(length), retry_after: asked(pause) }
+}
+
+/// Why an attempt brought no response.
+pub(super) fn cause(code: f64) -> Cause {
+    match Lost::of(count(code)) {
+        Some(Lost::Offline) => Cause::Offline,
+        Some(Lost::NoResponse) | None => Cause::NoResponse,
     }
 }
 
@@ -118,4 +125,13 @@ pub(super) fn millis(time: Duration) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
 pub(super) const fn whole(count: u64) -> f64 {
     count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and fractions are nothing here"
+)]
+pub(super) fn wall(millis: f64) -> Wall {
+    Wall::from_millis(millis as u64)
 }

@@ -1,14 +1,12 @@
 //! A scheduler: one event in, the core's actions out, one deadline.
 
 use super::border::Buffers;
-use super::codes::{Figure, LaneFigure, SchedulerEvent};
-use super::policies::first_line;
+use super::codes::{Figure, LaneFigure, SchedulerEvent, SubmitFlag};
 use super::{convert, options};
 use crate::config::Config;
 use crate::option::{Number, Options};
 use crate::priority::Priority;
-use crate::queue::LaneId;
-use crate::retry::Failure;
+use crate::queue::{CallFlags, LaneId};
 use crate::scheduler::{Event, Protocol, Scheduler, Submission};
 use crate::time::Time;
 
@@ -47,12 +45,15 @@ impl Driver {
         let event = match event {
             SchedulerEvent::OpenLane => return f64::from(self.core.open_lane().0),
             SchedulerEvent::Submit => return self.submit(lane, b, convert::count(c), d, now, buffers),
+            SchedulerEvent::Answered => Event::Answered(id, convert::answer(b, c, d)),
+            SchedulerEvent::Failed => Event::Failed(id, convert::cause(b)),
+            SchedulerEvent::Permitted => Event::Permitted(id, b > 0.0),
             SchedulerEvent::Headers => {
-                self.core.handle(Event::Headers(id, convert::body(b), convert::count(c) as u16), now);
+                self.core.handle(Event::Headers(id, convert::answer(b, c, d)), now);
                 return flag(self.core.contains(id));
             }
-            SchedulerEvent::Retry => return self.retry(numbers, now, buffers),
             SchedulerEvent::Online => Event::Online,
+            SchedulerEvent::Leaving => Event::Leaving(a > 0.0),
             SchedulerEvent::Protocol => {
                 let protocol = if b > 0.0 { Protocol::Multiplexed } else { Protocol::Serial };
                 Event::Protocol(lane, protocol)
@@ -94,7 +95,6 @@ impl Driver {
         0.0
     }
 
-    /// `flags`: 1 emergency, 2 repeatable, 4 until headers, 8 immediate, 16 time limits are in the words.
     fn submit(
         &mut self,
         lane: LaneId,
@@ -104,41 +104,37 @@ impl Driver {
         now: Time,
         buffers: &Buffers,
     ) -> f64 {
-        let priority = if flags & 1 != 0 { Priority::EMERGENCY } else { priority_of(priority) };
+        let set = |flag: SubmitFlag| flags & 1 << flag as u32 != 0;
+        let priority = if set(SubmitFlag::Emergency) { Priority::EMERGENCY } else { priority_of(priority) };
         let mut call = Submission::new(lane, priority);
-        call.repeatable = flags & 2 != 0;
-        call.until_headers = flags & 4 != 0;
-        call.immediate = flags & 8 != 0;
+        for (flag, of_core) in [
+            (SubmitFlag::Repeatable, CallFlags::REPEATABLE),
+            (SubmitFlag::UntilHeaders, CallFlags::UNTIL_HEADERS),
+            (SubmitFlag::Resendable, CallFlags::RESENDABLE),
+            (SubmitFlag::SameOrigin, CallFlags::SAME_ORIGIN),
+            (SubmitFlag::Heedful, CallFlags::HEEDFUL),
+            (SubmitFlag::Asks, CallFlags::ASKS),
+        ] {
+            if set(flag) {
+                call.flags = call.flags.and(of_core);
+            }
+        }
+        call.immediate = set(SubmitFlag::Immediate);
         if !arrived.is_nan() {
             call.arrived = Some(Time::from_millis_f64(arrived));
         }
-        if flags & 16 != 0 {
+        if set(SubmitFlag::Limits) {
             let time = |number: Number| {
                 let millis = buffers.word(number as usize);
                 millis.is_finite().then(|| crate::option::span(millis))
             };
             (call.total, call.attempt) = (time(Number::Total), time(Number::Attempt));
         }
+        if set(SubmitFlag::Rules) {
+            let said = options::said(buffers).unwrap_or_default();
+            call.rules = Some(options::retry(&said, buffers, ""));
+        }
         convert::id_number(self.core.submit(call, now))
-    }
-
-    /// The last number are flags, 1 idempotent, 2 resendable, 4 same origin, 8 the call waits from now on, 16 there are
-    /// rules in the words, and from 256 up the length of the text: the method, then those of the rules.
-    fn retry(&mut self, [id, what, asked, flags]: [f64; 4], now: Time, buffers: &Buffers) -> f64 {
-        let flags = convert::count(flags);
-        let (method, methods) = first_line(buffers.text(flags >> 8));
-        let options =
-            if flags & 16 != 0 { options::said(buffers).unwrap_or_default() } else { Options::default() };
-        let config = options::retry(&options, buffers, methods);
-        let failure = Failure {
-            method,
-            idempotent: flags & 1 != 0,
-            resendable: flags & 2 != 0,
-            what: convert::what(what, flags & 4 != 0),
-            asked: convert::asked(asked),
-        };
-        let delay = self.core.retry(convert::call_id(id), &config, &failure, flags & 8 != 0, now);
-        delay.map_or(f64::NAN, convert::millis)
     }
 
     fn write_actions(&mut self, now: Time) {

@@ -19,4 +19,4 @@ pub use border::{close, event, open, range, text, words};
 pub use cache::{
     invalidates, policy_of, policy_of_value, range_of, supersedes, varies_on, verdict, withheld,
 };
-pub use policies::may_repeat;
+pub use policies::{may_repeat, pause_asked};

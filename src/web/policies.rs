@@ -7,7 +7,8 @@ use crate::breaker::{Breaker, BreakerConfig, Permit, Report};
 use crate::option::{ConfigError, Options, span};
 use crate::random::Random;
 use crate::rate::{RateConfig, RateLimiter, Verdict};
-use crate::retry::{Budget, Failure, RetryConfig, What};
+use crate::retry::{Budget, Cause, Failure, RetryConfig};
+use crate::retry_after::{self, PauseField};
 use crate::time::Time;
 use wasm_bindgen::prelude::*;
 
@@ -22,8 +23,25 @@ pub fn may_repeat(length: u32, idempotent: bool) -> bool {
     })
 }
 
+/// The pause that a response with this status asks for, in milliseconds, NaN for none; `wall` is now, in milliseconds since
+/// 1970. The text of this length has the lines of [`PauseField`]: empty where there is no such field, and else behind a
+/// colon.
+#[wasm_bindgen]
+pub fn pause_asked(length: u32, status: u16, wall: f64) -> f64 {
+    with_buffers(|buffers| {
+        let mut lines = buffers.text(length).split('\n').map(|line| line.strip_prefix(':'));
+        let fields = PauseField::ALL.iter().map(|_| lines.next().flatten());
+        let mut all = retry_after::PauseFields::default();
+        for (place, field) in fields.enumerate() {
+            all[place] = field;
+        }
+        let asked = retry_after::asked(status, &all, convert::wall(wall));
+        asked.map_or(f64::NAN, convert::millis)
+    })
+}
+
 /// The first line, and the others.
-pub(super) fn first_line(text: &str) -> (&str, &str) {
+fn first_line(text: &str) -> (&str, &str) {
     text.split_once('\n').unwrap_or((text, ""))
 }
 
@@ -51,11 +69,12 @@ impl RetryPolicy {
         };
         let [retries, last, status, asked] = numbers;
         let retries = convert::count(retries);
-        let what = if status.is_nan() { What::Expired } else { convert::what(status, true) };
-        let asked = convert::asked(asked);
         // A task is whatever its owner wants to be run again.
-        let failure = Failure { method: "", idempotent: true, resendable: true, what, asked };
-        if !self.config.allows(&failure, retries) || !self.config.affords(&self.budget, now) {
+        let cause =
+            if status.is_nan() { Cause::Expired } else { Cause::Status(convert::count(status) as u16) };
+        let retry_after = convert::asked(asked);
+        let failure = Failure { cause, retry_after };
+        if !self.config.allows(&failure, true, retries) || !self.config.affords(&self.budget, now) {
             return f64::NAN;
         }
         if !commit {
@@ -63,7 +82,7 @@ impl RetryPolicy {
         }
         self.budget.retry(now);
         let delay = self.config.delay(retries.saturating_add(1), span(last), &mut self.random);
-        convert::millis(delay.max(asked.unwrap_or_default()))
+        convert::millis(delay.max(retry_after.unwrap_or_default()))
     }
 }
 
