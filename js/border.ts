@@ -2,7 +2,7 @@
  * The border to the WebAssembly module. Numbers cross as arguments, or in a buffer of the module that both sides read and
  * write between two calls; texts cross in another one. Both may move, so each use asks where they are.
  */
-import { Kind, OPTIONS, type Option } from './codes.js';
+import { Kind, OPTIONS, Option } from './codes.js';
 import { consult, failed, loaded, need } from './load.js';
 import type * as Exports from './pkg/sixlane_bg.wasm.js';
 
@@ -43,6 +43,11 @@ export function putText(core: Core, text: string): number {
   return encoder.encodeInto(text, new Uint8Array(core.memory.buffer, place, room)).written;
 }
 
+/** A header field as a line for the module, which takes an empty one for no field. */
+export function line(value: string | null): string {
+  return value === null ? '' : `:${value}`;
+}
+
 /** A text that the module has written. */
 export function readText(core: Core, length: number): string {
   if (length === 0) return '';
@@ -57,6 +62,13 @@ export class Said {
   readonly statuses: number[] = [];
   readonly methods: string[] = [];
   readonly #paths: string[] = [];
+  #retries: boolean | undefined;
+
+  /** Whether it says which failures are retried, or how. These options stand side by side. */
+  get retries(): boolean {
+    this.#retries ??= this.words.subarray(Option.Limit, Option.Methods).some((word) => !Number.isNaN(word));
+    return this.#retries;
+  }
 
   set(option: Option, path: string, value: number): void {
     this.words[option] = value;

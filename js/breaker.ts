@@ -1,8 +1,8 @@
 import { Handle } from './border.js';
 import { BreakerEvent, Kind, Reported } from './codes.js';
-import { BREAKER_STATES } from './engine.js';
 import { SixlaneError } from './errors.js';
 import { Events } from './events.js';
+import { BREAKER_STATES } from './figures.js';
 import { need } from './load.js';
 import { read } from './options.js';
 import { isResponse, nameOf } from './platform.js';

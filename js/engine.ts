@@ -1,35 +1,43 @@
-import { type Core, type Handle, putOptions, type Said, words } from './border.js';
-import { Action, Figure, LaneFigure, OPTIONS, Option, SchedulerEvent, type Settled } from './codes.js';
+import { type Handle, put, type Said, words } from './border.js';
+import { Action, LaneFigure, type Lost, OPTIONS, Option, SchedulerEvent, type Settled, SubmitFlag } from './codes.js';
 import type { Refusal } from './errors.js';
-import { LEVEL_NAMES, type PriorityName } from './levels.js';
+import { BREAKER_STATES, type CoreStatus, lengthOf, statusOf } from './figures.js';
 import { onTrap, poison } from './load.js';
 import type { Sharer, Want } from './page.js';
 import { isMultiplexed } from './protocols.js';
 import type { BreakerState } from './types.js';
 
 /** A call as the engine knows it: an id while the core has it, and the key of its lane. */
-export interface Call {
+export interface Scheduled {
   id: number;
   readonly key: string;
 }
 
-/** What is done with calls; none of it may throw. */
-export interface Host<C extends Call> {
+/** What is done with calls; none of it may throw. What never comes of a queue of tasks is left out there. */
+export interface Host<C extends Scheduled> {
   /** Send it, or run it. `level` is an index into LEVEL_NAMES. */
   start(call: C, level: number): void;
   /** Stop the running attempt without a word to the caller. */
-  preempt(call: C): void;
+  preempt?(call: C): void;
   /** `retryAfter`: milliseconds until asking again makes sense, null where nobody can tell. */
   refuse(call: C, why: Refusal, retryAfter: number | null): void;
-  /** Its attempt took too long: stop it, then `retry` or `settled`. */
-  expire(call: C): void;
+  /** Its attempt took too long: stop it. What follows is told by the next of these on the call. */
+  expire?(call: C): void;
+  /** Its caller gets what the attempt brought. Whether the body holds a slot. */
+  deliver?(call: C, holds: boolean): void;
+  /** What the attempt brought is dropped, and another one is to come, in so many milliseconds at least. */
+  retry?(call: C, delay: number): void;
+  /** Ask whether the attempt that failed is to be followed by another, then `permitted`. */
+  ask?(call: C): void;
+  /** Its caller gets the error that the attempt ended with. */
+  giveUp?(call: C): void;
   /** The origin of this key asked for a pause, of which so many milliseconds are left. */
-  paused(key: string, left: number): void;
+  paused?(key: string, left: number): void;
   /** The circuit breaker of this key has changed. */
-  breaker(key: string, state: BreakerState, retryAfter: number | null): void;
-  lend(call: C, why: 'unread' | 'streams'): void;
+  breaker?(key: string, state: BreakerState, retryAfter: number | null): void;
+  lend?(call: C, why: 'unread' | 'streams'): void;
   /** A key is used that was not known. */
-  opened(): void;
+  opened?(): void;
   /** After each event, when all actions are done. */
   drained(): void;
   /** The module trapped; these calls are the host's now. */
@@ -39,36 +47,23 @@ export interface Host<C extends Call> {
 /** What a call says of itself, as numbers; undefined where it says nothing. */
 export interface Terms {
   priority: number;
+  /** The following as in the list of flags of a new call, in the shell. */
   emergency?: boolean;
+  immediate?: boolean;
   repeatable?: boolean;
   untilHeaders?: boolean;
-  immediate?: boolean;
+  resendable?: boolean;
+  sameOrigin?: boolean;
+  heedful?: boolean;
+  asks?: boolean;
+  /** Which failures are retried, and how, where that is not as usual. */
+  rules?: Said | undefined;
   /** What the origin of its lane speaks, if that is known. */
   protocol?: string | undefined;
   total?: number | undefined;
   attempt?: number | undefined;
   arrived?: number;
 }
-
-/** What came of an attempt that has no status. */
-export const Lost = { expired: -1, noResponse: -2, offline: -3 } as const;
-
-/** An attempt that failed, as the core wants to know it. */
-export interface Failure {
-  /** The rules for it, or undefined for the defaults. */
-  readonly rules: Said | undefined;
-  readonly method: string;
-  /** A status, or one of {@link Lost}. */
-  readonly code: number;
-  /** The pause that the server asked for, in milliseconds. */
-  readonly asked: number | undefined;
-  readonly idempotent: boolean;
-  readonly resendable: boolean;
-  readonly sameOrigin: boolean;
-}
-
-/** By the number of the state. */
-export const BREAKER_STATES = ['closed', 'open', 'half-open', 'isolated'] as const;
 
 /** By {@link Refused}. */
 const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout', 'circuit-open'];
@@ -84,17 +79,21 @@ const ACTION = 4;
 const busy = new Set<object>();
 
 /** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
-export class Engine<C extends Call> implements Sharer {
+export class Engine<C extends Scheduled> implements Sharer {
   readonly #core: Handle;
   readonly #host: Host<C>;
   /** By the low half of the id, which the core keeps small and dense. */
   readonly #calls: (C | undefined)[] = [];
+  /** Those whose place another one has by now, by the whole id. */
+  readonly #displaced = new Map<number, C>();
   readonly #lanes = new Map<string, number>();
   readonly #keys: string[] = [];
   /** What the core was told of each lane's origin. */
   readonly #protocols: (string | undefined)[] = [];
   readonly #touched = new Set<string>();
   readonly #forgetTrap: () => void;
+  /** Those that the core was told last. */
+  #rules: Said | undefined;
   /** Where the core writes actions, in its memory. */
   readonly #place: number;
   #out = new Float64Array();
@@ -117,14 +116,7 @@ export class Engine<C extends Call> implements Sharer {
 
   submit(call: C, terms: Terms): void {
     const { key } = call;
-    const { priority, protocol, total, attempt, arrived = Number.NaN } = terms;
-    const limited = total !== undefined || attempt !== undefined;
-    const flags =
-      (terms.emergency ? 1 : 0) |
-      (terms.repeatable ? 2 : 0) |
-      (terms.untilHeaders ? 4 : 0) |
-      (terms.immediate ? 8 : 0) |
-      (limited ? 16 : 0);
+    const { priority, protocol, arrived = Number.NaN } = terms;
     if (!this.#dead) {
       let lane = this.#lanes.get(key);
       if (lane === undefined) {
@@ -133,44 +125,73 @@ export class Engine<C extends Call> implements Sharer {
         this.#keys[lane] = key;
         // Before the first call is in: it may not be this one's turn.
         this.#touched.add(key);
-        this.#host.opened();
+        this.#host.opened?.();
       }
       if (protocol !== undefined) this.#tellProtocol(lane, protocol);
-      if (limited) this.#core.use((core) => putLimits(core, total, attempt), undefined);
       this.#touched.add(key);
+      const flags = this.#put(terms);
       this.#tell(SchedulerEvent.Submit, lane, priority, flags, arrived, call);
     }
     // A trap on the way in: the call never got an id, and nobody else knows of it.
     if (this.#dead && call.id < 0) this.#host.trapped([call], poison(undefined));
   }
 
-  /** Whether the call still holds its slot, so that the end of its body must be told. */
-  headers(call: C, length: number, status: number): boolean {
-    this.#touched.add(call.key);
-    return this.#tell(SchedulerEvent.Headers, call.id, length, status) === 1;
+  /** Hands over what does not fit into an event. Returns the flags. */
+  #put(terms: Terms): number {
+    const { rules, total = Number.NaN, attempt = Number.NaN } = terms;
+    const limited = total === total || attempt === attempt;
+    const known = rules === this.#rules;
+    if (limited || (rules && !known)) {
+      this.#core.use((core) => {
+        if (rules && !known) put(core, rules.words, rules.statuses);
+        const to = words(core, OPTIONS);
+        to[Option.Total] = total;
+        to[Option.Attempt] = attempt;
+      }, undefined);
+    }
+    if (rules) this.#rules = rules;
+    return (
+      bit(SubmitFlag.Emergency, terms.emergency) |
+      bit(SubmitFlag.Immediate, terms.immediate) |
+      bit(SubmitFlag.Limits, limited) |
+      bit(SubmitFlag.Rules, rules && !known) |
+      bit(SubmitFlag.SameRules, rules && known) |
+      bit(SubmitFlag.Repeatable, terms.repeatable) |
+      bit(SubmitFlag.UntilHeaders, terms.untilHeaders) |
+      bit(SubmitFlag.Resendable, terms.resendable) |
+      bit(SubmitFlag.SameOrigin, terms.sameOrigin) |
+      bit(SubmitFlag.Heedful, terms.heedful) |
+      bit(SubmitFlag.Asks, terms.asks)
+    );
   }
 
-  /**
-   * Whether there is to be another attempt. With `again` the call waits from now on: it is called with the delay, in
-   * milliseconds, before the call may start. Without, this only asks.
-   */
-  retry(call: C, failure: Failure, again?: (delay: number) => void): boolean {
-    const { rules, method, code, asked = Number.NaN } = failure;
-    const text = this.#core.use((core) => putOptions(core, rules, method), 0);
-    const flags =
-      (failure.idempotent ? 1 : 0) |
-      (failure.resendable ? 2 : 0) |
-      (failure.sameOrigin ? 4 : 0) |
-      (again ? 8 : 0) |
-      (rules ? 16 : 0) |
-      (text << 8);
+  /** The attempt under way brought a response: its status, the length of its body, and the pause that it asks for. */
+  answered(call: C, status: number, length: number, pause: number): void {
     this.#touched.add(call.key);
-    let retries = false;
-    this.#tell(SchedulerEvent.Retry, call.id, code, asked, flags, undefined, (delay) => {
-      retries = !Number.isNaN(delay);
-      if (retries) again?.(delay);
-    });
-    return retries;
+    this.#tell(SchedulerEvent.Answered, call.id, status, length, pause);
+  }
+
+  /** It brought none. */
+  failed(call: C, why: Lost): void {
+    this.#touched.add(call.key);
+    this.#tell(SchedulerEvent.Failed, call.id, why);
+  }
+
+  /** What was asked by `ask` is answered. */
+  permitted(call: C, yes: boolean): void {
+    this.#touched.add(call.key);
+    this.#tell(SchedulerEvent.Permitted, call.id, Number(yes));
+  }
+
+  /** As `answered`, where the caller has it already. Whether the call holds its slot, so that the end of its body must be told. */
+  headers(call: C, status: number, length: number, pause: number): boolean {
+    this.#touched.add(call.key);
+    return this.#tell(SchedulerEvent.Headers, call.id, status, length, pause) === 1;
+  }
+
+  /** Whether the page is being left. */
+  leaving(yes: boolean): void {
+    this.#tell(SchedulerEvent.Leaving, Number(yes));
   }
 
   /** There is a network again. */
@@ -211,11 +232,21 @@ export class Engine<C extends Call> implements Sharer {
     this.#tell(SchedulerEvent.Settled, id, outcome);
   }
 
+  #know(call: C): void {
+    const index = call.id >>> 0;
+    const before = this.#calls[index];
+    // The core has ended that one, and what is to be done about it is yet to be done.
+    if (before) this.#displaced.set(before.id, before);
+    this.#calls[index] = call;
+    if (this.#known++ === 0) busy.add(this);
+  }
+
   /** The host has no more use for actions on this call. */
   forget(call: C): void {
     const index = call.id >>> 0;
-    if (this.#calls[index] !== call) return;
-    this.#calls[index] = undefined;
+    if (this.#calls[index] === call) this.#calls[index] = undefined;
+    else if (this.#displaced.get(call.id) === call) this.#displaced.delete(call.id);
+    else return;
     if (--this.#known === 0) busy.delete(this);
   }
 
@@ -267,44 +298,11 @@ export class Engine<C extends Call> implements Sharer {
   status(): CoreStatus | undefined {
     if (this.#dead) return undefined;
     const lanes = this.#core.event(SchedulerEvent.Status | QUIET, 0);
-    const length = Figure.Levels + 2 * LEVEL_NAMES.length;
-    const figures = this.#core.use((core) => words(core, length + lanes * LANE), undefined);
-    return figures && this.#statusOf(figures, length, lanes);
-  }
-
-  #statusOf(figures: Float64Array, length: number, lanes: number): CoreStatus {
-    const at = (place: number): number => figures[place] as number;
-    return {
-      queued: at(Figure.Queued),
-      running: at(Figure.Running),
-      paused: at(Figure.Paused) === 1,
-      concurrency: at(Figure.Concurrency),
-      completed: at(Figure.Completed),
-      failed: at(Figure.Failed),
-      cancelled: at(Figure.Cancelled),
-      preempted: at(Figure.Preempted),
-      retries: at(Figure.Retries),
-      byPriority: Object.fromEntries(
-        LEVEL_NAMES.map((name, level) => {
-          const place = Figure.Levels + 2 * level;
-          return [name, { queued: at(place), running: at(place + 1) }];
-        }).reverse(),
-      ) as CoreStatus['byPriority'],
-      oldestWait: at(Figure.OldestWait),
-      lanes: Array.from({ length: lanes }, (_, n) => {
-        const place = length + n * LANE;
-        const id = at(place);
-        return {
-          key: this.#keys[id] ?? '',
-          protocol: this.#protocols[id] ?? null,
-          limit: at(place + 1),
-          queued: at(place + 2),
-          running: at(place + 3),
-          breaker: BREAKER_STATES[at(place + 4)] as BreakerState,
-          pausedFor: at(place + 5),
-        };
-      }),
-    };
+    const figures = this.#core.use((core) => words(core, lengthOf(lanes)), undefined);
+    return (
+      figures &&
+      statusOf(figures, lanes, (lane) => ({ key: this.#keys[lane] ?? '', protocol: this.#protocols[lane] ?? null }))
+    );
   }
 
   keys(): Iterable<string> {
@@ -350,6 +348,7 @@ export class Engine<C extends Call> implements Sharer {
   /** Every call that is not forgotten. */
   *calls(): IterableIterator<C> {
     for (const call of this.#calls) if (call) yield call;
+    yield* this.#displaced.values();
   }
 
   /** Keys in which something may have changed since it was last asked. */
@@ -389,19 +388,16 @@ export class Engine<C extends Call> implements Sharer {
    * loop that runs already takes what that adds.
    *
    * @param call gets the result as its id before anything is performed
-   * @param then gets the result before anything is performed
    */
-  #tell(code: SchedulerEvent, a = 0, b = 0, c = 0, d = 0, call?: C, then?: (result: number) => void): number {
+  #tell(code: SchedulerEvent, a = 0, b = 0, c = 0, d = 0, call?: C): number {
     if (this.#dead) return Number.NaN;
     const nested = this.#performing;
     const result = this.#core.event(nested ? code | QUIET : code, Number.NaN, a, b, c, d);
     if (this.#dead) return Number.NaN;
     if (call) {
       call.id = result;
-      this.#calls[result >>> 0] = call;
-      if (this.#known++ === 0) busy.add(this);
+      this.#know(call);
     }
-    then?.(result);
     if (nested) this.#again = true;
     else this.#performAll();
     return result;
@@ -464,16 +460,26 @@ export class Engine<C extends Call> implements Sharer {
       this.#performOnLane(code, subject, first, second);
       return;
     }
-    const call = this.#calls[subject >>> 0];
-    if (call?.id !== subject) return;
+    const there = this.#calls[subject >>> 0];
+    const call = there?.id === subject ? there : this.#displaced.get(subject);
+    if (!call) return;
+    const host = this.#host;
     this.#touched.add(call.key);
-    if (code === Action.Start) this.#host.start(call, first);
-    else if (code === Action.Preempt) this.#host.preempt(call);
-    else if (code === Action.Expire) this.#host.expire(call);
-    else if (code === Action.Lend) this.#host.lend(call, first === 0 ? 'unread' : 'streams');
-    else if (code === Action.Reject) {
+    if (code === Action.Start) host.start(call, first);
+    else if (code === Action.Deliver) {
+      if (first === 0) this.forget(call);
+      host.deliver?.(call, first !== 0);
+    } else if (code === Action.Retry) host.retry?.(call, first);
+    else if (code === Action.Ask) host.ask?.(call);
+    else if (code === Action.Preempt) host.preempt?.(call);
+    else if (code === Action.Expire) host.expire?.(call);
+    else if (code === Action.Lend) host.lend?.(call, first === 0 ? 'unread' : 'streams');
+    else if (code === Action.GiveUp) {
       this.forget(call);
-      this.#host.refuse(call, REFUSALS[first] as Refusal, numberOrNull(second));
+      host.giveUp?.(call);
+    } else if (code === Action.Reject) {
+      this.forget(call);
+      host.refuse(call, REFUSALS[first] as Refusal, numberOrNull(second));
     }
   }
 
@@ -487,50 +493,24 @@ export class Engine<C extends Call> implements Sharer {
       return;
     }
     this.#touched.add(key);
-    if (code === Action.Pause) this.#host.paused(key, first);
-    else this.#host.breaker(key, BREAKER_STATES[first] as BreakerState, numberOrNull(second));
+    if (code === Action.Pause) this.#host.paused?.(key, first);
+    else this.#host.breaker?.(key, BREAKER_STATES[first] as BreakerState, numberOrNull(second));
   }
 }
 
 /** Actions that the core writes at once. */
 const MAX_ACTIONS = 64;
 
-/** Numbers of a lane in a status, and those of a lane by itself. */
-const LANE = 6;
+/** Numbers of a lane by itself. */
 const LANE_FIGURES = 6;
 
 /** A browser fires a timer above 2^31 - 1 ms at once; waking for nothing is harmless. */
 const LONGEST_SLEEP = 3_600_000;
 
-function putLimits(core: Core, total = Number.NaN, attempt = Number.NaN): void {
-  const to = words(core, OPTIONS);
-  to[Option.Total] = total;
-  to[Option.Attempt] = attempt;
+function bit(flag: SubmitFlag, set: unknown): number {
+  return set ? 1 << flag : 0;
 }
 
 function numberOrNull(value: number): number | null {
   return Number.isNaN(value) ? null : value;
-}
-
-export interface CoreStatus {
-  queued: number;
-  running: number;
-  paused: boolean;
-  concurrency: number;
-  completed: number;
-  failed: number;
-  cancelled: number;
-  preempted: number;
-  retries: number;
-  byPriority: Record<PriorityName, { queued: number; running: number }>;
-  oldestWait: number;
-  lanes: {
-    key: string;
-    protocol: string | null;
-    limit: number;
-    queued: number;
-    running: number;
-    breaker: BreakerState;
-    pausedFor: number;
-  }[];
 }

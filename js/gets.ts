@@ -10,26 +10,27 @@ import { beginningOf } from './cache/keys.js';
 import type { Past } from './cache/past.js';
 import type { Store } from './cache/store.js';
 import { lastWrite } from './cache/writes.js';
+import type { Resend } from './call.js';
 import { encode } from './encode.js';
 import type { Refusal } from './errors.js';
-import type { Flight } from './flight.js';
 import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
 import { isResponse, NativeAbortController, nameOf } from './platform.js';
+import type { RequestLike } from './requests.js';
 import { within } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
 import { Waits } from './waits.js';
 
 /** One call, before it is decided whether it goes to the network. */
 export interface Asking extends Caller {
-  readonly request: Request;
+  readonly request: RequestLike;
   /** It says no more than an address: all else of its request is as it is by default. */
   readonly plain: boolean;
   readonly windowless: boolean;
   /** It only asks for something, as a GET does, whatever its method. */
   readonly reads?: boolean;
   readonly lane: LaneInit | undefined;
-  readonly resend: Flight['resend'];
+  readonly resend: Resend;
   readonly arrived: number;
   readonly priority: number;
 }
@@ -59,7 +60,11 @@ export type How = { readonly cache: From } | { readonly batched: true };
 /** What sends requests in their turn. */
 export interface Network {
   /** Whatever is kept. For a joint, it ends by `abort` alone. */
-  send(asking: Asking, request: Request, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
+  send(
+    asking: Asking,
+    request: RequestLike,
+    joint?: Source,
+  ): { readonly wire: Sent; readonly response: Promise<Response> };
   /** A call was answered without a request of its own. */
   told(call: Told, outcome: Response | { readonly error: unknown }, how: How): void;
 }
@@ -214,7 +219,7 @@ export class Gets {
   }
 
   /** Resolves when what came for a request is kept, or not to be. */
-  async settled(request: Request, rule: LaneInit['cache'], response: Response): Promise<void> {
+  async settled(request: RequestLike, rule: LaneInit['cache'], response: Response): Promise<void> {
     const asked = this.#cache?.ask(request, rule || undefined);
     const coming = asked && this.#cache?.arriving(asked);
     // What is read into the cache is a clone.

@@ -95,6 +95,13 @@ export function mayRepeat(said: Said | undefined, method: string, idempotent: bo
   return consult((core) => core.may_repeat(putOptions(core, said, method), Number(idempotent)) === 1, false);
 }
 
+/** Whether rules let a request with this method be sent again after all, where it was made for that. */
+export function permitsMethod(said: Said | undefined, method: string, headers: Headers): boolean {
+  // Those who list none were asked as the call was made.
+  if (said === undefined || Number.isNaN(said.words[Option.Methods])) return true;
+  return mayRepeat(said, method, headers.has('idempotency-key'));
+}
+
 /** Whether options are still what they were when this copy was made. */
 function isAsIn(copy: object | undefined, now: object): boolean {
   if (!copy) return false;

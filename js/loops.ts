@@ -3,6 +3,7 @@
  * it. Where it hands on the request or the signal that it got, these are known (see `senderOf`); where it makes a request of
  * its own, as to add a header, the call that comes back looks like any other to the same address.
  */
+import type { RequestLike } from './requests.js';
 
 type Transport = typeof fetch;
 
@@ -22,7 +23,7 @@ export class Loops {
   readonly #straight = new WeakSet<Transport>();
 
   /** An attempt goes to a transport that was put there after us. Returns what to call when it has ended. */
-  hand(transport: Transport, { method, url }: Request): (isAnswered: boolean) => void {
+  hand(transport: Transport, { method, url }: RequestLike): (isAnswered: boolean) => void {
     if (this.#straight.has(transport)) return () => {};
     const handed: Handed = { method, url, waits: false, taken: 'none' };
     this.#handed.add(handed);
@@ -40,7 +41,7 @@ export class Loops {
    * Whether a call may be what such a transport waits for. If so it must not wait for a slot, nor be joined. Returns what to
    * call when it has ended.
    */
-  take({ method, url }: Request): (() => void) | undefined {
+  take({ method, url }: RequestLike): (() => void) | undefined {
     for (const handed of this.#handed) {
       if (!handed.waits || handed.taken !== 'none' || handed.method !== method || handed.url !== url) continue;
       handed.taken = 'under way';

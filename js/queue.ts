@@ -1,6 +1,6 @@
 import { Handle, judge, outOfRange, rangeOf, wrongType } from './border.js';
 import { Kind, Option, Settled } from './codes.js';
-import { type Call, Engine, type Host, type Terms } from './engine.js';
+import { Engine, type Host, type Scheduled, type Terms } from './engine.js';
 import { type Refusal, refusalReason } from './errors.js';
 import { LEVELS, type Priority, priorityAlone, priorityValue } from './levels.js';
 import { need } from './load.js';
@@ -37,7 +37,7 @@ class Context {
   }
 }
 
-interface Job extends Call {
+interface Job extends Scheduled {
   readonly task: QueueTask<unknown>;
   readonly name: string | undefined;
   readonly resolve: (value: unknown) => void;
@@ -67,13 +67,6 @@ class TaskQueue implements Queue {
     need('createQueue');
     const host: Host<Job> = {
       start: (job) => this.#run(job),
-      // Tasks are not known to be repeatable and have no body, so none of these ever comes; no other queue shares their keys.
-      preempt: () => {},
-      lend: () => {},
-      opened: () => {},
-      expire: () => {},
-      paused: () => {},
-      breaker: () => {},
       refuse: (job, why) => this.#refuse(job, why),
       drained: () => this.#wakeWaiters(),
       trapped: (jobs) => this.#failOpen(jobs),

@@ -2,9 +2,9 @@ import { discard } from './body.js';
 import { Handle } from './border.js';
 import { Kind, Option, RetryEvent } from './codes.js';
 import { isSixlaneError } from './errors.js';
-import { pauseAsked } from './hints.js';
 import { need } from './load.js';
 import { read } from './options.js';
+import { pauseAsked } from './pause.js';
 import { permits, type ShouldRetry } from './permit.js';
 import { isResponse, nameOf } from './platform.js';
 import { sleep, unlessAborted } from './sleep.js';
@@ -82,7 +82,7 @@ function asFailure(result: Result<unknown>): Failure | undefined {
   if ('value' in result) {
     const { value } = result;
     if (!isResponse(value) || value.status < 400) return undefined;
-    return { status: value.status, asked: pauseAsked(value) ?? Number.NaN, told: { response: value } };
+    return { status: value.status, asked: pauseAsked(value), told: { response: value } };
   }
   const { error } = result;
   if (nameOf(error) === 'AbortError') return undefined;

@@ -1,10 +1,11 @@
 import { isRegExp } from './platform.js';
+import { isPlain, type RequestLike, realOf } from './requests.js';
 import { defined } from './snapshot.js';
 import type { LaneInit, Route } from './types.js';
 
 /** Finds what the first matching route says. */
 export interface Routing {
-  of(request: Request): LaneInit | undefined;
+  of(request: RequestLike): LaneInit | undefined;
   /** The same of a GET that says no more than an address; null where it takes a request to tell. */
   ofAddress(url: string): LaneInit | null | undefined;
 }
@@ -18,10 +19,13 @@ export function compileRoutes(routes: readonly Route[] | undefined): Routing | u
     return { test, byAddress: test !== match, methods, lane: defined(lane) };
   });
   return {
-    of: (request) =>
-      compiled.find(
-        ({ test, methods }) => (!methods || methods.includes(request.method.toUpperCase())) && test(request),
-      )?.lane,
+    of(request) {
+      const known = isPlain(request) ? this.ofAddress(request.url) : null;
+      if (known !== null) return known;
+      const real = realOf(request);
+      const method = real.method.toUpperCase();
+      return compiled.find(({ test, methods }) => (!methods || methods.includes(method)) && test(real))?.lane;
+    },
     ofAddress(url) {
       for (const { test, byAddress, methods, lane } of compiled) {
         if (methods && !methods.includes('GET')) continue;

@@ -8,14 +8,15 @@ export { Handle, judge, outOfRange, put, rangeOf, wrongType } from './border.js'
 export { looksOf } from './cache/answer.js';
 export { mayHaveBody } from './cache/frozen.js';
 export { encode } from './encode.js';
-export { BREAKER_STATES, Engine } from './engine.js';
+export { Engine } from './engine.js';
 export { isSixlaneError, refusalReason, SixlaneError } from './errors.js';
 export { Events } from './events.js';
-export { pauseAsked } from './hints.js';
+export { BREAKER_STATES } from './figures.js';
 export { mayRepeat, termsOf } from './lane.js';
 export { LEVELS, priorityAlone, priorityValue } from './levels.js';
 export { need, trapped } from './load.js';
 export { read } from './options.js';
+export { pauseAsked } from './pause.js';
 export { permits } from './permit.js';
 export {
   isRegExp,
@@ -28,6 +29,7 @@ export {
   tagOf,
   textOf,
 } from './platform.js';
+export { realOf } from './requests.js';
 export { compileMatch, patternOf } from './routes.js';
 export { LONGEST_TIMER, sleep, unlessAborted, within } from './sleep.js';
 export { timeLeft } from './waits.js';

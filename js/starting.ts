@@ -1,6 +1,6 @@
+import type { Call } from './call.js';
 import { Settled } from './codes.js';
-import type { CoreStatus } from './engine.js';
-import type { Flight } from './flight.js';
+import type { CoreStatus } from './figures.js';
 import { type LEVEL_NAMES, levelOf } from './levels.js';
 import type { Sharer, Want } from './page.js';
 import { balance } from './share.js';
@@ -11,7 +11,7 @@ const PER_ORIGIN = 6;
 const NONE = { completed: 0, failed: 0, cancelled: 0, preempted: 0, retries: 0 };
 
 interface Lane {
-  readonly waiting: Set<Flight>;
+  readonly waiting: Set<Call>;
   running: number;
   /** Slots that others on the page hold, of how many for all. */
   held: number;
@@ -21,45 +21,45 @@ interface Lane {
 /** Who goes while there is no core: the most urgent first, within the six of an origin. */
 export class Starting implements Sharer {
   readonly #perOrigin: number;
-  readonly #send: (flight: Flight) => void;
-  readonly #flights = new Set<Flight>();
+  readonly #send: (call: Call) => void;
+  readonly #calls = new Set<Call>();
   readonly #lanes = new Map<string, Lane>();
   readonly #touched = new Set<string>();
   paused = false;
   /** What became of those that ended here; the core counts the others. */
   readonly totals = { ...NONE };
 
-  constructor(perOrigin: unknown, send: (flight: Flight) => void) {
+  constructor(perOrigin: unknown, send: (call: Call) => void) {
     // Whether the option is right, the module will say; it is not to be exceeded before.
     this.#perOrigin = typeof perOrigin === 'number' && perOrigin >= 1 ? Math.min(perOrigin, PER_ORIGIN) : PER_ORIGIN;
     this.#send = send;
   }
 
   /** All that are not over, in order of arrival. */
-  get flights(): Iterable<Flight> {
-    return this.#flights;
+  get calls(): Iterable<Call> {
+    return this.#calls;
   }
 
-  has(flight: Flight): boolean {
-    return this.#flights.has(flight);
+  has(call: Call): boolean {
+    return this.#calls.has(call);
   }
 
-  add(flight: Flight, immediate: boolean): void {
-    this.#flights.add(flight);
-    const lane = this.#lane(flight.key);
-    lane.waiting.add(flight);
-    if (immediate) this.#start(flight, lane);
-    this.#changed(flight.key);
+  add(call: Call, immediate: boolean): void {
+    this.#calls.add(call);
+    const lane = this.#lane(call.key);
+    lane.waiting.add(call);
+    if (immediate) this.#start(call, lane);
+    this.#changed(call.key);
   }
 
-  end(flight: Flight, outcome: number): void {
-    if (!this.#flights.delete(flight)) return;
+  end(call: Call, outcome: number): void {
+    if (!this.#calls.delete(call)) return;
     if (outcome === Settled.Completed) this.totals.completed += 1;
     else if (outcome === Settled.Failed) this.totals.failed += 1;
     else this.totals.cancelled += 1;
-    const lane = this.#lane(flight.key);
-    if (!lane.waiting.delete(flight)) lane.running -= 1;
-    this.#changed(flight.key);
+    const lane = this.#lane(call.key);
+    if (!lane.waiting.delete(call)) lane.running -= 1;
+    this.#changed(call.key);
   }
 
   resume(): void {
@@ -112,13 +112,13 @@ export class Starting implements Sharer {
   }
 
   status(): CoreStatus {
-    const flights = [...this.#flights];
+    const calls = [...this.#calls];
     const level = (name: (typeof LEVEL_NAMES)[number]) =>
-      count(flights.filter(({ priority }) => levelOf(priority) === name));
+      count(calls.filter(({ priority }) => levelOf(priority) === name));
     const now = performance.now();
-    const waits = flights.filter(({ stage }) => stage === 'waiting').map(({ arrived }) => now - arrived);
+    const waits = calls.filter(({ stage }) => stage === 'waiting').map(({ arrived }) => now - arrived);
     return {
-      ...count(flights),
+      ...count(calls),
       ...NONE,
       paused: this.paused,
       concurrency: Number.POSITIVE_INFINITY,
@@ -163,26 +163,26 @@ export class Starting implements Sharer {
     }
   }
 
-  #start(flight: Flight, lane: Lane): void {
-    lane.waiting.delete(flight);
+  #start(call: Call, lane: Lane): void {
+    lane.waiting.delete(call);
     lane.running += 1;
-    this.#touched.add(flight.key);
-    this.#send(flight);
+    this.#touched.add(call.key);
+    this.#send(call);
   }
 }
 
-function urgency({ lane, priority }: Flight): number {
+function urgency({ lane, priority }: Call): number {
   return lane?.emergency ? Number.POSITIVE_INFINITY : priority;
 }
 
 /** In order of arrival among equals. */
-function mostUrgent({ waiting }: Lane): Flight | undefined {
-  let best: Flight | undefined;
-  for (const flight of waiting) if (!best || urgency(flight) > urgency(best)) best = flight;
+function mostUrgent({ waiting }: Lane): Call | undefined {
+  let best: Call | undefined;
+  for (const call of waiting) if (!best || urgency(call) > urgency(best)) best = call;
   return best;
 }
 
-function count(flights: readonly Flight[]): { queued: number; running: number } {
-  const queued = flights.filter(({ stage }) => stage === 'waiting').length;
-  return { queued, running: flights.length - queued };
+function count(calls: readonly Call[]): { queued: number; running: number } {
+  const queued = calls.filter(({ stage }) => stage === 'waiting').length;
+  return { queued, running: calls.length - queued };
 }

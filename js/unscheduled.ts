@@ -2,8 +2,8 @@
 import { resolved } from './addresses.js';
 import type { Values } from './cache/values.js';
 import { noteWrite, writeOf } from './cache/writes.js';
-import { derive } from './derive.js';
 import { isAddress, isRequest, isResponse, NativeRequest } from './platform.js';
+import { derive } from './requests.js';
 
 type Native = (...args: Parameters<typeof fetch>) => Promise<Response>;
 

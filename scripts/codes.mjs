@@ -14,7 +14,8 @@ export function writeCodes() {
   const lists = [...codes.matchAll(LIST)].map(([, body]) => listOf(body));
   const [fields] = [...pauses.matchAll(LIST)].map(([, body]) => listOf(body));
   const rows = /^numbers! \{\n((?:.*\n)*?)\}\n/m.exec(options)?.[1];
-  if (lists.length === 0 || !rows || !fields) throw new Plain('the lists of codes are not where scripts/codes.mjs looks for them');
+  if (lists.length === 0 || !rows || !fields)
+    throw new Plain('the lists of codes are not where scripts/codes.mjs looks for them');
   lists.push({ name: 'Option', about: ' An option that is a number, or is read as one.\n', names: namesOf(rows) });
   const text = lists.map(({ name, about, names }) => {
     const lines = names.map(({ doc, variant }, number) => `${comment(doc, '  ')}  ${variant} = ${number},\n`);

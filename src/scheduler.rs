@@ -51,7 +51,7 @@ pub struct Submission {
     /// When it arrived, if that was before now.
     pub arrived: Option<Time>,
     /// Which of its failures are retried, and how, where that is not as usual.
-    pub rules: Option<RetryConfig>,
+    pub rules: Option<Rc<RetryConfig>>,
 }
 
 impl Submission {
@@ -257,8 +257,6 @@ pub struct Scheduler {
     shut: Vec<(LaneId, Time)>,
     /// Which failures are retried, and how, where a call does not say it.
     retry: Rc<RetryConfig>,
-    /// What the last call said that did: most say the same.
-    last_rules: Option<Rc<RetryConfig>>,
     leaving: bool,
     random: Random,
     actions: VecDeque<Action>,
@@ -280,7 +278,6 @@ impl Scheduler {
             gates: Vec::new(),
             shut: Vec::new(),
             retry: Rc::default(),
-            last_rules: None,
             leaving: false,
             random: Random::new(config.seed),
             actions: VecDeque::new(),
@@ -312,7 +309,7 @@ impl Scheduler {
         } else {
             self.queue.insert(lane, call.priority, call.flags, arrived)
         };
-        let rules = call.rules.map(|rules| self.share(rules));
+        let rules = call.rules;
         if call.total.is_some() || call.attempt.is_some() || rules.is_some() {
             let total_until = call.total.map_or(Time::NEVER, |total| arrived.after(total));
             let attempt = call.attempt.unwrap_or(Duration::MAX);
@@ -326,14 +323,6 @@ impl Scheduler {
         self.work_off(now);
         self.turn_away_overflow(id);
         id
-    }
-
-    /// Rules as many calls have them lie in one place.
-    fn share(&mut self, rules: RetryConfig) -> Rc<RetryConfig> {
-        match &self.last_rules {
-            Some(last) if **last == rules => Rc::clone(last),
-            _ => Rc::clone(self.last_rules.insert(Rc::new(rules))),
-        }
     }
 
     /// Takes one event that happened at `now`.
@@ -857,7 +846,7 @@ mod tests {
     /// A GET of the page's own origin, under rules.
     fn resendable(lane: LaneId, rules: RetryConfig) -> Submission {
         let flags = CallFlags::RESENDABLE.and(CallFlags::SAME_ORIGIN).and(CallFlags::HEEDFUL);
-        Submission { flags, rules: Some(rules), ..Submission::new(lane, Level::Normal.into()) }
+        Submission { flags, rules: Some(Rc::new(rules)), ..Submission::new(lane, Level::Normal.into()) }
     }
 
     impl Rig {
@@ -1026,14 +1015,6 @@ mod tests {
         assert_eq!(rig.actions(), [Action::Preempt(id), Action::Start(emergency, Level::Critical)]);
         rig.core.handle(Event::Permitted(id, true), at(3));
         assert_eq!(rig.actions(), [], "it waits already");
-    }
-
-    #[test]
-    fn equal_rules_lie_in_one_place() {
-        let mut rig = Rig::new(|_| {});
-        let [a, b] = [0, 1].map(|_| rig.resendable(plain()));
-        let rules = |id| rig.core.records.get(id).and_then(|record| record.rules.clone()).unwrap();
-        assert!(Rc::ptr_eq(&rules(a), &rules(b)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use sixlane::{
     Scheduler, Submission, Time,
 };
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -135,7 +136,7 @@ fn submit(
     report: &mut Report,
 ) {
     let flags = CallFlags::RESENDABLE.and(CallFlags::SAME_ORIGIN).and(CallFlags::HEEDFUL);
-    let rules = Some(retry.clone());
+    let rules = Some(Rc::new(retry.clone()));
     let id = core.submit(Submission { flags, rules, ..Submission::new(lane, level(number).into()) }, now);
     report.ends.insert(id, (now, level(number), None));
 }

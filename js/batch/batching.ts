@@ -4,6 +4,7 @@ import { encode } from '../encode.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
 import { isResponse } from '../platform.js';
+import type { RequestLike } from '../requests.js';
 import type { BatchRule } from '../types.js';
 import { EndPoint } from './endpoint.js';
 import { Member, type Tell } from './member.js';
@@ -12,7 +13,11 @@ import { compileRules, type Rule } from './rules.js';
 /** Where a call may wait for others. */
 export interface Place {
   /** `request`: what is sent where it goes by itself after all. */
-  send(asking: Asking, request: Request, joint?: Source): { readonly wire: Sent; readonly response: Promise<Response> };
+  send(
+    asking: Asking,
+    request: RequestLike,
+    joint?: Source,
+  ): { readonly wire: Sent; readonly response: Promise<Response> };
 }
 
 /** With one of these its caller wants a part, or does what a cache does: an answer in a batch cannot be like that. */

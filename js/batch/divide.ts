@@ -1,4 +1,5 @@
 /** An answer to a batch, taken apart: each caller gets its part. */
+import type { RequestLike } from '../requests.js';
 import type { BatchItem, BatchRule } from '../types.js';
 import { decode, itemOf, linesOf, noStoreOf, notFound, respond } from './items.js';
 import type { Item } from './member.js';
@@ -37,7 +38,7 @@ async function asWhole({ items, keys }: Sending, answer: Response, rule: BatchRu
   const noStore = noStoreOf(answer);
   let answered = 0;
   for (const item of [...items.values()]) {
-    const make = (request: Request): Response => {
+    const make = (request: RequestLike): Response => {
       const part = find(item.key);
       return part ? respond(request, part, noStore) : notFound(request, noStore);
     };
@@ -100,7 +101,7 @@ async function byLines(items: Items, answer: Response): Promise<Outcome> {
 /** Answers all who ask for it. Whether there is such an answer; if not, `report` hears why. */
 export function answerTo(
   { members }: Item,
-  make: (request: Request) => Response,
+  make: (request: RequestLike) => Response,
   report?: (error: unknown) => void,
 ): boolean {
   for (const member of [...members]) {

@@ -3,6 +3,7 @@ import { isSameOrigin, withoutFragment } from '../addresses.js';
 import { looksOf } from '../cache/answer.js';
 import { mayHaveBody } from '../cache/frozen.js';
 import { isStream, NativeHeaders, NativeResponse, tagOf } from '../platform.js';
+import type { RequestLike } from '../requests.js';
 import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';
 
@@ -21,7 +22,7 @@ export function noStoreOf({ headers }: Response): string | undefined {
  * @param noStore of the whole, see {@link noStoreOf}
  * @throws RangeError or TypeError when there is no such response
  */
-export function respond(request: Request, item: BatchItem, noStore: string | undefined): Response {
+export function respond(request: RequestLike, item: BatchItem, noStore: string | undefined): Response {
   const { body } = item;
   const status = item.status ?? 200;
   // Of all that a Response can be made with here, an object is the quickest.
@@ -42,19 +43,19 @@ function pairsOf(headers: HeadersInit | undefined): Iterable<[string, string]> {
 }
 
 /** To a key of which the end point says nothing. */
-export function notFound(request: Request, noStore: string | undefined): Response {
+export function notFound(request: RequestLike, noStore: string | undefined): Response {
   const headers: Record<string, string> = noStore === undefined ? {} : { 'cache-control': noStore };
   return dressed(request, new NativeResponse(null, { status: 404, headers }));
 }
 
 /** What was said of the batch as a whole, for each of its requests. */
-export function copyOf(request: Request, { status, statusText, headers }: Response, body: ArrayBuffer): Response {
+export function copyOf(request: RequestLike, { status, statusText, headers }: Response, body: ArrayBuffer): Response {
   const content = mayHaveBody(status) ? body : null;
   return dressed(request, new NativeResponse(content, { status, statusText, headers }));
 }
 
 /** As if it had come for this request. */
-function dressed({ url, mode }: Request, response: Response): Response {
+function dressed({ url, mode }: RequestLike, response: Response): Response {
   const type = mode === 'same-origin' || isSameOrigin(url) ? 'basic' : 'cors';
   return Object.defineProperties(response, looksOf({ url: withoutFragment(url), redirected: false, type }));
 }

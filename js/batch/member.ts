@@ -1,6 +1,7 @@
 import { type Refusal, refusalReason } from '../errors.js';
 import type { Asking, Network, Sent } from '../gets.js';
 import type { Source } from '../joint.js';
+import type { RequestLike } from '../requests.js';
 import { timeLeft } from '../waits.js';
 
 /** Who a call is with while it is part of something larger. */
@@ -42,7 +43,7 @@ export class Member implements Sent {
   carrier: Sent | undefined;
   /** What its address says beside the key. */
   rest = '';
-  readonly #request: Request;
+  readonly #request: RequestLike;
   readonly #joint: Source | undefined;
   readonly #tell: Tell;
   #settle: Settle | undefined;
@@ -53,7 +54,7 @@ export class Member implements Sent {
   #wire: Sent | undefined;
 
   /** For a joint, it ends by `abort` alone. */
-  constructor(asking: Asking, request: Request, joint: Source | undefined, tell: Tell) {
+  constructor(asking: Asking, request: RequestLike, joint: Source | undefined, tell: Tell) {
     this.asking = asking;
     this.#request = request;
     this.#tell = tell;

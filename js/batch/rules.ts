@@ -1,5 +1,6 @@
 import { withoutFragment } from '../addresses.js';
 import { isRegExp } from '../platform.js';
+import { type RequestLike, realOf } from '../requests.js';
 import { compileMatch, patternOf } from '../routes.js';
 import type { BatchRule } from '../types.js';
 
@@ -9,7 +10,7 @@ type Predicate = (request: Request) => boolean;
 export interface Rule {
   readonly options: BatchRule;
   /** What a batch asks for in place of a request, and what else its address says; undefined when the rule is not for it. */
-  find(request: Request): Found | undefined;
+  find(request: RequestLike): Found | undefined;
 }
 
 interface Found {
@@ -40,7 +41,8 @@ export function compileRules(rules: readonly BatchRule[] = []): readonly Rule[] 
 
 /** What makes the difference between two of them, `key` has to say itself. */
 function byFunction(matches: Predicate, key: (request: Request) => unknown): Rule['find'] {
-  return (request) => {
+  return (asked) => {
+    const request = realOf(asked);
     if (!matches(request)) return undefined;
     const own = key(request);
     // To name none is its right.

@@ -1,8 +1,9 @@
 import { withoutFragment } from '../addresses.js';
-import { putText, readText } from '../border.js';
+import { line, putText, readText } from '../border.js';
 import { Head } from '../codes.js';
 import type { Sent } from '../gets.js';
 import { consult } from '../load.js';
+import type { RequestLike } from '../requests.js';
 import { onResource } from '../resources.js';
 import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
 import {
@@ -41,7 +42,7 @@ import { lastWrite, writesNow } from './writes.js';
 
 /** A request that the cache has to do with, and what it says to it. */
 export interface Asked {
-  readonly request: Request;
+  readonly request: RequestLike;
   readonly rule: CacheRule;
   /** All that a stored answer must have in common with it, but for the headers that it varies on. */
   readonly base: string;
@@ -159,7 +160,7 @@ export class HttpCache {
   }
 
   /** Undefined for a request that is none of the cache's business. */
-  ask(request: Request, said: CacheRule | undefined, plain = false): Asked | undefined {
+  ask(request: RequestLike, said: CacheRule | undefined, plain = false): Asked | undefined {
     const rule = said === undefined ? this.#options : { ...this.#options, ...said };
     if (plain && said?.key === undefined) return this.#judged(request, rule, plainBaseOf(request.url), '');
     const { method, cache, integrity, headers } = request;
@@ -168,7 +169,7 @@ export class HttpCache {
     return this.#judged(request, rule, baseOf(request, said?.key), wantedOf(headers));
   }
 
-  #judged(request: Request, rule: CacheRule, base: string, wanted: string): Asked {
+  #judged(request: RequestLike, rule: CacheRule, base: string, wanted: string): Asked {
     const { epoch } = this.#store;
     const family = this.#families.get(base);
     // Where nothing is kept of that address, only the count of who asks for it is of use.
@@ -239,14 +240,14 @@ export class HttpCache {
   }
 
   /** Where it may be kept beyond memory. */
-  #tiersBelow({ headers }: Request, base: string, rule: CacheRule): readonly CacheTier[] {
+  #tiersBelow({ headers }: RequestLike, base: string, rule: CacheRule): readonly CacheTier[] {
     const { tiers, persistPrivate } = this.#store.config;
     const isPrivate = headers.has('authorization') || includesCredentials(base);
     return isPrivate && !persistPrivate ? MEMORY : (rule.tiers ?? tiers);
   }
 
   /** Under which a request finds what is kept for it, as far as is known. */
-  #newestKey(base: string, { headers }: Request): string {
+  #newestKey(base: string, { headers }: RequestLike): string {
     return keyOf(base, this.#families.get(base)?.names ?? NONE, headers);
   }
 
@@ -329,7 +330,7 @@ export class HttpCache {
   }
 
   /** The network has answered this request, which was sent at this time on the clock of the page. */
-  went(request: Request, sent: number): void {
+  went(request: RequestLike, sent: number): void {
     if (this.#sent.size >= MAX_AWAITED) this.#sent.delete(this.#sent.keys().next().value as number);
     this.#sent.set(hash(withoutFragment(request.url)), sent);
   }
@@ -521,7 +522,7 @@ export class HttpCache {
     return Boolean(this.#options.partition);
   }
 
-  #varies(request: Request, type: ResponseType, headers: Headers): Names | undefined {
+  #varies(request: RequestLike, type: ResponseType, headers: Headers): Names | undefined {
     const vary = headers.get('vary');
     if (vary === null) return type === 'cors' ? 'all' : NONE;
     const head: string[] = [];
@@ -594,11 +595,6 @@ const FIELDS: readonly [Head, string][] = [
 ];
 
 /** The names of the headers that its caller set. */
-function fieldsOf({ headers }: Request): string {
+function fieldsOf({ headers }: RequestLike): string {
   return [...headers.keys()].join();
-}
-
-/** A field as the shell wants it. */
-function line(value: string | null): string {
-  return value === null ? '' : `:${value}`;
 }

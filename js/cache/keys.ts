@@ -1,5 +1,6 @@
 /** Keys of responses: the address or what its rule calls it, two letters, then what the headers say. */
 import { isSameOrigin, withoutFragment } from '../addresses.js';
+import type { RequestLike } from '../requests.js';
 
 /** The names of headers, or all that the request has: another origin hides the field `Vary`. */
 export type Names = readonly string[] | 'all';
@@ -37,7 +38,7 @@ export function beginningsOf(name: string): readonly string[] {
 }
 
 /** All that a stored answer must have in common with a request, but for the headers that it varies on. */
-export function baseOf({ credentials, mode, url }: Request, key: string | undefined): string {
+export function baseOf({ credentials, mode, url }: RequestLike, key: string | undefined): string {
   const beginning = key === undefined ? beginningOf(withoutFragment(url)) : beginningOfNamed(key);
   // To the page's own origin these two are one, unless a redirect leads away from it.
   const own = mode === 'same-origin' && isSameOrigin(url) ? 'cors' : mode;

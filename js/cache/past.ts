@@ -1,4 +1,5 @@
 import { withoutFragment } from '../addresses.js';
+import type { RequestLike } from '../requests.js';
 
 /**
  * Characters of the addresses that are remembered, of two bytes at most: 100 kB, and as much again for their places. To forget
@@ -25,7 +26,7 @@ export class Past {
   }
 
   /** The purge that a request has to go past; 0 for none. */
-  barrier(request: Request): number {
+  barrier(request: RequestLike): number {
     if (this.epoch === 0) return 0;
     const { method, cache } = request;
     const reads = method === 'GET' || method === 'HEAD';
@@ -33,7 +34,7 @@ export class Past {
   }
 
   /** The network has answered a request that went past that purge. */
-  passed(request: Request, status: number, barrier: number): void {
+  passed(request: RequestLike, status: number, barrier: number): void {
     // With an error the browser may have kept what it had.
     if (barrier === 0 || barrier !== this.epoch || status >= 400) return;
     // Neither replaces what the browser has as a whole.
@@ -51,6 +52,6 @@ export class Past {
   }
 }
 
-function nameOf({ credentials, url }: Request): string {
+function nameOf({ credentials, url }: RequestLike): string {
   return `${credentials} ${withoutFragment(url)}`;
 }

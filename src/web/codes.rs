@@ -98,6 +98,8 @@ codes! {
         Limits,
         /// Its rules of retries are there, and the statuses of a list behind them.
         Rules,
+        /// They are those of the last call that had any.
+        SameRules,
         /// It may be pre-empted.
         Repeatable,
         /// Its slot is free when the headers are there.

@@ -7,8 +7,10 @@ use crate::config::Config;
 use crate::option::{Number, Options};
 use crate::priority::Priority;
 use crate::queue::{CallFlags, LaneId};
+use crate::retry::RetryConfig;
 use crate::scheduler::{Event, Protocol, Scheduler, Submission};
 use crate::time::Time;
+use std::rc::Rc;
 
 /// Actions that are written at once. JavaScript asks for more with [`SchedulerEvent::Woke`].
 const ACTIONS: usize = 64;
@@ -22,12 +24,14 @@ const QUIET: u32 = 256;
 /// The scheduler, and its buffer: how many actions, the deadline, then the actions.
 pub(super) struct Driver {
     core: Scheduler,
+    /// Those of the last call that had any: most have the same.
+    rules: Option<Rc<RetryConfig>>,
     out: Vec<f64>,
 }
 
 impl Driver {
     pub(super) fn new(config: &Config) -> Self {
-        Self { core: Scheduler::new(config), out: vec![0.0; 2 + ACTIONS * ACTION] }
+        Self { core: Scheduler::new(config), rules: None, out: vec![0.0; 2 + ACTIONS * ACTION] }
     }
 
     pub(super) fn event(&mut self, code: u32, numbers: [f64; 4], now: Time, buffers: &mut Buffers) -> f64 {
@@ -132,7 +136,10 @@ impl Driver {
         }
         if set(SubmitFlag::Rules) {
             let said = options::said(buffers).unwrap_or_default();
-            call.rules = Some(options::retry(&said, buffers, ""));
+            self.rules = Some(Rc::new(options::retry(&said, buffers, "")));
+        }
+        if set(SubmitFlag::Rules) || set(SubmitFlag::SameRules) {
+            call.rules.clone_from(&self.rules);
         }
         convert::id_number(self.core.submit(call, now))
     }

@@ -21,6 +21,7 @@ use sixlane::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::rc::Rc;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -555,8 +556,8 @@ impl World {
             online: false,
             retries: 0,
             most_retries: match &call.rules {
-                Some(rules) if *rules == rules_of(0) => 0,
-                Some(rules) if *rules == rules_of(1) => 1,
+                Some(rules) if **rules == rules_of(0) => 0,
+                Some(rules) if **rules == rules_of(1) => 1,
                 _ => 3,
             },
             settled: 0,
@@ -616,7 +617,7 @@ impl World {
             }
         }
         if self.rng.bool() {
-            call.rules = Some(rules_of(self.rng.u8(..2)));
+            call.rules = Some(Rc::new(rules_of(self.rng.u8(..2))));
         }
         if self.rng.u8(..3) == 0 {
             call.total = Some(self.millis((1, 30_000)));

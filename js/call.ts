@@ -1,76 +1,114 @@
-import type { Call } from './engine.js';
+import { originOf } from './addresses.js';
+import type { Scheduled } from './engine.js';
 import type { Refusal } from './errors.js';
+import type { Asking, Sent } from './gets.js';
 import type { Source } from './joint.js';
 import { levelOf } from './levels.js';
-import { isRequest, tagOf } from './platform.js';
+import { isRead, type RequestLike } from './requests.js';
 import type { Timing } from './timing.js';
 import type { LaneInit } from './types.js';
 
 /**
- * Where a call stands: waits, is on the wire, has failed and somebody is asked whether to go on, its body is on the wire,
- * or is over.
+ * Where a call stands for its caller: waits, is on the wire, has brought something of which the core has not said yet what
+ * becomes of it, its body is on the wire, or is over.
  */
 type Stage = 'waiting' | 'sent' | 'asking' | 'body' | 'over';
 
-/** One call of fetch, from its arguments to the end of its body. */
-export interface Flight extends Call {
-  readonly request: Request;
+/** What an attempt brought. */
+export interface Brought {
+  readonly response?: Response;
+  readonly error?: unknown;
+}
+
+/** What is sent at each attempt, where a call may be sent again: the request as it is, or another one like it. */
+export type Resend = 'as it is' | (() => Request) | undefined;
+
+/** Who does things to calls. */
+interface Owner {
+  abort(call: Call, reason: unknown): void;
+  whenRead(call: Call, response: Response, read: () => void): void;
+  raise(call: Call, priority: number): void;
+}
+
+/** One call of fetch that goes to the network, from its arguments to the end of its body. */
+export class Call implements Scheduled, Sent {
+  id = -1;
+  readonly request: RequestLike;
   readonly origin: string;
+  readonly key: string;
   /** `window: null` in `init`, which a Request does not tell. */
   readonly windowless: boolean;
   /** It changes nothing: a GET, a HEAD, or what asks for the same in another way. */
   readonly reads: boolean;
   readonly lane: LaneInit | undefined;
-  /** Ends it. None where several callers may wait for it: then its owner does, when the last of them is gone. */
+  /** Ends it. None where its caller brought none, or several may wait for it: then the last of them ends it. */
   readonly signal: AbortSignal | undefined;
-  /** What is sent at each attempt, where it may be sent again: the request as it is, or another one like it. */
-  readonly resend: 'as it is' | (() => Request) | undefined;
+  readonly resend: Resend;
   readonly arrived: number;
   /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
   readonly source: Source | null | undefined;
   priority: number;
-  stage: Stage;
+  stage: Stage = 'waiting';
   /** Which attempt is on the wire: answers of an earlier one, pre-empted since, are not heard. */
-  attempt: number;
+  attempt = 0;
   /** Attempts that brought something or nothing, the one under way among them; those pre-empted are none. */
-  tries: number;
+  tries = 0;
   /** When its latest attempt was sent, and its place among all that were. */
-  sent: number;
-  order: number;
+  at = 0;
+  order = 0;
   controller: AbortController | undefined;
   timing: Timing | undefined;
-  /** Its time limits while no core keeps them. */
-  readonly timers: ReturnType<typeof setTimeout>[];
+  /** Its time limit while no core keeps it. */
+  timer: ReturnType<typeof setTimeout> | undefined;
   /** Gone once the promise is settled: its value must not be kept alive from here. */
   settle: { resolve(response: Response | Promise<Response>): void; reject(reason: unknown): void } | undefined;
+  /** The same. */
+  brought: Brought | undefined;
   onAbort: (() => void) | undefined;
   /** Why its last attempt brought no response, where the next one is to find out whether the address redirects. */
   lost: { readonly error: unknown; readonly timing: Timing | undefined } | undefined;
   /** A policy of the page forbids it: another attempt changes nothing. */
-  blocked: boolean;
+  blocked = false;
   /** Who wants to hear of the end of its body. */
   onRead: (() => void) | undefined;
   /** Why the core turned it away. */
   refusal: Refusal | undefined;
   /** The purge that its latest attempt went past; see `cache/past.ts`. */
-  barrier: number;
-  /** What the headers said, and whether anybody reads it, for the core when it starts after them. */
-  length: number;
-  status: number;
-  reading: boolean;
-}
+  barrier = 0;
+  /** What the headers said, and whether anybody reads the body, for the core when it starts after them. */
+  status = 0;
+  length = -2;
+  pause = Number.NaN;
+  reading = false;
+  readonly #owner: Owner;
 
-/**
- * Whether what was handed over as a body can be sent twice: not a stream, nor what somebody else's Request holds. To be
- * asked when the snapshot is made: that has taken the body of a Request, which is how it shows in every browser that
- * there was one (`Request.body` does not, in Firefox).
- */
-export function isResendable(input: RequestInfo | URL, init: RequestInit | undefined): boolean {
-  const body = init?.body;
-  if (body === undefined || body === null) return !(isRequest(input) && input.bodyUsed);
-  if (typeof body === 'string' || ArrayBuffer.isView(body)) return true;
-  const tag = tagOf(body);
-  return ['String', 'Blob', 'File', 'ArrayBuffer', 'URLSearchParams', 'FormData'].includes(tag);
+  constructor(owner: Owner, asking: Asking, request: RequestLike, joint: Source | undefined) {
+    const { lane, reads = false } = asking;
+    this.#owner = owner;
+    this.request = request;
+    this.origin = originOf(request.url);
+    this.key = typeof lane?.key === 'string' ? lane.key : this.origin;
+    this.windowless = asking.windowless;
+    this.reads = reads || isRead(request);
+    this.lane = lane;
+    this.signal = joint ? undefined : asking.signal;
+    this.resend = asking.resend;
+    this.arrived = asking.arrived;
+    this.source = joint ?? asking.source;
+    this.priority = asking.priority;
+  }
+
+  abort(reason: unknown): void {
+    this.#owner.abort(this, reason);
+  }
+
+  whenRead(response: Response, read: () => void): void {
+    this.#owner.whenRead(this, response, read);
+  }
+
+  raise(priority: number): void {
+    this.#owner.raise(this, priority);
+  }
 }
 
 /** Past a property of our own that watches it. Of a response from the network it is not looked at: that would touch it. */
@@ -83,7 +121,7 @@ function bodyOf(response: Response): unknown {
   }
 }
 
-/** What follows the headers, as the core wants to know it: see `body` in the shell's convert.rs. */
+/** What follows the headers, as the core wants to know it: see `Answered` in the list of events. */
 export function bodyLength(method: string, response: Response): number {
   const { status, type, headers, bodyUsed } = response;
   // The transport has read it, or made it without any, whatever its headers say.
@@ -95,8 +133,8 @@ export function bodyLength(method: string, response: Response): number {
   return length && /^\d+$/.test(length) ? Number(length) : -2;
 }
 
-/** A flight as events tell of it. */
-export function describe({ id, request, key, priority, lane }: Flight): object {
+/** A call as events tell of it. */
+export function describe({ id, request, key, priority, lane }: Call): object {
   return {
     id,
     url: request.url,
@@ -108,7 +146,7 @@ export function describe({ id, request, key, priority, lane }: Flight): object {
 }
 
 /** How long it took in all, and in the queue. */
-export function times({ arrived, sent }: Flight): object {
+export function times({ arrived, at }: Call): object {
   const now = performance.now();
-  return { duration: now - arrived, queued: (sent || now) - arrived };
+  return { duration: now - arrived, queued: (at || now) - arrived };
 }

@@ -1,0 +1,154 @@
+import { isSameOrigin, withoutFragment } from './addresses.js';
+import { type BodyWatch, discard, watchBody } from './body.js';
+import type { Values } from './cache/values.js';
+import { noteWrite, writeOf } from './cache/writes.js';
+import { type Call, describe, times } from './call.js';
+import { Settled } from './codes.js';
+import type { Engine } from './engine.js';
+import type { Events } from './events.js';
+import { isResponse, nameOf, textOf } from './platform.js';
+import type { RequestLike } from './requests.js';
+import type { Starting } from './starting.js';
+
+/** Addresses that are known to redirect to where the page may go. */
+const MAX_REDIRECTS = 100;
+
+/** Who is told that a slot is free: the core, or what stands in for it until it runs. */
+interface Core {
+  readonly engine: Engine<Call> | undefined;
+  readonly starting: Starting | undefined;
+}
+
+/** Gives callers what they get, and follows bodies to their ends. */
+export class Settler {
+  readonly #core: Core;
+  readonly #events: Events;
+  readonly #cache: Values;
+  /** Addresses whose redirects were followed to a response. */
+  readonly #redirects = new Set<string>();
+  /** Calls whose callers have the headers, while their bodies are watched. */
+  readonly bodies = new Set<Call>();
+
+  constructor(core: Core, events: Events, cache: Values) {
+    this.#core = core;
+    this.#events = events;
+    this.#cache = cache;
+  }
+
+  /** @param holds whether the core, or who stands in for it, keeps the slot for the body */
+  deliver(call: Call, response: Response, holds: boolean): void {
+    const { settle, length } = call;
+    call.brought = undefined;
+    if (!settle) return;
+    call.stage = 'body';
+    const real = isResponse(response);
+    if (real) this.#noteAnswer(call, response);
+    if (!call.reads) noteWrite(call.request.url);
+    this.release(call);
+    settle.resolve(response);
+    this.#tellSettled(call, response?.ok, response?.status);
+    // Some bodies go on without a slot.
+    const goesOn = holds || length === -3 || (length !== -1 && call.lane?.slot === 'headers');
+    if (!goesOn || !real || !watchBody(response, this.#watch(call))) this.bodyEnded(call);
+  }
+
+  /** What a response means to what is kept. Whatever is wrong with that, its caller gets it. */
+  #noteAnswer({ request, reads, barrier }: Call, response: Response): void {
+    const { method, url } = request;
+    const cache = this.#cache;
+    try {
+      if (response.redirected) {
+        if (this.#redirects.size >= MAX_REDIRECTS) this.#redirects.clear();
+        this.#redirects.add(withoutFragment(url));
+      }
+      cache.past.passed(request, response.status, barrier);
+      if (!reads) cache.written(writeOf(method, url, response));
+      cache.cleared(response);
+    } catch (error) {
+      globalThis.reportError?.(error);
+    }
+  }
+
+  /** In a function of its own: whatever is made beside a response here would keep it alive. */
+  #tellSettled(call: Call, ok: boolean | undefined, status: number | undefined): void {
+    this.#events.emit('settled', () => ({ ...describe(call), ok, status, ...times(call) }));
+  }
+
+  #watch(call: Call): BodyWatch {
+    const ended = (): void => this.bodyEnded(call);
+    this.bodies.add(call);
+    this.onAbort(call, ended);
+    call.timing?.follow(ended);
+    return {
+      reading: () => {
+        call.reading = true;
+        this.#core.engine?.reading(call);
+      },
+      ended,
+    };
+  }
+
+  /** No body is to come any more. */
+  bodyEnded(call: Call): void {
+    if (call.stage === 'over') return;
+    call.stage = 'over';
+    this.bodies.delete(call);
+    this.release(call);
+    call.onRead?.();
+    call.timing?.stop();
+    if (this.#core.engine) {
+      this.#core.engine.forget(call);
+      this.#core.engine.bodyEnded(call);
+    }
+    this.#core.starting?.end(call, Settled.Completed);
+  }
+
+  /** Settles a call whose caller has nothing yet. */
+  over(call: Call, outcome: Settled, reason: unknown): void {
+    const { settle } = call;
+    if (!settle) return;
+    this.drop(call);
+    call.stage = 'over';
+    if (!call.reads) noteWrite(call.request.url);
+    this.release(call);
+    call.timing?.stop();
+    call.lost?.timing?.stop();
+    settle.reject(reason);
+    if (call.id >= 0) this.#core.engine?.settled(call, outcome);
+    this.#core.starting?.end(call, outcome);
+    // Last: whoever hears of it finds its slot free.
+    this.#events.emit('settled', () => ({ ...describe(call), ok: false, error: textOf(reason), ...times(call) }));
+  }
+
+  /** What its attempt brought is for nobody. */
+  drop(call: Call): void {
+    const response = call.brought?.response;
+    call.brought = undefined;
+    if (isResponse(response)) discard(response);
+  }
+
+  /** To be called when its caller aborts. */
+  onAbort(call: Call, onAbort: () => void): void {
+    // Who brought no signal cannot abort: that of the request is its own.
+    if (!call.source || !call.signal) return;
+    call.onAbort = onAbort;
+    call.signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  /** Its caller has what it gets, or will have it at once. */
+  release(call: Call): void {
+    if (call.onAbort) call.signal?.removeEventListener('abort', call.onAbort);
+    call.onAbort = undefined;
+    call.settle = undefined;
+    clearTimeout(call.timer);
+  }
+
+  /**
+   * Of a failed request a page is not told whether its connection was lost, or it was redirected to where it must not go.
+   * The next attempt looks whether it is redirected at all, unless that has led somewhere before.
+   */
+  mayBePolicy({ url, redirect }: RequestLike, error: unknown): boolean {
+    const network = nameOf(error) === 'TypeError';
+    return network && redirect === 'follow' && isSameOrigin(url) && !this.#redirects.has(withoutFragment(url));
+  }
+}

@@ -1,0 +1,42 @@
+import type { Call } from './call.js';
+import { Option } from './codes.js';
+import type { Terms } from './engine.js';
+import { permitsMethod, termsOf } from './lane.js';
+import { LEVELS } from './levels.js';
+import { ownOrigin } from './platform.js';
+import { protocolOf } from './protocols.js';
+import { isReferrerTold } from './requests.js';
+
+/**
+ * What the core is told of a call.
+ *
+ * @throws RangeError or TypeError for what it says under `lane`
+ */
+export function termsOfCall({ lane, request, reads, resend, origin, stage, arrived }: Call, leaving: boolean): Terms {
+  const said = termsOf(lane);
+  const retry = lane?.retry;
+  const { keepalive, method } = request;
+  // Of a page that is left, what waits would never be sent.
+  const hurried = keepalive || leaving;
+  // What asks in another way for what GETs ask for may be sent again as they may.
+  const as = reads && method !== 'HEAD' ? 'GET' : method;
+  return {
+    priority: said?.get(Option.Priority, undefined) ?? LEVELS.normal,
+    emergency: said?.get(Option.Emergency, 0) === 1,
+    immediate: stage !== 'waiting' || hurried,
+    // What must never wait is not put back into the queue, either, and what cannot be stopped is not sent twice.
+    repeatable: reads && !hurried && isReferrerTold(request),
+    untilHeaders: said?.get(Option.Slot, 0) === 1,
+    resendable: resend !== undefined && !keepalive && permitsMethod(said, as, request.headers),
+    // Where there is no page, there is no CORS.
+    sameOrigin: origin === (ownOrigin() ?? origin),
+    heedful: retry !== false,
+    asks: typeof retry === 'object' && retry?.shouldRetry !== undefined,
+    rules: said?.retries ? said : undefined,
+    protocol: protocolOf(origin),
+    // They are for what comes before the headers.
+    total: stage === 'body' ? undefined : said?.get(Option.Total, undefined),
+    attempt: stage === 'body' ? undefined : said?.get(Option.Attempt, undefined),
+    arrived,
+  };
+}
