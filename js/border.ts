@@ -108,11 +108,9 @@ function shown(value: unknown): string {
   return `${value}`;
 }
 
-/** Hands options over, with the lists that follow them. Returns the length of the text of methods. */
-export function putOptions(core: Core, said: Said | undefined, ...texts: readonly string[]): number {
+/** Hands options over, with the list that follows them. */
+export function putOptions(core: Core, said: Said | undefined): void {
   put(core, said?.words ?? NOTHING, said?.statuses ?? []);
-  const { methods = [] } = said ?? {};
-  return putText(core, [...texts, ...methods].join('\n'));
 }
 
 const NOTHING = new Float64Array(OPTIONS).fill(Number.NaN);
@@ -123,7 +121,8 @@ const NOTHING = new Float64Array(OPTIONS).fill(Number.NaN);
  * @throws RangeError when an option is out of its range
  */
 export function open(core: Core, kind: Kind, said?: Said): number {
-  return judged(core, core.open(kind, putOptions(core, said)), said);
+  putOptions(core, said);
+  return judged(core, core.open(kind), said);
 }
 
 /** @throws RangeError when the result of judging options says so */

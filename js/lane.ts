@@ -1,5 +1,5 @@
 /** What holds for one call, of all that was said of it. */
-import { judge, putOptions, Said } from './border.js';
+import { judge, putOptions, putText, Said } from './border.js';
 import { Option } from './codes.js';
 import { priorityAlone } from './levels.js';
 import { consult, loaded } from './load.js';
@@ -92,7 +92,11 @@ export function termsOf(lane: LaneInit | undefined): Said | undefined {
 
 /** Whether a request may ever be sent again, so that its body must be kept. Not where the module does not run. */
 export function mayRepeat(said: Said | undefined, method: string, idempotent: boolean): boolean {
-  return consult((core) => core.may_repeat(putOptions(core, said, method), Number(idempotent)) === 1, false);
+  return consult((core) => {
+    putOptions(core, said);
+    const text = [method, ...(said?.methods ?? [])].join('\n');
+    return core.may_repeat(putText(core, text), Number(idempotent)) === 1;
+  }, false);
 }
 
 /** Whether rules let a request with this method be sent again after all, where it was made for that. */

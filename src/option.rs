@@ -69,8 +69,9 @@ macro_rules! numbers {
             pub enum Number { $($(#[$doc])* $variant),* }
         }
 
-        /// By the number of the option.
-        const TABLE: &[(&str, Range, f64)] = &[$(($name, $range, $default)),*];
+        /// By the number of the option. Names are for errors in Rust: a table of their own is left out where nobody reads it.
+        const NAMES: &[&str] = &[$($name),*];
+        const TABLE: &[(Range, f64)] = &[$(($range, $default)),*];
     };
 }
 
@@ -190,17 +191,17 @@ numbers! {
 impl Number {
     /// As callers write it.
     pub fn name(self) -> &'static str {
-        TABLE[self as usize].0
+        NAMES[self as usize]
     }
 
     /// What it may be.
     pub fn range(self) -> &'static Range {
-        &TABLE[self as usize].1
+        &TABLE[self as usize].0
     }
 
     /// What holds where nothing is said; NaN where that depends on more.
     pub fn default(self) -> f64 {
-        TABLE[self as usize].2
+        TABLE[self as usize].1
     }
 }
 

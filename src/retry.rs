@@ -58,7 +58,6 @@ pub struct RetryConfig {
     factor: f64,
     /// How delays are spread.
     pub jitter: Jitter,
-    methods: Option<Vec<String>>,
     statuses: Option<Vec<u16>>,
     /// Which failures without any response count.
     pub network: Network,
@@ -73,8 +72,7 @@ impl Default for RetryConfig {
 }
 
 impl RetryConfig {
-    /// As options say it. Lists of methods and statuses follow by [`set_methods`](Self::set_methods) and
-    /// [`set_statuses`](Self::set_statuses).
+    /// As options say it. A list of statuses follows by [`set_statuses`](Self::set_statuses).
     pub fn of(options: &Options) -> Self {
         Self {
             limit: options.bound(Number::Limit),
@@ -87,7 +85,6 @@ impl RetryConfig {
                 (None, 1) => Jitter::Equal,
                 (None, _) => Jitter::Decorrelated,
             },
-            methods: None,
             statuses: None,
             network: match options.choice(Number::Network) {
                 0 => Network::SameOrigin,
@@ -100,11 +97,6 @@ impl RetryConfig {
                 min_per_second: options.get(Number::BudgetFloor),
             }),
         }
-    }
-
-    /// Methods that may be sent twice, in any case, in place of the defaults.
-    pub fn set_methods(&mut self, methods: Vec<String>) {
-        self.methods = Some(methods);
     }
 
     /// Statuses that are retried, in place of the defaults.
@@ -132,16 +124,14 @@ impl RetryConfig {
         helps && !too_long && self.limit > 0 && retries < most
     }
 
-    /// Whether a request with this method may be sent again at all.
-    pub fn repeats(&self, method: &str, idempotent: bool) -> bool {
-        self.limit > 0 && (idempotent || self.allows_method(method))
-    }
-
-    fn allows_method(&self, method: &str) -> bool {
-        match &self.methods {
-            Some(methods) => methods.iter().any(|name| name.eq_ignore_ascii_case(method)),
+    /// Whether a request with this method may be sent again at all. `listed`: the methods for which that is so in place of the
+    /// defaults, in any case, one a line.
+    pub fn repeats(&self, method: &str, idempotent: bool, listed: Option<&str>) -> bool {
+        let named = match listed {
+            Some(listed) => listed.split('\n').any(|name| name.eq_ignore_ascii_case(method)),
             None => METHODS.contains(&method),
-        }
+        };
+        self.limit > 0 && (idempotent || named)
     }
 
     /// Whether a response with this status is a failure.
@@ -300,17 +290,17 @@ mod tests {
 
     #[test]
     fn what_is_retried_goes_by_method_and_status() {
-        let mut config = RetryConfig::default();
+        let config = RetryConfig::default();
         for status_code in STATUSES {
             assert!(config.allows(&status(status_code), true, 0), "{status_code}");
         }
         for status_code in [0, 200, 304, 400, 404, 425, 501] {
             assert!(!config.allows(&status(status_code), true, 0), "{status_code}");
         }
-        assert!(config.repeats("GET", false) && !config.repeats("POST", false));
-        assert!(config.repeats("POST", true), "its key makes it safe");
-        config.set_methods(vec!["post".into()]);
-        assert!(config.repeats("POST", false) && !config.repeats("GET", false));
+        assert!(config.repeats("GET", false, None) && !config.repeats("POST", false, None));
+        assert!(config.repeats("POST", true, None), "its key makes it safe");
+        let listed = Some("patch\npost");
+        assert!(config.repeats("POST", false, listed) && !config.repeats("GET", false, listed));
     }
 
     #[test]
@@ -321,7 +311,7 @@ mod tests {
         assert!(config.allows(&offline, true, 3));
         config.limit = 0;
         assert!(!config.allows(&offline, true, 0) && !config.allows(&status(503), true, 0));
-        assert!(!config.repeats("GET", true));
+        assert!(!config.repeats("GET", true, None));
     }
 
     #[test]

@@ -40,81 +40,81 @@ const MOMENT: f64 = 1e9;
 /// rate limit that has nothing left.
 pub fn asked(status: u16, fields: &PauseFields<'_>, now: Wall) -> Option<Duration> {
     let field = |field: PauseField| fields[field as usize].map(str::trim_ascii);
-    let said = field(PauseField::RetryAfter).filter(|_| matches!(status, 429 | 503));
-    // By the server's own clock, where it tells it.
-    let clock = || field(PauseField::Date).and_then(|date| Wall::parse(date, now)).unwrap_or(now);
-    if let Some(pause) = said.and_then(|said| retry_after(said, clock)) {
-        return Some(pause);
+    if let (429 | 503, Some(said)) = (status, field(PauseField::RetryAfter)) {
+        let pause = decimal(said).map(span_of).or_else(|| {
+            // By the server's own clock, where it tells it.
+            let clock = field(PauseField::Date).and_then(|date| Wall::parse(date, now)).unwrap_or(now);
+            Wall::parse(said, clock).map(|until| until.since(clock).unwrap_or_default())
+        });
+        if pause.is_some() {
+            return pause;
+        }
     }
     if let Some(said) = field(PauseField::Ratelimit) {
         return rate_limit(said);
     }
-    [
+    let older = [
         (PauseField::RatelimitRemaining, PauseField::RatelimitReset),
         (PauseField::XRatelimitRemaining, PauseField::XRatelimitReset),
         (PauseField::XRateLimitRemaining, PauseField::XRateLimitReset),
-    ]
-    .into_iter()
-    .filter(|&(remaining, _)| field(remaining) == Some("0"))
-    .find_map(|(_, reset)| until_reset(field(reset)?, now))
-}
-
-fn retry_after(said: &str, clock: impl FnOnce() -> Wall) -> Option<Duration> {
-    if let Some(seconds) = decimal(said) {
-        return Some(seconds_of(seconds));
-    }
-    let now = clock();
-    let until = Wall::parse(said, now)?;
-    Some(until.since(now).unwrap_or_default())
+    ];
+    older.into_iter().filter(|&(remaining, _)| field(remaining) == Some("0")).find_map(|(_, reset)| {
+        let reset = decimal(field(reset)?)?;
+        if reset < MOMENT {
+            return Some(span_of(reset));
+        }
+        #[expect(clippy::cast_sign_loss, reason = "it is above zero")]
+        let moment = (if reset < MOMENT * 1_000.0 { reset * 1_000.0 } else { reset }) as u64;
+        Some(Wall::from_millis(moment).since(now).unwrap_or_default())
+    })
 }
 
 /// The longest wait of the limits in it that have nothing left.
 fn rate_limit(said: &str) -> Option<Duration> {
     // In the forms of old, commas divide the parameters of one limit; in those with semicolons, limits.
     let several = said.contains(';');
-    let waits = said.split(move |c| several && c == ',').filter_map(|limit| {
-        let number = |names: [&str; 2]| {
-            let parameters =
-                limit.split([';', ',', ' ', '\t']).filter_map(|parameter| parameter.split_once('='));
-            parameters.into_iter().find(|(name, _)| names.contains(name)).map(|(_, value)| value)
-        };
-        (number(["r", "remaining"]) == Some("0")).then(|| number(["t", "reset"]).and_then(decimal))?
-    });
-    waits.reduce(f64::max).map(seconds_of)
-}
-
-fn until_reset(said: &str, now: Wall) -> Option<Duration> {
-    let reset = decimal(said)?;
-    if reset < MOMENT {
-        return Some(seconds_of(reset));
+    let (mut empty, mut wait, mut longest) = (false, None, None);
+    let mut rest = Some(said);
+    while let Some(text) = rest {
+        let end = text.bytes().position(|byte| matches!(byte, b';' | b','));
+        let parameter = &text[..end.unwrap_or(text.len())];
+        rest = end.map(|end| &text[end + 1..]);
+        if let Some((name, value)) = parameter.split_once('=') {
+            match name.trim_ascii() {
+                "r" | "remaining" => empty = value.trim_ascii() == "0",
+                "t" | "reset" => wait = decimal(value.trim_ascii()).map(span_of),
+                _ => {}
+            }
+        }
+        if end.is_none_or(|end| several && text.as_bytes()[end] == b',') {
+            longest = longest.max(wait.filter(|_| empty));
+            (empty, wait) = (false, None);
+        }
     }
-    let moment = if reset < MOMENT * 1_000.0 { reset * 1_000.0 } else { reset };
-    #[expect(clippy::cast_sign_loss, reason = "it is above zero")]
-    let moment = Wall::from_millis(moment as u64);
-    Some(moment.since(now).unwrap_or_default())
+    longest
 }
 
 /// Digits, with a fraction perhaps. Not what else Rust takes for a number: signs, exponents, infinity.
 fn decimal(text: &str) -> Option<f64> {
-    let mut seconds = 0.0;
-    let mut scale = 0.0;
+    let (mut value, mut scale) = (0.0, 1.0);
+    let (mut fraction, mut digit) = (false, false);
     for byte in text.bytes() {
         match byte {
-            b'0'..=b'9' if scale == 0.0 => seconds = seconds * 10.0 + f64::from(byte - b'0'),
+            b'0'..=b'9' if fraction && scale > 1e9 => {}
             b'0'..=b'9' => {
-                seconds += f64::from(byte - b'0') * scale;
-                scale /= 10.0;
+                value = value * 10.0 + f64::from(byte - b'0');
+                scale *= if fraction { 10.0 } else { 1.0 };
+                digit = true;
             }
-            b'.' if scale == 0.0 => scale = 0.1,
+            b'.' if digit && !fraction => (fraction, digit) = (true, false),
             _ => return None,
         }
     }
-    let ends_in_digits = text.starts_with(|c: char| c.is_ascii_digit()) && !text.ends_with('.');
-    ends_in_digits.then_some(seconds)
+    digit.then_some(value / scale)
 }
 
 /// What is too long for a [`Duration`] is the longest there is.
-fn seconds_of(seconds: f64) -> Duration {
+fn span_of(seconds: f64) -> Duration {
     crate::option::span(seconds * 1_000.0)
 }
 
@@ -191,6 +191,8 @@ mod tests {
             ("\"burst\";r=0;t=2, \"daily\";r=0;t=9", Some(9_000)),
             ("\"burst\";r=0;t=2, \"daily\";r=5;t=9", Some(2_000)),
             ("\"burst\"; r=0; t=2", Some(2_000)),
+            ("remaining = 0, reset = 4", Some(4_000)),
+            ("r=0;t=2,", Some(2_000)),
             ("\"default\";r=0.5;t=7", None),
             ("r=0", None),
             ("", None),

@@ -348,7 +348,7 @@ impl Scheduler {
             Event::Leaving(leaving) => self.leaving = leaving,
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
-            Event::Cleared => self.clear(),
+            Event::Cleared => self.refuse_waiting(None, Refusal::Cleared),
             Event::Woke => {}
         }
         self.work_off(now);
@@ -530,10 +530,20 @@ impl Scheduler {
         self.end(id);
     }
 
-    fn clear(&mut self) {
-        for id in self.queue.waiting_ids() {
-            self.refuse(id, Refusal::Cleared);
+    /// Turns all away that wait, in a lane or in all: in order of arrival, and then those beside the line.
+    fn refuse_waiting(&mut self, lane: Option<LaneId>, why: Refusal) {
+        while let Some(id) = self.queue.eldest(lane) {
+            self.refuse(id, why);
         }
+        for id in self.parked(|_| true) {
+            if lane.is_none_or(|lane| self.queue.lane_of(id) == Some(lane)) {
+                self.refuse(id, why);
+            }
+        }
+    }
+
+    fn parked(&self, which: fn(Stage) -> bool) -> Vec<CallId> {
+        self.records.parked().filter(|&(_, stage)| which(stage)).map(|(id, _)| id).collect()
     }
 
     fn refuse(&mut self, id: CallId, why: Refusal) {

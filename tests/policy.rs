@@ -146,7 +146,7 @@ impl Case {
             return (false, false);
         };
         let names = sixlane::cache::policy::varies_on(&first, &answer).expect("it is kept");
-        let fits = !names.contains(&"accept-language".to_owned()) || self.language[0] == self.language[1];
+        let fits = names != "accept-language" || self.language[0] == self.language[1];
         let now = Wall::from_millis((RECEIVED + self.later) * 1_000);
         (true, fits && policy.verdict(&second, now) == Verdict::Fresh)
     }

@@ -28,7 +28,6 @@ use crate::limit::{AdaptiveLimit, Sample};
 use crate::priority::{Level, Priority};
 use crate::time::{Duration, Time};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// Where a lane has no limit of its own, a slow beginning is over at this many slots.
 const RAMP_END: u32 = 64;
@@ -585,11 +584,6 @@ impl Queue {
         self.lane(lane).is_some_and(|lane| lane.parked > 0 || lane.best.len() > 0)
     }
 
-    /// All that wait in a lane, in order of arrival.
-    pub fn waiting_in(&self, lane: LaneId) -> Vec<CallId> {
-        self.by_age(|entry| entry.lane == lane.0)
-    }
-
     /// Ends a call, waiting or running. False when it had ended before.
     pub fn remove(&mut self, id: CallId) -> bool {
         let Some(index) = self.find(id) else { return false };
@@ -757,17 +751,15 @@ impl Queue {
         self.worst.first().map(|index| self.id_of(index))
     }
 
-    /// All that wait, in order of arrival.
-    pub fn waiting_ids(&self) -> Vec<CallId> {
-        self.by_age(|_| true)
-    }
-
-    fn by_age(&self, which: impl Fn(&Entry) -> bool) -> Vec<CallId> {
-        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_queued() && which(entry));
-        // The sorting of the standard library would be 7 kB more of wasm, this heap is half of one.
-        let mut by_age: BinaryHeap<_> =
-            waiting.map(|(index, entry)| Reverse((entry.arrived, self.id_of(index as u32)))).collect();
-        std::iter::from_fn(|| by_age.pop()).map(|Reverse((_, id))| id).collect()
+    /// Who has waited longest in line, of one lane or of all.
+    pub fn eldest(&self, lane: Option<LaneId>) -> Option<CallId> {
+        let index = if let Some(lane) = lane {
+            self.lane(lane)?.oldest.first()
+        } else {
+            let firsts = self.lanes.iter().filter_map(|lane| lane.oldest.first());
+            firsts.min_by_key(|&index| self.entries[index as usize].arrived)
+        };
+        index.map(|index| self.id_of(index))
     }
 
     /// Whether this call waits.

@@ -169,6 +169,15 @@ impl Records {
         }
     }
 
+    /// There is a network again, also for those about which somebody is asked.
+    pub(super) fn online(&mut self) {
+        for &index in &self.running {
+            if let Stage::Asking { online, .. } = &mut self.slots[index as usize].record.stage {
+                *online = true;
+            }
+        }
+    }
+
     /// Notes this of a call, in place of what was noted.
     pub(super) fn put(&mut self, id: CallId, record: Record) {
         let mut entry = self.find(id);

@@ -213,20 +213,14 @@ impl Scheduler {
 
     /// There is a network again: who waited for that is in line.
     pub(super) fn online(&mut self) {
-        let held = self.records.parked().filter(|(_, stage)| *stage == Stage::Offline);
-        for (id, _) in held.collect::<Vec<_>>() {
+        for id in self.parked(|stage| stage == Stage::Offline) {
             self.records.set_stage(id, Stage::Queued);
             self.queue.unpark(id);
             if let Some(lane) = self.queue.lane_of(id) {
                 self.queue.begin_slowly(lane);
             }
         }
-        let running: Vec<_> = self.records.running().collect();
-        for (id, stage) in running {
-            if let Stage::Asking { cause, body, .. } = stage {
-                self.records.set_stage(id, Stage::Asking { cause, body, online: true });
-            }
-        }
+        self.records.online();
     }
 
     /// What came of an attempt: heard once, whoever tells it first. `sample`: what it says of the lane's load.
@@ -313,11 +307,7 @@ impl Scheduler {
             Standing::Open => {}
             Standing::Until(at) => self.shut.push((lane, at)),
             Standing::Refuses if !self.queue.waits_in(lane) => {}
-            Standing::Refuses => {
-                for id in self.queue.waiting_in(lane) {
-                    self.refuse(id, Refusal::CircuitOpen(lane));
-                }
-            }
+            Standing::Refuses => self.refuse_waiting(Some(lane), Refusal::CircuitOpen(lane)),
         }
     }
 

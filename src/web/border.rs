@@ -48,10 +48,23 @@ impl Buffers {
         text.len() as u32
     }
 
+    /// The lines of a text of so many bytes, each empty where there is none, and else behind a colon.
+    pub(super) fn lines<const N: usize>(&self, length: u32) -> [Option<&str>; N] {
+        let mut all = [None; N];
+        fill(&mut all, self.text(length));
+        all
+    }
+
     fn room(&mut self, count: usize) {
         if self.words.len() < count {
             self.words.resize(count, f64::NAN);
         }
+    }
+}
+
+fn fill<'a>(all: &mut [Option<&'a str>], text: &'a str) {
+    for (line, said) in all.iter_mut().zip(text.split('\n')) {
+        *line = said.strip_prefix(':');
     }
 }
 
@@ -110,13 +123,12 @@ pub fn range(option: u32) -> u32 {
     with_buffers(|buffers| buffers.write_text(Number::of(option).map_or("", |option| option.range().text)))
 }
 
-/// Opens an object of a [`Kind`] with the options in the words, and after them statuses of a list; its methods are in the
-/// text, of this length. Returns its number, or -1 less the number of an option that is out of its range, and that value
+/// Opens an object of a [`Kind`] with the options in the words, and after them statuses of a list. Returns its number, or -1 less the number of an option that is out of its range, and that value
 /// is the first of the words then.
 #[wasm_bindgen]
-pub fn open(kind: u32, length: u32) -> f64 {
+pub fn open(kind: u32) -> f64 {
     with(|Border { buffers, objects }| {
-        let object = match make(kind, length, buffers) {
+        let object = match make(kind, buffers) {
             Ok(Some(object)) => object,
             Ok(None) => return 0.0,
             Err(error) => {
@@ -133,7 +145,7 @@ pub fn open(kind: u32, length: u32) -> f64 {
     })
 }
 
-fn make(kind: u32, length: u32, buffers: &mut Buffers) -> Result<Option<Object>, ConfigError> {
+fn make(kind: u32, buffers: &mut Buffers) -> Result<Option<Object>, ConfigError> {
     let options = options::said(buffers)?;
     let Some(kind) = Kind::of(kind) else { return Ok(None) };
     Ok(Some(match kind {
@@ -142,7 +154,7 @@ fn make(kind: u32, length: u32, buffers: &mut Buffers) -> Result<Option<Object>,
         Kind::Batches => Object::Batches(Box::new(Batches::new(crate::batch::BatchConfig::of(&options)))),
         Kind::Batcher => Object::Batches(Box::new(Batches::new(crate::batch::BatchConfig::alone(&options)))),
         Kind::Retry => {
-            let config = options::retry(&options, buffers, buffers.text(length));
+            let config = options::retry(&options, buffers);
             Object::Retry(Box::new(RetryPolicy::new(config, options.get(Number::Seed))))
         }
         Kind::Breaker => Object::Breaker(Box::new(CircuitBreaker::new(&options))),

@@ -30,7 +30,7 @@ pub fn policy_of(
 ) -> u32 {
     let rule = rule(ttl, stale_while_revalidate, stale_if_error);
     let found = with_buffers(|buffers| {
-        let (ask, answer, validator) = heads(buffers.text(length), status);
+        let (ask, answer, validator) = heads(buffers.lines(length), status);
         let policy = Policy::of(&ask, &answer, &rule, wall(sent), wall(received))?;
         policy.is_useful(validator).then(|| words(&policy))
     });
@@ -43,9 +43,8 @@ pub fn policy_of(
 }
 
 /// A request and its response, and whether this has a validator.
-fn heads(text: &str, status: u16) -> (Ask<'_>, Answer<'_>, bool) {
-    let lines: Vec<Option<&str>> = text.split('\n').map(|line| line.strip_prefix(':')).collect();
-    let line = |head: Head| lines.get(head as usize).copied().flatten();
+fn heads(lines: [Option<&str>; Head::ALL.len()], status: u16) -> (Ask<'_>, Answer<'_>, bool) {
+    let line = |head: Head| lines[head as usize];
     let ask = Ask {
         method: line(Head::Method).unwrap_or("GET"),
         cache_control: line(Head::Wanted),
@@ -103,7 +102,7 @@ pub fn verdict(
     if length == 0 {
         return judged(&Ask { method: "GET", ..Ask::default() });
     }
-    with_buffers(|buffers| judged(&heads(buffers.text(length), 0).0))
+    with_buffers(|buffers| judged(&heads(buffers.lines(length), 0).0))
 }
 
 /// Writes to the text the names of the request's header fields that a response depends on, joined by commas. Returns the
@@ -111,9 +110,8 @@ pub fn verdict(
 #[wasm_bindgen]
 pub fn varies_on(length: u32) -> f64 {
     with_buffers(|buffers| {
-        let (ask, answer, _) = heads(buffers.text(length), 0);
-        let names = policy::varies_on(&ask, &answer).map(|names| names.join(","));
-        names.map_or(-1.0, |names| f64::from(buffers.write_text(&names)))
+        let (ask, answer, _) = heads(buffers.lines(length), 0);
+        policy::varies_on(&ask, &answer).map_or(-1.0, |names| f64::from(buffers.write_text(&names)))
     })
 }
 

@@ -136,7 +136,7 @@ impl Driver {
         }
         if set(SubmitFlag::Rules) {
             let said = options::said(buffers).unwrap_or_default();
-            self.rules = Some(Rc::new(options::retry(&said, buffers, "")));
+            self.rules = Some(Rc::new(options::retry(&said, buffers)));
         }
         if set(SubmitFlag::Rules) || set(SubmitFlag::SameRules) {
             call.rules.clone_from(&self.rules);
@@ -176,9 +176,9 @@ impl Driver {
         ] {
             words[figure as usize] = value;
         }
-        words.extend(
-            core.by_level().iter().flat_map(|level| [f64::from(level.queued), f64::from(level.running)]),
-        );
+        for level in core.by_level() {
+            words.extend([f64::from(level.queued), f64::from(level.running)]);
+        }
         let mut lanes = 0;
         for lane in core.lanes() {
             lanes += 1;

@@ -28,15 +28,12 @@ pub(super) fn of_requests(options: &Options) -> Result<Config, ConfigError> {
     Ok(Config { rate, ..Config::of(options) })
 }
 
-/// Rules of retries, with their lists: statuses follow the options in the words, methods are lines of text.
+/// Rules of retries; a list of statuses follows the options in the words.
 #[expect(clippy::cast_sign_loss, reason = "statuses were judged")]
-pub(super) fn retry(options: &Options, buffers: &Buffers, methods: &str) -> RetryConfig {
+pub(super) fn retry(options: &Options, buffers: &Buffers) -> RetryConfig {
     let mut config = RetryConfig::of(options);
     if let Some(statuses) = statuses(options, buffers) {
         config.set_statuses(statuses.iter().map(|&status| status as u16).collect());
-    }
-    if options.said(Number::Methods).is_some() {
-        config.set_methods(methods.lines().map(Into::into).collect());
     }
     config
 }

@@ -4,11 +4,11 @@ use super::border::{Buffers, with_buffers};
 use super::codes::{BreakerEvent, RateLimitEvent, Reported, RetryEvent};
 use super::{convert, options};
 use crate::breaker::{Breaker, BreakerConfig, Permit, Report};
-use crate::option::{ConfigError, Options, span};
+use crate::option::{ConfigError, Number, Options, span};
 use crate::random::Random;
 use crate::rate::{RateConfig, RateLimiter, Verdict};
 use crate::retry::{Budget, Cause, Failure, RetryConfig};
-use crate::retry_after::{self, PauseField};
+use crate::retry_after;
 use crate::time::Time;
 use wasm_bindgen::prelude::*;
 
@@ -19,23 +19,18 @@ pub fn may_repeat(length: u32, idempotent: bool) -> bool {
     with_buffers(|buffers| {
         let said = options::said(buffers).unwrap_or_default();
         let (method, methods) = first_line(buffers.text(length));
-        options::retry(&said, buffers, methods).repeats(method, idempotent)
+        let listed = said.said(Number::Methods).map(|_| methods);
+        options::retry(&said, buffers).repeats(method, idempotent, listed)
     })
 }
 
 /// The pause that a response with this status asks for, in milliseconds, NaN for none; `wall` is now, in milliseconds since
-/// 1970. The text of this length has the lines of [`PauseField`]: empty where there is no such field, and else behind a
+/// 1970. The text of this length has a line for each of [`PauseField`](retry_after::PauseField): empty where there is no such field, and else behind a
 /// colon.
 #[wasm_bindgen]
 pub fn pause_asked(length: u32, status: u16, wall: f64) -> f64 {
     with_buffers(|buffers| {
-        let mut lines = buffers.text(length).split('\n').map(|line| line.strip_prefix(':'));
-        let fields = PauseField::ALL.iter().map(|_| lines.next().flatten());
-        let mut all = retry_after::PauseFields::default();
-        for (place, field) in fields.enumerate() {
-            all[place] = field;
-        }
-        let asked = retry_after::asked(status, &all, convert::wall(wall));
+        let asked = retry_after::asked(status, &buffers.lines(length), convert::wall(wall));
         asked.map_or(f64::NAN, convert::millis)
     })
 }
