@@ -138,15 +138,15 @@ export class Engine<C extends Scheduled> implements Sharer {
 
   /** Hands over what does not fit into an event. Returns the flags. */
   #put(terms: Terms): number {
-    const { rules, total = Number.NaN, attempt = Number.NaN } = terms;
-    const limited = total === total || attempt === attempt;
+    const { rules, total, attempt } = terms;
+    const limited = total !== undefined || attempt !== undefined;
     const known = rules === this.#rules;
     if (limited || (rules && !known)) {
       this.#core.use((core) => {
         if (rules && !known) put(core, rules.words, rules.statuses);
         const to = words(core, OPTIONS);
-        to[Option.Total] = total;
-        to[Option.Attempt] = attempt;
+        to[Option.Total] = total ?? Number.NaN;
+        to[Option.Attempt] = attempt ?? Number.NaN;
       }, undefined);
     }
     if (rules) this.#rules = rules;
@@ -436,13 +436,17 @@ export class Engine<C extends Scheduled> implements Sharer {
     return this.#out;
   }
 
-  /** A timer that is due no later than the deadline stays: waking early is cheaper than setting it anew. */
+  /** A timer that is due no later than the deadline stays: waking for nothing is cheaper than to set it for each call. */
   #setTimer(deadline: number): void {
-    const never = deadline === Number.POSITIVE_INFINITY;
-    if (!never && deadline >= this.#due) return;
+    if (deadline >= this.#due) {
+      // Where timers keep a process alive, only one that somebody waits for does.
+      const timer = this.#timer as { ref?(): void; unref?(): void } | undefined;
+      if (deadline === Number.POSITIVE_INFINITY) timer?.unref?.();
+      else timer?.ref?.();
+      return;
+    }
     clearTimeout(this.#timer);
     this.#due = deadline;
-    if (never) return;
     // It must not keep alive what its owner has dropped.
     const self = new WeakRef(this);
     const wait = Math.min(Math.ceil(deadline - performance.now()), LONGEST_SLEEP);

@@ -20,7 +20,7 @@ import type { Starting } from './starting.js';
 import { termsOfCall } from './terms.js';
 import { Timing } from './timing.js';
 import type { Transport } from './transport.js';
-import type { BreakerState } from './types.js';
+import type { BreakerState, LaneInit, RetryOptions } from './types.js';
 import { notCached } from './unscheduled.js';
 
 /** The browser's own hint for each level, by its index; "normal" is what it assumes anyway. */
@@ -239,7 +239,7 @@ export class Performer implements Host<Call>, Network {
 
   ask(call: Call): void {
     const { request, attempt, tries, lane, brought } = call;
-    const { shouldRetry } = lane?.retry as { shouldRetry: Parameters<typeof permits>[0] };
+    const { shouldRetry } = (lane as LaneInit).retry as Required<RetryOptions>;
     call.stage = 'asking';
     permits(shouldRetry, { request: realOf(request), attempt: tries, ...brought }).then((yes) => {
       // It may be over since, or at another attempt.

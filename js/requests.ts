@@ -35,16 +35,18 @@ const DEFAULTS: Omit<RequestLike, 'url'> = {
   signal: new NativeAbortController().signal,
 };
 
+function WithDefaults(): void {}
+WithDefaults.prototype = DEFAULTS;
+
 /** A GET that says no more than an address. To make a Request of it takes longer than all that is done with it here. */
-class PlainRequest {
+class PlainRequest extends (WithDefaults as unknown as new () => typeof DEFAULTS) {
   readonly url: string;
 
   constructor(url: string) {
+    super();
     this.url = url;
   }
 }
-interface PlainRequest extends RequestLike {}
-Object.assign(PlainRequest.prototype, DEFAULTS);
 
 /**
  * The request that a call makes, as fetch makes it.

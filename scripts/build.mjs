@@ -30,7 +30,11 @@ const FEATURES = [
 const SMALL_STD = ['--', '-Z', 'build-std=std,panic_abort'];
 const SMALL_ENV = {
   RUSTC_BOOTSTRAP: '1',
-  RUSTFLAGS: '-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none',
+  RUSTFLAGS: [
+    '-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none',
+    // A function is put into its callers where that makes them no longer, also where it says that it is to be.
+    '-Cllvm-args=-inline-threshold=20 -Cllvm-args=-inlinehint-threshold=20',
+  ].join(' '),
 };
 
 /**
