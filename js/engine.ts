@@ -47,15 +47,8 @@ export interface Host<C extends Scheduled> {
 /** What a call says of itself, as numbers; undefined where it says nothing. */
 export interface Terms {
   priority: number;
-  /** The following as in the list of flags of a new call, in the shell. */
-  emergency?: boolean;
-  immediate?: boolean;
-  repeatable?: boolean;
-  untilHeaders?: boolean;
-  resendable?: boolean;
-  sameOrigin?: boolean;
-  heedful?: boolean;
-  asks?: boolean;
+  /** See {@link SubmitFlag}: those that are said by the call, as bits. */
+  flags: number;
   /** Which failures are retried, and how, where that is not as usual. */
   rules?: Said | undefined;
   /** What the origin of its lane speaks, if that is known. */
@@ -129,8 +122,7 @@ export class Engine<C extends Scheduled> implements Sharer {
       }
       if (protocol !== undefined) this.#tellProtocol(lane, protocol);
       this.#touched.add(key);
-      const flags = this.#put(terms);
-      this.#tell(SchedulerEvent.Submit, lane, priority, flags, arrived, call);
+      this.#tell(SchedulerEvent.Submit, lane, priority, this.#put(terms), arrived, call);
     }
     // A trap on the way in: the call never got an id, and nobody else knows of it.
     if (this.#dead && call.id < 0) this.#host.trapped([call], poison(undefined));
@@ -150,19 +142,8 @@ export class Engine<C extends Scheduled> implements Sharer {
       }, undefined);
     }
     if (rules) this.#rules = rules;
-    return (
-      bit(SubmitFlag.Emergency, terms.emergency) |
-      bit(SubmitFlag.Immediate, terms.immediate) |
-      bit(SubmitFlag.Limits, limited) |
-      bit(SubmitFlag.Rules, rules && !known) |
-      bit(SubmitFlag.SameRules, rules && known) |
-      bit(SubmitFlag.Repeatable, terms.repeatable) |
-      bit(SubmitFlag.UntilHeaders, terms.untilHeaders) |
-      bit(SubmitFlag.Resendable, terms.resendable) |
-      bit(SubmitFlag.SameOrigin, terms.sameOrigin) |
-      bit(SubmitFlag.Heedful, terms.heedful) |
-      bit(SubmitFlag.Asks, terms.asks)
-    );
+    const handed = rules ? bit(known ? SubmitFlag.SameRules : SubmitFlag.Rules) : 0;
+    return terms.flags | handed | bit(SubmitFlag.Limits, limited);
   }
 
   /** The attempt under way brought a response: its status, the length of its body, and the pause that it asks for. */
@@ -511,7 +492,8 @@ const LANE_FIGURES = 6;
 /** A browser fires a timer above 2^31 - 1 ms at once; waking for nothing is harmless. */
 const LONGEST_SLEEP = 3_600_000;
 
-function bit(flag: SubmitFlag, set: unknown): number {
+/** A flag of a new call. */
+export function bit(flag: SubmitFlag, set = true): number {
   return set ? 1 << flag : 0;
 }
 

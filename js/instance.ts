@@ -21,13 +21,13 @@ import { senderOf } from './page.js';
 import { Performer } from './perform.js';
 import { isAddress, isRequest, textOf } from './platform.js';
 import { onProtocol } from './protocols.js';
-import { isPlain, isRead, isResendable, type RequestLike, requestOf } from './requests.js';
+import { isPlain, isRead, isResendable, type RequestLike, requestOf, saysNothing } from './requests.js';
 import { compileRoutes, type Routing } from './routes.js';
 import { join, leave, replace } from './share.js';
 import { snapshot } from './snapshot.js';
 import { Starting } from './starting.js';
 import { Transport } from './transport.js';
-import type { LaneInit, SixlaneOptions, Status } from './types.js';
+import type { CacheRule, LaneInit, SixlaneOptions, Status } from './types.js';
 import { unscheduled } from './unscheduled.js';
 
 /** A module that is not there by then is not waited for. */
@@ -125,7 +125,7 @@ export class Instance {
     if (this.#mode === 'native') {
       return unscheduled((...args) => transport.native(...args), this.cache, input, init ?? undefined);
     }
-    const plain = init ? undefined : this.#plain(input);
+    const plain = emergency ? undefined : this.#plain(input, init ?? undefined);
     if (plain) return Promise.resolve(plain);
     let request: RequestLike;
     try {
@@ -251,13 +251,18 @@ export class Instance {
   }
 
   /** To make a Request of an address takes longer than to answer it from memory. */
-  #plain(input: RequestInfo | URL): Response | undefined {
-    if (!this.#gets || this.#gets.isEmpty || !isAddress(input)) return undefined;
+  #plain(input: RequestInfo | URL, init: RequestInit | undefined): Response | undefined {
+    if (!this.#gets || this.#gets.isEmpty || !isAddress(input) || !saysNothing(init)) return undefined;
     const url = resolved(String(input));
     if (url === undefined) return undefined;
-    const lane = this.#routing?.ofAddress(url);
+    const route = this.#routing?.ofAddress(url);
+    if (route === null) return undefined;
+    const lane = init ? this.#lanes.of(route, init, false) : route;
+    // What is wrong in it, its caller hears.
+    if (init) termsOf(lane);
     // How it is kept matters no more, but under which name.
-    if (lane === null || lane?.cache === false || lane?.cache?.key !== undefined) return undefined;
+    const rule = lane?.cache;
+    if (rule === false || (rule as CacheRule | undefined)?.key !== undefined) return undefined;
     return this.#gets.plain(url, lane);
   }
 

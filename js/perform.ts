@@ -2,8 +2,8 @@ import { originOf, withoutFragment } from './addresses.js';
 import { discard, watchBody } from './body.js';
 import type { Values } from './cache/values.js';
 import { type Brought, bodyLength, Call, describe } from './call.js';
-import { Lost, Settled } from './codes.js';
-import type { Engine, Host, Terms } from './engine.js';
+import { Lost, Settled, SubmitFlag } from './codes.js';
+import { bit, type Engine, type Host, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
 import type { Events } from './events.js';
 import type { Asking, How, Network, Told } from './gets.js';
@@ -140,7 +140,7 @@ export class Performer implements Host<Call>, Network {
     const { stage, brought } = call;
     if (engine !== this.engine) return;
     if (stage === 'waiting') {
-      if (terms.immediate) this.start(call, LEVEL_NAMES.indexOf(levelOf(call.priority)));
+      if (terms.flags & bit(SubmitFlag.Immediate)) this.start(call, LEVEL_NAMES.indexOf(levelOf(call.priority)));
       else this.events.emit('queued', () => describe(call));
     } else if (stage === 'asking' && brought) {
       // What came so early.

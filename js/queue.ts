@@ -1,6 +1,6 @@
 import { Handle, judge, outOfRange, rangeOf, wrongType } from './border.js';
-import { Kind, Option, Settled } from './codes.js';
-import { Engine, type Host, type Scheduled, type Terms } from './engine.js';
+import { Kind, Option, Settled, SubmitFlag } from './codes.js';
+import { bit, Engine, type Host, type Scheduled, type Terms } from './engine.js';
 import { type Refusal, refusalReason } from './errors.js';
 import { LEVELS, type Priority, priorityAlone, priorityValue } from './levels.js';
 import { need } from './load.js';
@@ -273,9 +273,9 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** Only a priority, or nothing, is what nearly every call says; all else is read, and judged, by the module. */
 function readTerms(options: AddOptions | undefined): Terms {
-  if (options === undefined) return { priority: LEVELS.normal };
+  if (options === undefined) return { priority: LEVELS.normal, flags: 0 };
   const priority = priorityAlone(options);
-  return priority === undefined ? readAdd(options) : { priority };
+  return priority === undefined ? readAdd(options) : { priority, flags: 0 };
 }
 
 function readAdd(options: AddOptions): Terms {
@@ -283,7 +283,7 @@ function readAdd(options: AddOptions): Terms {
   judge(said);
   return {
     priority: said.get(Option.Priority, LEVELS.normal),
-    emergency: said.get(Option.Emergency, 0) === 1,
+    flags: bit(SubmitFlag.Emergency, said.get(Option.Emergency, 0) === 1),
     total: said.get(Option.Total, undefined),
   };
 }

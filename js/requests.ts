@@ -1,6 +1,7 @@
 /** Requests: those of the page, and those that say no more than an address. */
 import { isSameOrigin, resolved } from './addresses.js';
 import { isAddress, isRequest, NativeAbortController, NativeHeaders, NativeRequest, tagOf } from './platform.js';
+import { isPlain as isPlainObject } from './snapshot.js';
 
 /** What is looked at of a request. */
 export type RequestLike = Pick<
@@ -54,7 +55,7 @@ class PlainRequest extends (WithDefaults as unknown as new () => typeof DEFAULTS
  * @throws whatever the browser throws for what makes none
  */
 export function requestOf(input: RequestInfo | URL, init: RequestInit | undefined): RequestLike {
-  if (!init && isAddress(input)) {
+  if (saysNothing(init) && isAddress(input)) {
     const url = resolved(String(input));
     // Names and passwords in an address are an error.
     if (url !== undefined && /^https?:\/\/[^/@]*(\/|$)/.test(url)) return new PlainRequest(url);
@@ -63,6 +64,18 @@ export function requestOf(input: RequestInfo | URL, init: RequestInit | undefine
   // Firefox forgets this one of a Request.
   const keeps = isRequest(input) && input.keepalive && !request.keepalive && init?.keepalive === undefined;
   return keeps ? derive(request, { keepalive: true }) : request;
+}
+
+/** Whether nothing but a lane is said, of which the browser knows nothing. */
+export function saysNothing(init: unknown): boolean {
+  if (init === undefined) return true;
+  try {
+    // What is inherited may say something, and so may what is not to be listed.
+    return isPlainObject(init as object) && Reflect.ownKeys(init as object).every((name) => name === 'lane');
+  } catch {
+    // No object, or a Proxy that is revoked.
+    return false;
+  }
 }
 
 /** Whether it says no more than an address. */

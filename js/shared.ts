@@ -8,7 +8,7 @@ export { Handle, judge, outOfRange, put, rangeOf, wrongType } from './border.js'
 export { looksOf } from './cache/answer.js';
 export { mayHaveBody } from './cache/frozen.js';
 export { encode } from './encode.js';
-export { Engine } from './engine.js';
+export { bit, Engine } from './engine.js';
 export { isSixlaneError, refusalReason, SixlaneError } from './errors.js';
 export { Events } from './events.js';
 export { BREAKER_STATES } from './figures.js';

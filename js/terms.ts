@@ -1,6 +1,6 @@
 import type { Call } from './call.js';
-import { Option } from './codes.js';
-import type { Terms } from './engine.js';
+import { Option, SubmitFlag } from './codes.js';
+import { bit, type Terms } from './engine.js';
 import { permitsMethod, termsOf } from './lane.js';
 import { LEVELS } from './levels.js';
 import { ownOrigin } from './platform.js';
@@ -22,16 +22,17 @@ export function termsOfCall({ lane, request, reads, resend, origin, stage, arriv
   const as = reads && method !== 'HEAD' ? 'GET' : method;
   return {
     priority: said?.get(Option.Priority, undefined) ?? LEVELS.normal,
-    emergency: said?.get(Option.Emergency, 0) === 1,
-    immediate: stage !== 'waiting' || hurried,
-    // What must never wait is not put back into the queue, either, and what cannot be stopped is not sent twice.
-    repeatable: reads && !hurried && isReferrerTold(request),
-    untilHeaders: said?.get(Option.Slot, 0) === 1,
-    resendable: resend !== undefined && !keepalive && permitsMethod(said, as, request.headers),
-    // Where there is no page, there is no CORS.
-    sameOrigin: origin === (ownOrigin() ?? origin),
-    heedful: retry !== false,
-    asks: typeof retry === 'object' && retry?.shouldRetry !== undefined,
+    flags:
+      bit(SubmitFlag.Emergency, said?.get(Option.Emergency, 0) === 1) |
+      bit(SubmitFlag.Immediate, stage !== 'waiting' || hurried) |
+      // What must never wait is not put back into the queue, either, and what cannot be stopped is not sent twice.
+      bit(SubmitFlag.Repeatable, reads && !hurried && isReferrerTold(request)) |
+      bit(SubmitFlag.UntilHeaders, said?.get(Option.Slot, 0) === 1) |
+      bit(SubmitFlag.Resendable, resend !== undefined && !keepalive && permitsMethod(said, as, request.headers)) |
+      // Where there is no page, there is no CORS.
+      bit(SubmitFlag.SameOrigin, origin === (ownOrigin() ?? origin)) |
+      bit(SubmitFlag.Heedful, retry !== false) |
+      bit(SubmitFlag.Asks, typeof retry === 'object' && retry?.shouldRetry !== undefined),
     rules: said?.retries ? said : undefined,
     protocol: protocolOf(origin),
     // They are for what comes before the headers.
