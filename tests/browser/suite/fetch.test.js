@@ -514,6 +514,29 @@ describe('createFetch', () => {
   });
 
   describe('the transport', () => {
+    it('gets an address as such, where nothing but a lane is said', async () => {
+      const { fetch: native, Request } = globalThis;
+      const inputs = [];
+      globalThis.fetch = (...args) => {
+        inputs.push(args[0]);
+        return native(...args);
+      };
+      try {
+        fetch = make();
+        const path = run.path('/api/data/1');
+        const address = new URL(path, location.href);
+        await Promise.all([fetch(path), fetch(address, { lane: { priority: 'high' }, cache: undefined })]);
+        await fetch(path, { lane: { priority: 'low', cache: false, dedupe: false } });
+        expect(inputs.map((input) => (input instanceof Request ? 'Request' : input))).to.deep.equal([
+          address.href,
+          'Request',
+          address.href,
+        ]);
+      } finally {
+        globalThis.fetch = native;
+      }
+    });
+
     it('may answer with a response that is frozen, or with the same one twice', async () => {
       const big = { headers: { 'content-length': '1000000' } };
       const same = new Response('same', big);
@@ -543,6 +566,33 @@ describe('createFetch', () => {
         expect(fetch.status()).to.include({ completed: 3, running: 0 });
       });
     }
+  });
+
+  it('settles every call where whoever hears of one makes two', async () => {
+    const answers = [];
+    fetch = make({ queue: { perOrigin: 1 }, fetch: () => new Promise((resolve) => answers.push(resolve)) });
+    const settled = [];
+    const call = (n) => {
+      const made = fetch(`/api/data/1?n=${n}`, { lane: { dedupe: false, cache: false } });
+      made.then(
+        () => settled.push(n),
+        () => settled.push(n),
+      );
+      return made;
+    };
+    const calls = Array.from({ length: 100 }, (_, n) => call(n));
+    let more = 100;
+    fetch.events.addEventListener('settled', () => {
+      if (more < 300) calls.push(call(more++), call(more++));
+    });
+    expect(fetch.clear()).to.equal(99);
+    while (settled.length < 300) {
+      answers.shift()?.(new Response());
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await Promise.allSettled(calls);
+    expect(settled.toSorted((a, b) => a - b)).to.deep.equal(Array.from({ length: 300 }, (_, n) => n));
+    expect(fetch.status()).to.include({ queued: 0, running: 0 });
   });
 
   describe('pause', () => {
