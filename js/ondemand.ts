@@ -1,44 +1,68 @@
-/** The file of `blocks.ts`. */
+/** Files that are loaded when they are first needed. */
 import { need, trapped } from './load.js';
 import * as shared from './shared.js';
 
-export type Blocks = typeof import('./blocks.js');
+type Blocks = typeof import('./blocks.js');
+type Tiers = typeof import('./tiers.js');
 
-/** What that file leaves behind: makes the blocks of what they share with one copy of the first file. */
-type Make = (own: typeof shared) => Blocks;
+/** What such a file leaves behind: makes its parts of what they share with one copy of the first file. */
+type Make<T> = (own: typeof shared) => T;
 
-// Of this version: another copy of the package may be on the page.
-const SYMBOL = Symbol.for('sixlane.blocks.__VERSION__');
+/** One of them. In a service worker it is there when the application has imported it. */
+class Part<T> {
+  readonly #symbol: symbol;
+  readonly #import: () => Promise<unknown>;
+  #loading: Promise<T> | undefined;
+  made: T | undefined;
 
-let loading: Promise<Blocks | undefined> | undefined;
-let blocks: Blocks | undefined;
+  /** @param name of this version: another copy of the package may be on the page */
+  constructor(name: string, load: () => Promise<unknown>) {
+    this.#symbol = Symbol.for(name);
+    this.#import = load;
+  }
 
-/** Loads them once. In a service worker they are there when the application has imported them. */
-export function loadBlocks(): Promise<Blocks | undefined> {
-  loading ??= start().catch((error: unknown) => {
-    loading = undefined;
+  /** Loads it once; a failure is not kept, so that it can be tried again. */
+  load(): Promise<T> {
+    this.#loading ??= this.#start().catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #start(): Promise<T> {
+    const host = globalThis as { [symbol: symbol]: unknown };
+    const isOnDemand = !('ServiceWorkerGlobalScope' in globalThis);
+    if (!host[this.#symbol] && isOnDemand) await this.#import();
+    const make = host[this.#symbol] as Make<T> | undefined;
+    if (!make) throw new Error(`${this.#symbol.description} is not imported`);
+    this.made ??= make(shared);
+    return this.made;
+  }
+}
+
+const blocks = new Part<Blocks>('sixlane.blocks.__VERSION__', () => import('./blocks.js'));
+
+/** What keeps things beyond the page. */
+export const tiers = new Part<Tiers>('sixlane.tiers.__VERSION__', () => import('./tiers.js'));
+
+/** Undefined in a service worker that has not imported them: whoever needs them then says so. */
+export async function loadBlocks(): Promise<Blocks | undefined> {
+  return blocks.load().catch((error: unknown) => {
+    if ('ServiceWorkerGlobalScope' in globalThis) return undefined;
     throw error;
   });
-  return loading;
 }
 
 /** Whether they are there. */
 export function blocksLoaded(): boolean {
-  return blocks !== undefined;
+  return blocks.made !== undefined;
 }
 
 /** @throws Error when they are not there, naming the function that needs them */
 export function needBlocks(owner: string): Blocks {
-  if (blocks) return blocks;
+  if (blocks.made) return blocks.made;
   // Where the module is not there either, that says it all.
   if (!trapped()) need(owner);
   throw new Error(`sixlane/blocks is not loaded: await init() before ${owner}(), in a service worker import it, too`);
-}
-
-async function start(): Promise<Blocks | undefined> {
-  const host = globalThis as { [SYMBOL]?: Make };
-  const isOnDemand = !('ServiceWorkerGlobalScope' in globalThis);
-  if (!host[SYMBOL] && isOnDemand) await import('./blocks.js');
-  blocks = host[SYMBOL]?.(shared);
-  return blocks;
 }

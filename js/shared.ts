@@ -1,10 +1,10 @@
 /**
- * What the file of `blocks.ts` takes from the first one, so that the page has one of each. The build fails where that file
- * imports anything else.
+ * What the files that are loaded on demand take from the first one, so that the page has one of each. The build fails where
+ * they import anything else.
  */
 export { isSameOrigin, originOf, withoutFragment } from './addresses.js';
 export { discard } from './body.js';
-export { Handle, judge, outOfRange, put, rangeOf, wrongType } from './border.js';
+export { Handle, judge, outOfRange, put, putText, rangeOf, readText, Said, wrongType } from './border.js';
 export { looksOf } from './cache/answer.js';
 export { mayHaveBody } from './cache/frozen.js';
 export { encode } from './encode.js';
@@ -14,7 +14,7 @@ export { Events } from './events.js';
 export { BREAKER_STATES } from './figures.js';
 export { mayRepeat, termsOf } from './lane.js';
 export { LEVELS, priorityAlone, priorityValue } from './levels.js';
-export { need, trapped } from './load.js';
+export { compile, need, trapped } from './load.js';
 export { read } from './options.js';
 export { pauseAsked } from './pause.js';
 export { permits } from './permit.js';

@@ -1,4 +1,4 @@
-// Makes dist/: the wrapper as one module and two parts that are loaded on demand, the WebAssembly beside them, the declarations.
+// Makes dist/: the wrapper as one module and three parts that are loaded on demand, the WebAssembly beside them, the declarations.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
@@ -108,7 +108,8 @@ function optimizeWasm({ name, pkg }) {
 const SOURCES = ['js', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
 
 function bundle() {
-  return whenChanged('bundle', { inputs: SOURCES, outputs: ['dist/index.js', 'dist/blocks.js', 'dist/disk.js'] }, () =>
+  const outputs = ['index', ...PARTS.map(({ name }) => name), 'disk'].map((name) => `dist/${name}.js`);
+  return whenChanged('bundle', { inputs: SOURCES, outputs }, () =>
     step('esbuild', async () => {
       // Imported here: when this file is loaded, `npm ci` may still have to run.
       const esbuild = await import('esbuild');
@@ -123,8 +124,17 @@ function bundle() {
         logLevel: 'warning',
       };
       await esbuild.build({ ...options, entryPoints: ['js/index.ts'], plugins: [onDemand, version] });
-      await esbuild.build({ ...options, entryPoints: ['js/blocks.ts'], plugins: [shared], ...wrapped() });
-      await esbuild.build({ ...options, entryPoints: ['js/cache/disk.ts'] });
+      for (const part of PARTS) {
+        await esbuild.build({
+          ...options,
+          entryPoints: [`js/${part.name}.ts`],
+          plugins: [shared(part)],
+          ...wrapped(part),
+        });
+      }
+      // Whoever imports this one gets what uses it, too.
+      const banner = { js: "import './tiers.js';" };
+      await esbuild.build({ ...options, entryPoints: ['js/cache/disk.ts'], banner });
     }),
   );
 }
@@ -139,48 +149,59 @@ const onDemand = {
   },
 };
 
-/** Where the first file finds the other, by version: see js/ondemand.ts. */
-const symbol = () => `sixlane.blocks.${JSON.parse(readFileSync(at('package.json'), 'utf8')).version}`;
+/**
+ * Files that take what they share with the first one from it, so that the page has one of each; `own`: what each has itself.
+ * Codes are constants, of which nothing is left.
+ */
+const PARTS = [
+  { name: 'blocks', own: /^(blocks|queue|limiter|breaker|retry|codes|batch\/.*)\.js$/ },
+  { name: 'tiers', own: /^(tiers|sleep|codes|cache\/.*)\.js$/ },
+];
+
+/** Where the first file finds them is told by version: see js/ondemand.ts. */
+const VERSION = JSON.parse(readFileSync(at('package.json'), 'utf8')).version;
 
 const version = {
   name: 'version',
   setup({ onLoad }) {
     onLoad({ filter: /ondemand\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace('sixlane.blocks.__VERSION__', symbol()),
+      contents: readFileSync(path, 'utf8').replaceAll('__VERSION__', VERSION),
       loader: 'ts',
     }));
   },
 };
 
 /** The file leaves a function behind that makes all of it, of what it shares with the first file. */
-function wrapped() {
+function wrapped({ name }) {
+  const symbol = `Symbol.for('sixlane.${name}.${VERSION}')`;
   return {
     format: 'iife',
-    globalName: 'blocks',
-    banner: { js: `Object.defineProperty(globalThis,Symbol.for('${symbol()}'),{configurable:true,value:(shared)=>{` },
-    footer: { js: 'return blocks}});' },
+    globalName: name,
+    banner: { js: `Object.defineProperty(globalThis,${symbol},{configurable:true,value:(shared)=>{` },
+    footer: { js: `return ${name}}});` },
   };
 }
 
-/** Folders and files that blocks.js has itself. Codes are constants, of which nothing is left. */
-const OWN = /^(blocks|queue|limiter|breaker|retry|codes|batch\/.*)\.js$/;
-
-/** What blocks.js imports besides is what js/shared.ts lists, and comes as an argument. */
-const shared = {
-  name: 'shared',
-  setup({ onResolve, onLoad }) {
-    const list = readFileSync(at('js/shared.ts'), 'utf8').matchAll(/^export \{([^}]*)\} from '\.\/(.*)';$/gm);
-    const names = new Map([...list].map(([, all, path]) => [path, all]));
-    onResolve({ filter: /^\./ }, ({ kind, path, resolveDir }) => {
-      if (kind === 'entry-point') return undefined;
-      const file = relative(at('js'), join(resolveDir, path)).replaceAll('\\', '/');
-      return OWN.test(file) ? undefined : { path: file, namespace: 'shared' };
-    });
-    onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
-      contents: names.has(path) ? `export const {${names.get(path)}} = shared;` : '',
-    }));
-  },
-};
+/** What it imports besides is what js/shared.ts lists, and comes as an argument. */
+function shared({ own }) {
+  return {
+    name: 'shared',
+    setup({ onResolve, onLoad }) {
+      const list = readFileSync(at('js/shared.ts'), 'utf8').matchAll(/^export \{([^}]*)\} from '\.\/(.*)';$/gm);
+      const names = new Map([...list].map(([, all, path]) => [path, all]));
+      onResolve({ filter: /^\./ }, ({ kind, path, resolveDir }) => {
+        if (kind === 'entry-point') return undefined;
+        // Another such file stays one, beside this one.
+        if (kind === 'dynamic-import') return { path: `./${basename(path)}`, external: true };
+        const file = relative(at('js'), join(resolveDir, path)).replaceAll('\\', '/');
+        return own.test(file) ? undefined : { path: file, namespace: 'shared' };
+      });
+      onLoad({ filter: /./, namespace: 'shared' }, ({ path }) => ({
+        contents: names.has(path) ? `export const {${names.get(path)}} = shared;` : '',
+      }));
+    },
+  };
+}
 
 /** Emits the declarations, and publishes those that can be reached from index.d.ts. */
 function declare() {
@@ -208,30 +229,29 @@ function declare() {
         }
       }
       // These are imported for what they do alone.
-      for (const file of ['blocks', 'disk']) writeFileSync(at(`dist/${file}.d.ts`), 'export {};\n');
+      for (const file of ['blocks', 'tiers', 'disk']) writeFileSync(at(`dist/${file}.d.ts`), 'export {};\n');
     }),
   );
 }
 
 /** Prints what a page has to download. */
 export function sizes() {
-  const rows = ['dist/index.js', 'dist/sixlane.wasm', 'dist/blocks.js', 'dist/disk.js', 'dist/storage.wasm'].map(
-    (file) => {
-      const bytes = readFileSync(at(file));
-      return {
-        file,
-        raw: bytes.length,
-        gzip: gzipSync(bytes, { level: 9 }).length,
-        brotli: brotliCompressSync(bytes).length,
-      };
-    },
-  );
+  const rows = ['index.js', 'sixlane.wasm', 'blocks.js', 'tiers.js', 'disk.js', 'storage.wasm'].map((name) => {
+    const file = `dist/${name}`;
+    const bytes = readFileSync(at(file));
+    return {
+      file,
+      raw: bytes.length,
+      gzip: gzipSync(bytes, { level: 9 }).length,
+      brotli: brotliCompressSync(bytes).length,
+    };
+  });
   const sum = (file, from, to) => {
     const total = (key) => rows.slice(from, to).reduce((sofar, row) => sofar + row[key], 0);
     return { file, raw: total('raw'), gzip: total('gzip'), brotli: total('brotli') };
   };
   rows.splice(2, 0, sum('together', 0, 2));
-  rows.push(sum('for IndexedDB', 4, 6));
+  rows.push(sum('for IndexedDB', 4, 7));
   const line = (...cells) =>
     console.log(cells.map((cell, i) => (i ? `${cell}`.padStart(9) : cell.padEnd(18))).join(''));
   line('bytes', 'raw', 'gzip', 'brotli');

@@ -2,27 +2,22 @@
 import { compile } from '../load.js';
 import { within } from '../sleep.js';
 import type { CacheStats, CacheTier } from '../types.js';
-import type { Disk, Found } from './disk.js';
+import type { Below, Missed } from './beyond.js';
+import type { Disk } from './disk.js';
 import { Health } from './health.js';
-import { hearOfPurge, Local, purgeItems } from './local.js';
+import { Local } from './local.js';
+import { hearOfPurge, purgeItems } from './marks.js';
 import type { openStorage } from './storage.js';
 import type { CacheConfig } from './store.js';
-import { CHANGE_LIMIT, type Doomed, isDoomed, nameOf, Owed, prefixOf, READ_LIMIT, type StoredEntry } from './tier.js';
-import { wipe } from './wipe.js';
-
-/** Where something was found that memory did not have. */
-export interface Below extends Found {
-  readonly tier: Exclude<CacheTier, 'memory'>;
-}
+import { CHANGE_LIMIT, type Doomed, isDoomed, prefixOf, READ_LIMIT, type StoredEntry, unlessLate } from './tier.js';
+import { mayHaveDatabase, wipe } from './wipe.js';
 
 type Tiers = readonly CacheTier[];
 
 export class Depths {
   readonly #config: CacheConfig;
-  /** Tiers that are looked into: those of the options and the routes, and what a call has named since. */
   readonly #inUse: Set<CacheTier>;
-  /** What was to be forgotten before a tier was in use, where an earlier visit may have left it. */
-  readonly #missed: Record<Below['tier'], Owed> = { localStorage: new Owed(), indexedDB: new Owed() };
+  readonly #missed: Missed;
   readonly #partition: string;
   readonly #purged: () => void;
   readonly #localHealth = new Health();
@@ -45,30 +40,16 @@ export class Depths {
   };
 
   /**
-   * @param others tiers that are used beside those of the options
+   * @param inUse tiers that are looked into; what a call names besides is added
+   * @param missed what was to be forgotten in others
    * @param purged is called when a purge is found out that nobody told of
    */
-  constructor(config: CacheConfig, others: Tiers, partition: string, purged: () => void) {
+  constructor(config: CacheConfig, inUse: Set<CacheTier>, missed: Missed, partition: string, purged: () => void) {
     this.#config = config;
-    this.#inUse = new Set([...config.tiers, ...others]);
+    this.#inUse = inUse;
+    this.#missed = missed;
     this.#partition = partition;
     this.#purged = purged;
-  }
-
-  /** The same for all that read and write the same. */
-  get name(): string {
-    const below = ['localStorage', 'indexedDB'] as const;
-    return `${below.filter((tier) => this.#inUse.has(tier))} ${this.#config.database}`;
-  }
-
-  /** Whether anything may lie beyond memory. */
-  get inUse(): boolean {
-    return this.#inUse.has('localStorage') || this.#inUse.has('indexedDB');
-  }
-
-  /** Whether anything is kept beyond memory, where that is allowed. */
-  static reaches(tiers: Tiers): boolean {
-    return tiers.includes('localStorage') || tiers.includes('indexedDB');
   }
 
   /** Never rejects. Null for what is not there, undefined when nobody knows. */
@@ -130,7 +111,6 @@ export class Depths {
    */
   async remove(doomed: Doomed, everywhere: boolean): Promise<readonly string[]> {
     const waiting = this.forgetWaiting(doomed);
-    this.#miss(doomed);
     const local = everywhere || this.#inUse.has('localStorage') ? this.#anyLocal().remove(doomed) : [];
     if (!this.#inUse.has('indexedDB') && !(everywhere && (await this.#mayHaveDatabase()))) return local;
     // It is done here, unless somebody has begun to use the tier meanwhile: then it is done already.
@@ -145,7 +125,6 @@ export class Depths {
     if (this.#local?.hasWritten(doomed)) this.#local.remove(doomed);
     if (this.#disk?.hasWritten(doomed)) this.#disk.remove(doomed);
     this.forgetWaiting(doomed);
-    this.#miss(doomed);
   }
 
   /** Returns the keys of what was to be written. */
@@ -153,11 +132,6 @@ export class Depths {
     const unwritten = [...this.#unwritten.values()].filter(({ key, tags }) => isDoomed(doomed, key, tags));
     for (const { key } of unwritten) this.#unwritten.delete(key);
     return [...unwritten.map(({ key }) => key), ...(this.#disk?.forgetWaiting(doomed) ?? [])];
-  }
-
-  /** Whether a tier is looked into. */
-  uses(tier: CacheTier): boolean {
-    return this.#inUse.has(tier);
   }
 
   /** The partition was purged in localStorage, and has that mark now. */
@@ -226,20 +200,8 @@ export class Depths {
     return { localStorage, indexedDB: { entries, bytes }, disabled };
   }
 
-  #miss(doomed: Doomed): void {
-    for (const tier of ['localStorage', 'indexedDB'] as const) {
-      if (!this.#inUse.has(tier)) this.#missed[tier].add(doomed);
-    }
-  }
-
   async #mayHaveDatabase(): Promise<boolean> {
-    if (this.#inUse.has('indexedDB')) return true;
-    try {
-      const all = await unlessLate(READ_LIMIT, globalThis.indexedDB.databases());
-      return all?.some(({ name }) => name === this.#config.database) ?? true;
-    } catch {
-      return false;
-    }
+    return this.#inUse.has('indexedDB') || mayHaveDatabase(this.#config.database);
   }
 
   #localStorage(): Local {
@@ -309,16 +271,6 @@ export class Depths {
       this.#diskHealth.failed(new DOMException('', 'NotSupportedError'), 0);
       return undefined;
     }
-  }
-}
-
-/** Undefined when it takes longer than that. */
-async function unlessLate<T>(limit: number, promise: Promise<T> | undefined): Promise<T | undefined> {
-  try {
-    return await (promise && within(limit, promise));
-  } catch (error) {
-    if (nameOf(error) === 'TimeoutError') return undefined;
-    throw error;
   }
 }
 

@@ -18,8 +18,8 @@ import {
   thaw,
   toPairs,
 } from './answer.js';
+import { Beyond } from './beyond.js';
 import { addressTag, type Cuts, Latest, tagName } from './cuts.js';
-import { Depths } from './depths.js';
 import { isFrozen, mayHaveBody } from './frozen.js';
 import { hash } from './hash.js';
 import {
@@ -212,7 +212,7 @@ export class HttpCache {
 
   /** Whether what memory does not have may lie deeper. */
   mayLieBelow({ answers, request, base, rule }: Asked): boolean {
-    return answers === 'none' && request.cache !== 'reload' && Depths.reaches(this.#tiersBelow(request, base, rule));
+    return answers === 'none' && request.cache !== 'reload' && Beyond.reaches(this.#tiersBelow(request, base, rule));
   }
 
   /** The same, with what lies deeper if anything does. */
@@ -292,7 +292,7 @@ export class HttpCache {
 
   /** Who asks without looking into storage is to know all the same when that was purged. */
   heed({ request, base, rule }: Asked): void {
-    this.#store.depths.heed(this.#tiersBelow(request, base, rule));
+    this.#store.beyond.heed(this.#tiersBelow(request, base, rule));
   }
 
   /** The stored answer to a request that has one, or a part of it; undefined where no response can be made of what is kept. */
@@ -471,7 +471,7 @@ export class HttpCache {
     } else this.#store.removeKey(entry.key);
     const tiers = this.#tiersBelow(request, base, rule);
     // What is private was not there before, either.
-    if (Depths.reaches(tiers) || (tiers !== MEMORY && this.#store.depths.inUse)) {
+    if (Beyond.reaches(tiers) || (tiers !== MEMORY && this.#store.beyond.inUse)) {
       await this.#keepBelow(asked, entry, names, tiers);
     }
   }
@@ -479,21 +479,21 @@ export class HttpCache {
   async #keepBelow(asked: Asked, entry: NewEntry<Answer>, names: Names, tiers: readonly CacheTier[]): Promise<void> {
     const { key, bytes, tags, policy, content } = entry;
     const { base, request } = asked;
-    const { depths, forgotten } = this.#store;
+    const { beyond, forgotten } = this.#store;
     const stored = await storedKeyOf(key);
     if (stored === undefined || forgotten !== this.#store.forgotten) return;
     const onDisk = tiers.filter((tier) => DISK.includes(tier));
     const where = stored === plainKeyOf(base) ? tiers : onDisk;
-    depths.keep({ key: stored, bytes, tags, policy, names, content: freeze(content) }, where);
+    beyond.keep({ key: stored, bytes, tags, policy, names, content: freeze(content) }, where);
     // Who looks for it after a reload begins there, and is told where to go on.
     const first = await storedKeyOf(keyOf(base, NONE, request.headers));
     if (first === undefined || first === stored || forgotten !== this.#store.forgotten) return;
-    if (!this.#store.peek(first)) depths.keep({ key: first, bytes: OVERHEAD, tags: [], policy: [], names }, onDisk);
+    if (!this.#store.peek(first)) beyond.keep({ key: first, bytes: OVERHEAD, tags: [], policy: [], names }, onDisk);
   }
 
   #removeEverywhere({ key }: Pick<Kept, 'key'>): void {
     this.#store.removeKey(key);
-    if (!this.#store.depths.inUse) return;
+    if (!this.#store.beyond.inUse) return;
     // Whoever is reading it by now has not found it.
     this.#store.forgotten += 1;
     storedKeyOf(key).then((stored) => {

@@ -1,6 +1,6 @@
 /** A purge of what lies beyond the page, and the truth about it. */
 import { noteDebt } from './debts.js';
-import { hasItems, purgeItems } from './local.js';
+import { hasItems, purgeItems } from './marks.js';
 import { nameOf, prefixOf } from './tier.js';
 import { isWithout } from './wipe.js';
 

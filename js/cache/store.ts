@@ -3,7 +3,7 @@ import { OPTIONS, Option } from '../codes.js';
 import { consult, need } from '../load.js';
 import { read, tiersOf } from '../options.js';
 import type { CacheOptions, CacheStats, CacheTier } from '../types.js';
-import { type Below, Depths } from './depths.js';
+import { type Below, Beyond } from './beyond.js';
 import { hash } from './hash.js';
 import { CacheIndex } from './index.js';
 import type { Names } from './keys.js';
@@ -84,7 +84,7 @@ const VALIDATE = 2;
 export class Store {
   readonly config: CacheConfig;
   /** Beyond memory. */
-  readonly depths: Depths;
+  readonly beyond: Beyond;
   readonly #index: CacheIndex;
   readonly #entries = new Map<string, Entry>();
   readonly #byId: (Entry | undefined)[] = [];
@@ -111,7 +111,7 @@ export class Store {
     need(owner);
     this.#index = new CacheIndex(owner, read('cache', options, path));
     this.config = this.#index.use((core) => configOf(words(core, OPTIONS), options), NO_CONFIG);
-    this.depths = new Depths(this.config, others, options?.partition ?? '', () => this.onPurged());
+    this.beyond = new Beyond(this.config, others, options?.partition ?? '', () => this.onPurged());
   }
 
   /** Bytes that it may keep. */
@@ -151,9 +151,9 @@ export class Store {
    * read: it may be just that.
    */
   async find(key: string, tiers: readonly CacheTier[]): Promise<Below | null | undefined> {
-    if (!Depths.reaches(tiers)) return null;
+    if (!Beyond.reaches(tiers)) return null;
     const { forgotten } = this;
-    const found = await this.depths.find(key, tiers);
+    const found = await this.beyond.find(key, tiers);
     return forgotten === this.forgotten ? found : undefined;
   }
 
@@ -202,13 +202,13 @@ export class Store {
   /** Forgets what lies deeper, with `everywhere` also in tiers that are not in use. Resolves with the keys of what was there. */
   async removeBelow(doomed: Doomed, everywhere: boolean): Promise<readonly string[]> {
     this.forgotten += 1;
-    return this.depths.remove(doomed, everywhere);
+    return this.beyond.remove(doomed, everywhere);
   }
 
   /** Somebody else has removed it from what lies deeper. */
   forgetBelow(doomed: Doomed): void {
     this.forgotten += 1;
-    this.depths.forget(doomed);
+    this.beyond.forget(doomed);
   }
 
   clear(): void {
@@ -225,10 +225,10 @@ export class Store {
       misses,
       stale,
       revalidated,
-      evictions: this.#index.evictions + this.depths.evictions,
+      evictions: this.#index.evictions + this.beyond.evictions,
       hitRate: own + http === 0 ? 0 : (own + http) / (own + misses),
       memory: { entries: this.#entries.size, bytes: this.#index.bytes },
-      ...this.depths.stats(),
+      ...this.beyond.stats(),
     };
   }
 

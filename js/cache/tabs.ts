@@ -1,5 +1,5 @@
 /** What the caches of one origin's tabs tell each other. */
-import { numberOf } from './local.js';
+import { numberOf } from './marks.js';
 
 /** A purge is told of when it begins and when it is `done`, with the mark that it left in localStorage, if it could. */
 interface Purged {

@@ -1,4 +1,5 @@
 /** Storage beyond the page: what its two tiers have in common. One of them is loaded on demand, and brings a copy of this. */
+import { within } from '../sleep.js';
 import { isFrozen } from './frozen.js';
 import { isResponse, type Names } from './keys.js';
 import type { Policy } from './store.js';
@@ -114,6 +115,16 @@ function isCount(value: unknown): value is number {
 function areNames(names: unknown): boolean {
   const isName = (name: unknown): boolean => typeof name === 'string' && /^[!#$%&'*+.^_`|~\w-]+$/.test(name);
   return names === undefined || names === 'all' || (Array.isArray(names) && names.every(isName));
+}
+
+/** Undefined when it takes longer than that. */
+export async function unlessLate<T>(limit: number, promise: Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return await (promise && within(limit, promise));
+  } catch (error) {
+    if (nameOf(error) === 'TimeoutError') return undefined;
+    throw error;
+  }
 }
 
 export function nameOf(error: unknown): string {

@@ -131,7 +131,7 @@ export class Values implements Cache {
     this.#clear();
     this.#http?.close();
     this.#tabs.close();
-    await this.#store?.depths.close();
+    await this.#store?.beyond.close();
   }
 
   async get<T>(key: string): Promise<T | undefined> {
@@ -218,10 +218,10 @@ export class Values implements Cache {
       await this.#ready;
       this.#beginPurge(purge, partition);
     }
-    const { depths } = this.#store ?? {};
+    const { beyond } = this.#store ?? {};
     const { database } = this.#reach;
     if (!loaded()) await purge.empty(() => wipe(database));
-    else if (depths) await purge.empty(() => depths.purge(partition, () => purge.note(database)));
+    else if (beyond) await purge.empty(() => beyond.purge(partition, () => purge.note(database)));
     await this.#letGo();
     // Who has looked meanwhile may have found what was still there.
     if (purge.isDone) this.#tell({ purge: true, mark: purge.mark, done: true }, partition);
@@ -256,27 +256,27 @@ export class Values implements Cache {
 
   #beginPurge(purge: Purge, partition: string): void {
     purge.begin(this.#reach);
-    if (partition === this.#partition && purge.mark !== undefined) this.#store?.depths.learn(purge.mark);
+    if (partition === this.#partition && purge.mark !== undefined) this.#store?.beyond.learn(purge.mark);
   }
 
   get #reach(): Reach {
     const { tiers = [], indexedDB } = this.options;
-    const { depths, config } = this.#store ?? {};
-    const uses = (tier: CacheTier): boolean => depths?.uses(tier) ?? tiers.includes(tier);
+    const { beyond, config } = this.#store ?? {};
+    const uses = (tier: CacheTier): boolean => beyond?.uses(tier) ?? tiers.includes(tier);
     const database = config?.database ?? indexedDB?.database ?? DATABASE;
     return { localStorage: uses('localStorage'), indexedDB: uses('indexedDB'), database };
   }
 
   /** What is done when it is closed already leaves no connection behind. */
   async #letGo(): Promise<void> {
-    if (this.#closed) await this.#store?.depths.close();
+    if (this.#closed) await this.#store?.beyond.close();
   }
 
   #heard(word: Word): void {
     if (word.partition !== this.#partition) return;
     const store = this.#store;
     // Who says it has seen to that.
-    const elsewhere = word.storage === store?.depths.name;
+    const elsewhere = word.storage === store?.beyond.name;
     const forget = (doomed: Doomed): void => {
       if (elsewhere) store?.forgetBelow(doomed);
       else store?.removeBelow(doomed, false);
@@ -288,19 +288,19 @@ export class Values implements Cache {
       forget({ tags: [word.tag] });
     } else {
       this.#empty();
-      store?.depths.heardPurge(word.mark, word.done, word.storage);
+      store?.beyond.heardPurge(word.mark, word.done, word.storage);
     }
   }
 
   #tell(what: What, partition = this.#partition): void {
-    this.#tabs.tell({ partition, storage: this.#store?.depths.name ?? '', ...what });
+    this.#tabs.tell({ partition, storage: this.#store?.beyond.name ?? '', ...what });
   }
 
   #listenFor(store: Store): void {
     // From the first entry on there is something that other tabs may want forgotten.
     store.onPut = () => this.#tabs.listen();
     store.onPurged = () => this.#empty();
-    if (store.depths.inUse) this.#tabs.listen();
+    if (store.beyond.inUse) this.#tabs.listen();
   }
 
   get #partition(): string {
@@ -325,7 +325,7 @@ export class Values implements Cache {
   #empty(): void {
     this.#purges += 1;
     this.past.purged();
-    this.#store?.depths.forgetWaiting(EVERYTHING);
+    this.#store?.beyond.forgetWaiting(EVERYTHING);
     this.#clear();
   }
 
@@ -374,7 +374,7 @@ export class Values implements Cache {
     const tiers = rule.tiers ?? store.config.tiers;
     if (tiers.includes('memory')) store.put(entry);
     else store.removeKey(entry.key);
-    store.depths.keep(entry, tiers);
+    store.beyond.keep(entry, tiers);
   }
 
   /** Tells later whether nothing of it has been purged or forgotten since. */

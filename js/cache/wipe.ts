@@ -1,7 +1,7 @@
 /** Storage is emptied without the module, which may be what is missing: what is private must go all the same. */
 import { within } from '../sleep.js';
 import { debtsOf, settle } from './debts.js';
-import { CHANGE_LIMIT } from './tier.js';
+import { CHANGE_LIMIT, READ_LIMIT, unlessLate } from './tier.js';
 
 /** As in the core, which is not there to be asked. */
 export const DATABASE = 'sixlane';
@@ -24,6 +24,16 @@ async function deleted(database: string): Promise<void> {
   });
   // Also when nobody waits for it any more.
   settle(debts);
+}
+
+/** Whether there may be such a database; what it is that an earlier visit has left, only the module can tell. */
+export async function mayHaveDatabase(name: string): Promise<boolean> {
+  try {
+    const all = await unlessLate(READ_LIMIT, globalThis.indexedDB.databases());
+    return all?.some((database) => database.name === name) ?? true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether there is no such storage, so that nothing can lie in it: outside of browsers, or in a frame without an origin. */

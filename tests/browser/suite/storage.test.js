@@ -1341,6 +1341,7 @@ describe('storage', () => {
       full: 'there is no room left',
       lost: 'it fails again and again',
       silent: 'it does not answer',
+      missing: 'tiers.js could not be loaded',
     };
 
     /** Replaces a property while `run` runs. */
@@ -1436,7 +1437,8 @@ describe('storage', () => {
       document.body.append(frame);
       expect(await told).to.deep.equal({
         answers: [200, 200, 200],
-        disabled: { localStorage: REASON.forbidden, indexedDB: REASON.forbidden },
+        // Nor is there anything beside the copy that it has.
+        disabled: { localStorage: REASON.missing, indexedDB: REASON.missing },
       });
       frame.remove();
     });
