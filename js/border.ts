@@ -120,13 +120,13 @@ const NOTHING = new Float64Array(OPTIONS).fill(Number.NaN);
  *
  * @throws RangeError when an option is out of its range
  */
-export function open(core: Core, kind: Kind, said?: Said): number {
+function open(core: Core, kind: Kind, said?: Said): number {
   putOptions(core, said);
   return judged(core, core.open(kind), said);
 }
 
 /** @throws RangeError when the result of judging options says so */
-export function judged(core: Core, result: number, said: Said | undefined): number {
+function judged(core: Core, result: number, said: Said | undefined): number {
   if (result >= 0) return result;
   const option: Option = -1 - result;
   const [value] = words(core, 1);

@@ -1,10 +1,10 @@
 // Makes dist/: the wrapper as one module and three parts that are loaded on demand, the WebAssembly beside them, the declarations.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { CODE_SOURCES, CODES, writeCodes } from './codes.mjs';
 import { at, TSC } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
+import { measure } from './lib/sizes.mjs';
 import { whenChanged } from './lib/stamp.mjs';
 import { isMain, main, Plain, step } from './lib/step.mjs';
 
@@ -24,56 +24,80 @@ const FEATURES = [
 ];
 
 /**
- * The standard library is compiled with the crate, without the texts of panics: a panic is a trap either way, and the
- * texts are a tenth of the module. The stable compiler does it when told to take options that may change one day.
+ * What is published. The standard library is compiled with the crate, without the texts of panics: a panic is a trap
+ * either way, and the texts are a tenth of the module. The options for it are not stable. RUSTC_BOOTSTRAP lets the stable
+ * compiler take them, and rust-toolchain.toml pins the one version that they are known to work in.
  */
-const SMALL_STD = ['--', '-Z', 'build-std=std,panic_abort'];
-const SMALL_ENV = {
-  RUSTC_BOOTSTRAP: '1',
-  RUSTFLAGS: [
-    '-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none',
-    // A function is put into its callers where that makes them no longer, also where it says that it is to be.
-    '-Cllvm-args=-inline-threshold=20 -Cllvm-args=-inlinehint-threshold=20',
-  ].join(' '),
+const SMALL = {
+  name: '',
+  dist: 'dist',
+  pkgs: 'js',
+  cargo: ['--', '-Z', 'build-std=std,panic_abort'],
+  env: {
+    RUSTC_BOOTSTRAP: '1',
+    RUSTFLAGS: [
+      '-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none',
+      // A function is put into its callers where that makes them no longer, also where it says that it is to be.
+      '-Cllvm-args=-inline-threshold=20 -Cllvm-args=-inlinehint-threshold=20',
+    ].join(' '),
+  },
 };
+
+/**
+ * The same of what is stable alone, larger by a fifth: the way out, should a newer compiler not take the options above.
+ * tests/browser/e2e/plain.test.mjs shows that it works.
+ */
+const PLAIN = { name: 'plain ', dist: 'target/plain', pkgs: 'target/plain-pkgs', cargo: [], env: {} };
 
 /**
  * Two modules, so that who does not keep anything in IndexedDB does not load what that takes: where the crate is, where
  * wasm-bindgen's part for JavaScript goes, and the name of both.
  */
 const MODULES = [
-  { name: 'sixlane', crate: '.', pkg: 'js/pkg', sources: ['src'] },
-  { name: 'storage', crate: 'storage', pkg: 'js/pkg-storage', sources: ['src', 'storage'] },
+  { name: 'sixlane', crate: '.', pkg: 'pkg', sources: ['src'] },
+  { name: 'storage', crate: 'storage', pkg: 'pkg-storage', sources: ['src', 'storage'] },
 ];
 
 export async function build() {
-  const made = [await buildWasm()];
-  for (const module of MODULES) made.push(await optimizeWasm(module));
-  made.push(await bundle(), await declare());
+  const made = [await buildWasm(), await buildModules(SMALL), await declare()];
   if (!made.includes(true)) console.log('dist/ is up to date');
 }
 
+/** Into target/plain/, without declarations. */
+export async function buildPlain() {
+  await buildWasm(PLAIN);
+  await buildModules(PLAIN);
+}
+
 /** What the wrapper's types come from, too. */
-export async function buildWasm() {
+export async function buildWasm(variant = SMALL) {
   const codes = { inputs: [...CODE_SOURCES, 'scripts/codes.mjs'], outputs: [CODES] };
   const made = [await whenChanged('codes', codes, writeCodes)];
-  for (const module of MODULES) made.push(await bindWasm(module));
+  for (const module of MODULES) made.push(await bindWasm(module, variant));
+  return made.includes(true);
+}
+
+async function buildModules(variant) {
+  const made = [];
+  for (const module of MODULES) made.push(await optimizeWasm(module, variant));
+  made.push(await bundle(variant));
   return made.includes(true);
 }
 
 /** Cargo and wasm-bindgen. */
-function bindWasm({ name, crate, pkg, sources }) {
+function bindWasm({ name, crate, pkg: folder, sources }, { name: which, pkgs, cargo, env }) {
+  const pkg = `${pkgs}/${folder}`;
   const files = {
-    inputs: ['Cargo.toml', 'Cargo.lock', ...sources, 'scripts/build.mjs'],
+    inputs: ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', ...sources, 'scripts/build.mjs'],
     outputs: ['_bg.wasm', '_bg.js', '_bg.d.ts'].map((end) => `${pkg}/${name}${end}`),
   };
-  return whenChanged(`wasm ${name}`, files, () =>
-    step(`wasm-pack build ${crate}`, async () => {
+  return whenChanged(`${which}wasm ${name}`, files, () =>
+    step(`${which}wasm-pack build ${crate}`, async () => {
       rmSync(at(pkg), { recursive: true, force: true });
       const output = ['--out-dir', at(pkg), '--out-name', name, '--no-pack'];
       // no-install: setup.mjs installed everything, nothing is downloaded behind its back.
       const how = ['--target', 'bundler', '--profile', 'wasm', '--no-opt', '--mode', 'no-install'];
-      await run('wasm-pack', ['build', crate, ...how, ...output, ...SMALL_STD], { env: SMALL_ENV });
+      await run('wasm-pack', ['build', crate, ...how, ...output, ...cargo], { env });
       // wasm-bindgen declares the module that imports the .wasm file as one. No browser does
       // that yet, so the wrapper imports the file behind it and hands it the instance.
       writeFileSync(
@@ -84,13 +108,13 @@ function bindWasm({ name, crate, pkg, sources }) {
   );
 }
 
-function optimizeWasm({ name, pkg }) {
-  const from = `${pkg}/${name}_bg.wasm`;
-  const to = `dist/${name}.wasm`;
+function optimizeWasm({ name, pkg }, { name: which, dist, pkgs }) {
+  const from = `${pkgs}/${pkg}/${name}_bg.wasm`;
+  const to = `${dist}/${name}.wasm`;
   const files = { inputs: [from, 'scripts/build.mjs', 'package-lock.json'], outputs: [to] };
-  return whenChanged(`wasm-opt ${name}`, files, () =>
+  return whenChanged(`${which}wasm-opt ${name}`, files, () =>
     step(`wasm-opt -Os ${to}`, async () => {
-      mkdirSync(at('dist'), { recursive: true });
+      mkdirSync(at(dist), { recursive: true });
       const flags = [
         '-Os',
         '-ocimfs',
@@ -107,15 +131,15 @@ function optimizeWasm({ name, pkg }) {
 
 const SOURCES = ['js', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
 
-function bundle() {
-  const outputs = ['index', ...PARTS.map(({ name }) => name), 'disk'].map((name) => `dist/${name}.js`);
-  return whenChanged('bundle', { inputs: SOURCES, outputs }, () =>
-    step('esbuild', async () => {
+function bundle({ name: which, dist, pkgs }) {
+  const outputs = ['index', ...PARTS.map(({ name }) => name), 'disk'].map((name) => `${dist}/${name}.js`);
+  return whenChanged(`${which}bundle`, { inputs: [...SOURCES, ...(pkgs === 'js' ? [] : [pkgs])], outputs }, () =>
+    step(`${which}esbuild`, async () => {
       // Imported here: when this file is loaded, `npm ci` may still have to run.
       const esbuild = await import('esbuild');
       const options = {
         absWorkingDir: at(),
-        outdir: 'dist',
+        outdir: dist,
         bundle: true,
         format: 'esm',
         target: 'es2022',
@@ -134,10 +158,18 @@ function bundle() {
       }
       // Whoever imports this one gets what uses it, too.
       const banner = { js: "import './tiers.js';" };
-      await esbuild.build({ ...options, entryPoints: ['js/cache/disk.ts'], banner });
+      await esbuild.build({ ...options, entryPoints: ['js/cache/disk.ts'], plugins: [bindingsIn(pkgs)], banner });
     }),
   );
 }
+
+/** What wasm-bindgen wrote for the variant that is built. */
+const bindingsIn = (pkgs) => ({
+  name: 'bindings',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/storage_bg\.js$/ }, () => ({ path: at(pkgs, 'pkg-storage/storage_bg.js') }));
+  },
+});
 
 /** A dynamic import stays one, of a file beside this one. */
 const onDemand = {
@@ -234,35 +266,12 @@ function declare() {
   );
 }
 
-/** Prints what a page has to download. */
-export function sizes() {
-  const rows = ['index.js', 'sixlane.wasm', 'blocks.js', 'tiers.js', 'disk.js', 'storage.wasm'].map((name) => {
-    const file = `dist/${name}`;
-    const bytes = readFileSync(at(file));
-    return {
-      file,
-      raw: bytes.length,
-      gzip: gzipSync(bytes, { level: 9 }).length,
-      brotli: brotliCompressSync(bytes).length,
-    };
-  });
-  const sum = (file, from, to) => {
-    const total = (key) => rows.slice(from, to).reduce((sofar, row) => sofar + row[key], 0);
-    return { file, raw: total('raw'), gzip: total('gzip'), brotli: total('brotli') };
-  };
-  rows.splice(2, 0, sum('together', 0, 2));
-  rows.push(sum('for IndexedDB', 4, 7));
-  const line = (...cells) =>
-    console.log(cells.map((cell, i) => (i ? `${cell}`.padStart(9) : cell.padEnd(18))).join(''));
-  line('bytes', 'raw', 'gzip', 'brotli');
-  for (const { file, raw, gzip, brotli } of rows) line(file, raw, gzip, brotli);
-}
-
 if (isMain(import.meta.url)) {
   await main(async () => {
     const { setup } = await import('./setup.mjs');
     await setup();
+    if (process.argv.includes('--plain')) return buildPlain();
     await build();
-    sizes();
+    measure();
   });
 }

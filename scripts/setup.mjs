@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { at } from './lib/paths.mjs';
 import { capture, run, which } from './lib/run.mjs';
 import { isMain, main, Plain, step } from './lib/step.mjs';
+import { together } from './lib/wait.mjs';
 
 const WASM_PACK = '0.15.1';
+const TYPOS = '1.52.0';
 
 /** The programs of the browser tests, with the Debian package of each; any one of the names will do. */
 const BROWSERS = [
@@ -16,12 +18,19 @@ const BROWSERS = [
   { names: ['Xvfb'], package: 'xvfb' },
 ];
 
-export async function setup({ browsers = false } = {}) {
-  await installModules();
-  checkRust();
-  await installWasmTarget();
-  await installRustSource();
-  await installWasmTools();
+/** Programs that our own build needs once, compiled as fast as they can be: what they work on is small. */
+const FAST_BUILD = {
+  CARGO_PROFILE_RELEASE_OPT_LEVEL: '0',
+  CARGO_PROFILE_RELEASE_LTO: 'off',
+  CARGO_PROFILE_RELEASE_DEBUG: 'false',
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
+};
+
+/** `checks` are what `npm run check` needs besides. */
+export async function setup({ browsers = false, checks = false } = {}) {
+  await installRust();
+  // They wait for the network and for the processor in turns. cargo itself lets one build at a time into a folder.
+  await together(installModules(), installWasmTools(), checks && installTypos());
   if (browsers) await installBrowsers();
 }
 
@@ -33,30 +42,39 @@ async function installModules() {
   await step('npm ci', () => run('npm', ['ci']));
 }
 
-function checkRust() {
-  const found = capture('rustc', ['--version'])?.split(' ')[1];
-  const wanted = /^rust-version = "(.+)"$/m.exec(readFileSync(at('Cargo.toml'), 'utf8'))?.[1] ?? '0';
-  if (!found) throw new Plain('there is no Rust: install it as https://rustup.rs says');
-  if (found.localeCompare(wanted, 'en', { numeric: true }) < 0) {
-    throw new Plain(`Rust ${found} is too old, ${wanted} is needed: run \`rustup update stable\``);
+/** The toolchain that rust-toolchain.toml names, with all that it lists. */
+export async function installRust() {
+  const { channel, components, targets } = pinnedToolchain();
+  if (!isComplete(channel, targets)) {
+    if (!which('rustup')) throw new Plain(`Rust ${channel} with ${[...components, ...targets].join(', ')} is needed`);
+    const parts = [...components.flatMap((name) => ['-c', name]), ...targets.flatMap((name) => ['-t', name])];
+    const args = ['toolchain', 'install', channel, '--profile', 'minimal', '--no-self-update', ...parts];
+    await step(`rustup toolchain install ${channel}`, () => run('rustup', args)).catch((error) => {
+      // Where it cannot be fetched, the same version may be there by another name.
+      process.env.RUSTUP_TOOLCHAIN = 'stable';
+      if (!isComplete(channel, targets)) throw error;
+      console.log(`stable is ${channel}, too: that is taken`);
+    });
   }
   if (!which('cc')) throw new Plain('there is no C compiler (cc): Rust links with it, and SQLite is written in C');
 }
 
-async function installWasmTarget() {
-  const target = 'wasm32-unknown-unknown';
-  const library = capture('rustc', ['--print', 'target-libdir', '--target', target]);
-  if (library && existsSync(library)) return;
-  if (!which('rustup')) throw new Plain(`the Rust target ${target} is missing, and there is no rustup to add it`);
-  await step(`rustup target add ${target}`, () => run('rustup', ['target', 'add', target]));
+function pinnedToolchain() {
+  const text = readFileSync(at('rust-toolchain.toml'), 'utf8');
+  const field = (name) => new RegExp(`^${name} = (.+)$`, 'm').exec(text)?.[1] ?? '""';
+  // Strings and lists of strings are JSON in TOML, too.
+  const [channel, components, targets] = ['channel', 'components', 'targets'].map((name) => JSON.parse(field(name)));
+  return { channel, components, targets };
 }
 
-/** The module is built with a standard library of its own: see scripts/build.mjs. */
-async function installRustSource() {
-  const sysroot = capture('rustc', ['--print', 'sysroot']);
-  if (sysroot && existsSync(join(sysroot, 'lib/rustlib/src/rust/library/std'))) return;
-  if (!which('rustup')) throw new Plain('the component rust-src is missing, and there is no rustup to add it');
-  await step('rustup component add rust-src', () => run('rustup', ['component', 'add', 'rust-src']));
+function isComplete(version, targets) {
+  // Asked without this, rustup would fetch it silently.
+  const ask = (...args) => capture('rustc', args, { RUSTUP_AUTO_INSTALL: '0' });
+  if (ask('--version')?.split(' ')[1] !== version) return false;
+  const folders = targets.map((target) => ask('--print', 'target-libdir', '--target', target));
+  const sysroot = ask('--print', 'sysroot');
+  folders.push(sysroot && join(sysroot, 'lib/rustlib/src/rust/library/std'));
+  return folders.every((folder) => folder && existsSync(folder));
 }
 
 async function installWasmTools() {
@@ -64,14 +82,25 @@ async function installWasmTools() {
   const lock = readFileSync(at('Cargo.lock'), 'utf8');
   const bindgen = /name = "wasm-bindgen"\nversion = "(.+)"/.exec(lock)?.[1];
   if (!bindgen) throw new Plain('Cargo.lock has no wasm-bindgen');
-  await installCrate('wasm-bindgen-cli', 'wasm-bindgen', bindgen, []);
+  // Its defaults are TLS for the runner of its tests, which is not installed either.
+  const alone = ['--no-default-features', '--bin', 'wasm-bindgen'];
+  await installCrate('wasm-bindgen-cli', 'wasm-bindgen', bindgen, alone);
   await installCrate('wasm-pack', 'wasm-pack', WASM_PACK, ['--locked']);
 }
 
+/** Only where the one on the PATH, if any, has another version. */
 async function installCrate(crate, program, version, flags) {
   if (capture(program, ['--version'])?.split(' ')[1] === version) return;
-  await step(`cargo install ${crate} ${version} into .tools (a few minutes, once)`, () =>
-    run('cargo', ['install', crate, '--version', version, '--root', at('.tools'), ...flags]),
+  const args = ['install', crate, '--version', version, '--root', at('.tools'), ...flags];
+  await step(`cargo install ${crate} ${version} into .tools (once)`, () => run('cargo', args, { env: FAST_BUILD }));
+}
+
+/** A program without needs, which PyPI has compiled. */
+async function installTypos() {
+  if (capture('typos', ['--version'])?.split(' ')[1] === TYPOS) return;
+  if (!which('python3')) throw new Plain(`typos ${TYPOS} is missing, and there is no python3 to install it with`);
+  await step(`pip install typos ${TYPOS} into .tools/typos`, () =>
+    run('python3', ['-m', 'pip', 'install', '-q', '--upgrade', '--target', at('.tools/typos'), `typos==${TYPOS}`]),
   );
 }
 

@@ -5,13 +5,19 @@ import { at } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
 import { startServer } from './lib/server.mjs';
 import { main, Plain, step } from './lib/step.mjs';
-import { setup } from './setup.mjs';
+import { together } from './lib/wait.mjs';
+import { installRust, setup } from './setup.mjs';
 
-await main(async () => {
+async function buildSite() {
   await setup();
   await build();
   await step('vite build', () => run(at('node_modules/.bin/vite'), ['build', at('www'), '--logLevel', 'warn']));
-  const binary = await buildServer('release');
+}
+
+await main(async () => {
+  await installRust();
+  // The server needs nothing of the rest: while one links or waits for the network, the other compiles.
+  const [binary] = await together(buildServer('release'), buildSite());
   const server = await startServer(binary, ['--site', at('www/dist'), ...process.argv.slice(2)]);
   console.log(`\nsixlane demo: ${server.url}\nCtrl-C stops it.`);
   const code = await server.ended;

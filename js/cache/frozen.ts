@@ -35,7 +35,7 @@ export function isFrozen(content: unknown): content is Frozen {
 const KEPT = ['basic', 'cors', 'default'];
 
 /** Whether a response can be made with it. */
-export function isStatus(status: number): boolean {
+function isStatus(status: number): boolean {
   return status >= 200 && status <= 599;
 }
 

@@ -69,7 +69,7 @@ export class Owed {
 
 const KINDS = ['keys', 'beginnings', 'tags'] as const;
 
-export function isEverything({ beginnings = [] }: Doomed): boolean {
+function isEverything({ beginnings = [] }: Doomed): boolean {
   return beginnings.includes('');
 }
 

@@ -6,7 +6,7 @@ import { Plain } from './step.mjs';
 
 // Tools that setup.mjs installed for this project come before those of the machine, also for the
 // programs that we start: wasm-pack looks for wasm-bindgen by itself.
-process.env.PATH = [at('.tools/bin'), process.env.PATH].join(delimiter);
+process.env.PATH = [at('.tools/bin'), at('.tools/typos/bin'), process.env.PATH].join(delimiter);
 
 /** The full path of a program, or undefined. */
 export function which(name) {
@@ -23,8 +23,13 @@ export function which(name) {
 }
 
 /** What a program prints on its standard output, or undefined when it cannot be run or fails. */
-export function capture(command, args) {
-  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+export function capture(command, args, env) {
+  const { status, stdout } = spawnSync(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    maxBuffer: Number.POSITIVE_INFINITY,
+  });
   return status === 0 ? stdout.trim() : undefined;
 }
 

@@ -1,14 +1,14 @@
 // Every test of the project, in the order in which a failure is cheapest to find.
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
-import { build } from '../build.mjs';
+import { build, buildPlain } from '../build.mjs';
 import { setup } from '../setup.mjs';
 import { buildServer } from './cargo.mjs';
 import { at } from './paths.mjs';
 import { tee } from './run.mjs';
 import { complain, Plain, step } from './step.mjs';
 
-/** Installs what is missing, runs all tests, also after a failure, and prints the sums. */
-export async function runTests() {
+/** Installs what is missing and runs the tests, also after a failure. Returns how many passed and failed. */
+export async function runTests({ quick = false } = {}) {
   const sum = { passed: 0, failed: 0 };
   /** Runs one part; what breaks before it can count its tests counts as one that failed. */
   const part = async (title, work) => {
@@ -28,12 +28,20 @@ export async function runTests() {
   if (await part('setup', () => setup({ browsers: true }))) {
     await part('cargo test', cargoTests);
     if (await part('build', build)) {
-      await part('declarations', declarationTests);
-      await part('browsers', browserTests);
+      if (quick) {
+        await part('Chromium', () => browserTests(['chromium']));
+      } else {
+        await part('declarations', declarationTests);
+        // Without it, its one test fails, and is counted.
+        await step('plain build', buildPlain).catch(complain);
+        await part('browsers', () => browserTests());
+      }
     }
   }
-  console.log(`${sum.passed} passed, ${sum.failed} failed`);
+  return sum;
 }
+
+export const summary = ({ passed, failed }) => `${passed} passed, ${failed} failed`;
 
 function successful(counts) {
   if (counts?.failed) throw Object.assign(new Plain(`${counts.failed} failed`), { counts });
@@ -84,11 +92,11 @@ const USERS = [
   ['typescript', BUNDLER],
 ];
 
-async function browserTests() {
+async function browserTests(only) {
   // The same profile as `cargo test`: all that it compiled is used again.
   const server = await buildServer('test');
   const { runBrowsers } = await import('../../tests/browser/run.mjs');
-  return runBrowsers({ server });
+  return runBrowsers({ server, only });
 }
 
 /** Adds up what a program printed about its tests. */

@@ -24,3 +24,11 @@ export async function until(probe, { ms, every = 50, complaint }) {
     await delay(every);
   }
 }
+
+/** All to their end, so that none goes on behind the back of a failure; what each of them gave. */
+export async function together(...works) {
+  const ended = await Promise.allSettled(works);
+  const failed = ended.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+  return ended.map(({ value }) => value);
+}

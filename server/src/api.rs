@@ -29,6 +29,7 @@ use crate::{
     batch,
     breaker::{self, Guard},
     database::{ITEMS, Item, PAGES, User},
+    input::{no_item, number, read},
 };
 
 /// How many items are recommended.
@@ -57,21 +58,12 @@ pub(crate) fn routes(guard: Arc<Guard>) -> Router<Arc<App>> {
         .route("/api/{*rest}", any(unknown))
 }
 
-/// The number a key stands for, if it is one in its plain form: `07` is no key of item 7.
-pub(crate) fn number(key: &str) -> Option<i64> {
-    key.parse().ok().filter(|id: &i64| id.to_string() == key)
-}
-
 async fn data(State(app): State<Arc<App>>, Path(key): Path<String>) -> Result<Json<Item>, Refusal> {
     let item = match number(&key) {
         Some(id) => app.database.item(id).await?,
         None => None,
     };
     item.map(Json).ok_or_else(|| no_item(&key))
-}
-
-pub(crate) fn no_item(key: &str) -> Refusal {
-    Refusal::not_found(format!("there is no item {key}"))
 }
 
 async fn page(State(app): State<Arc<App>>, Path(page): Path<String>) -> Result<Json<Value>, Refusal> {
@@ -116,12 +108,6 @@ async fn login(body: Bytes) -> Result<Json<Value>, Refusal> {
 /// Takes anything: a beacon sends text.
 async fn analytics(body: Bytes) -> (StatusCode, Json<Value>) {
     (StatusCode::ACCEPTED, Json(json!({ "accepted": body.len() })))
-}
-
-/// Reads JSON whatever its content type says: what matters is what it is.
-pub(crate) fn read<'body, T: Deserialize<'body>>(body: &'body [u8], shape: &str) -> Result<T, Refusal> {
-    serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad_request(format!("the body must be JSON like {shape}: {error}")))
 }
 
 async fn events(uri: Uri) -> Result<Response, Refusal> {
@@ -213,17 +199,4 @@ async fn status(Path(code): Path<String>) -> Result<Response, Refusal> {
 
 async fn unknown(uri: Uri) -> Refusal {
     Refusal::not_found(format!("there is no route {}", uri.path()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_plain_numbers_are_keys() {
-        assert_eq!(number("7"), Some(7));
-        for key in ["07", "+7", " 7", "7.0", "", "seven", "99999999999999999999"] {
-            assert_eq!(number(key), None, "{key}");
-        }
-    }
 }

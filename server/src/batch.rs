@@ -24,9 +24,10 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use crate::{
     App,
     answer::{Params, Refusal, whole},
-    api::{no_item, number, read},
     database::Item,
-    misbehave::{Labels, MAX_MS, failed_on_order},
+    faults::{MAX_MS, failed_on_order},
+    input::{no_item, number, read},
+    misbehave::Labels,
 };
 
 /// How many keys one batch may ask for.

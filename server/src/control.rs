@@ -18,30 +18,11 @@ use tokio::time::Instant;
 use crate::{
     App,
     answer::{Params, Refusal},
-    misbehave::Faults,
+    faults::{Faults, Outage},
 };
 
 /// The longest outage, in seconds.
 const MAX_OUTAGE: f64 = 3_600.0;
-
-/// What an outage does to a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Outage {
-    /// It is answered with 503.
-    #[default]
-    Answer,
-    /// Its connection is closed with no answer.
-    Drop,
-}
-
-impl Outage {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Answer => "503",
-            Self::Drop => "drop",
-        }
-    }
-}
 
 #[derive(Clone, Debug, Default)]
 struct Settings {

@@ -12,6 +12,8 @@ mod clock;
 mod control;
 mod cors;
 mod database;
+mod faults;
+mod input;
 mod listen;
 mod misbehave;
 mod rate;

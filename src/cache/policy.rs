@@ -666,11 +666,11 @@ mod tests {
             assert_eq!(policy.verdict(&asks("max-stale"), at(11)), Verdict::Validate);
             assert!(!policy.stands_in(&GET, at(11)));
         }
-        let sie = with("max-age=10, stale-if-error=5");
-        assert!(sie.stands_in(&GET, at(15)) && !sie.stands_in(&GET, at(16)));
-        assert!(sie.stands_in(&asks("stale-if-error=50"), at(60)));
+        let stale = with("max-age=10, stale-if-error=5");
+        assert!(stale.stands_in(&GET, at(15)) && !stale.stands_in(&GET, at(16)));
+        assert!(stale.stands_in(&asks("stale-if-error=50"), at(60)));
         assert!(!with("max-age=10").stands_in(&GET, at(5)), "nobody said that it may");
-        assert!(!sie.stands_in(&asks("no-cache"), at(15)));
+        assert!(!stale.stands_in(&asks("no-cache"), at(15)));
     }
 
     #[test]
