@@ -69,11 +69,14 @@ export function createComparison({ say }) {
   async function runSide(one, values, records, signal) {
     const { side, title, panel } = one;
     watch.phase(scene.together ? 'Answers' : `${title}’s answers`);
+    const { fetch, ready, close } = openFetch(side, scene);
+    // The first calls would go out one by one while its parts are loaded, as many as the machine is slow.
+    await ready;
     const frames = createFrameCount();
-    const { fetch, close } = openFetch(side, scene);
     const run = startRun({ side, scene, values, fetch, ask: nativeFetch, during: watch.during });
     records[side] = run.record;
     signal.addEventListener('abort', () => run.cancel());
+    if (signal.aborted) run.cancel();
     animate(one, fetch, records, frames);
     await run.done;
     close();

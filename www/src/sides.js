@@ -28,11 +28,11 @@ async function naiveFetch(input, init) {
   return nativeFetch(input, init);
 }
 
-/** The fetch of a side for one run, with `close()` for when it is over. */
+/** The fetch of a side for one run, `ready` when it schedules, with `close()` for when it is over. */
 export function openFetch(side, { options }) {
   if (side === 'native') return { fetch: nativeFetch, close() {} };
   if (side === 'naive') return { fetch: naiveFetch, close() {} };
-  if (!options?.[side]) return { fetch: sixlane, close() {} };
+  if (!options?.[side]) return { fetch: sixlane, ready: sixlane.ready, close() {} };
   const own = createFetch(options[side]);
-  return { fetch: own, close: () => own.close() };
+  return { fetch: own, ready: own.ready, close: () => own.close() };
 }
