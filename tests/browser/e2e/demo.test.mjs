@@ -7,6 +7,7 @@ import { at } from '../../../scripts/lib/paths.mjs';
 import { run } from '../../../scripts/lib/run.mjs';
 import { startServer } from '../../../scripts/lib/server.mjs';
 import { until } from '../../../scripts/lib/wait.mjs';
+import { throughRun } from './support/run.mjs';
 
 /** WebKit's driver has no events of the console: the page keeps its errors itself, from before its first script. */
 const HOOK = `<script>
@@ -50,11 +51,7 @@ function readPanel(page, kind) {
 
 const idle = (page) => page.waitForFunction(() => !document.querySelector('#run').disabled, null, { timeout: 120_000 });
 
-async function runToEnd(page) {
-  await page.click('#run');
-  await page.waitForFunction(() => document.querySelector('#run').disabled);
-  await idle(page);
-}
+const runToEnd = (page) => throughRun(page, () => page.click('#run'));
 
 /** In milliseconds, what a figure like "42 ms" or "1.94 s" says. */
 function milliseconds(text) {

@@ -7,6 +7,7 @@ import { at } from '../../../scripts/lib/paths.mjs';
 import { run } from '../../../scripts/lib/run.mjs';
 import { startServer } from '../../../scripts/lib/server.mjs';
 import { until } from '../../../scripts/lib/wait.mjs';
+import { throughRun } from './support/run.mjs';
 
 const COUNT = 60;
 /** Every third answer is too large for localStorage. */
@@ -31,17 +32,12 @@ const done = (page) =>
   );
 
 async function load(page) {
-  await page.click('#run');
-  await page.waitForFunction(() => document.querySelector('#run').disabled);
+  await throughRun(page, () => page.click('#run'));
   await done(page);
 }
 
 /** Presses a button and waits for the end of what that begins. */
-async function press(page, id) {
-  await page.click(id);
-  await page.waitForFunction(() => document.querySelector('#run').disabled);
-  await page.waitForFunction(() => !document.querySelector('#run').disabled);
-}
+const press = (page, id) => throughRun(page, () => page.click(id));
 
 async function reload(page) {
   const loaded = page.waitForNavigation();
