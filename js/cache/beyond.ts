@@ -5,7 +5,7 @@ import type { CacheStats, CacheTier } from '../types.js';
 import { noteDebt } from './debts.js';
 import type { Depths } from './depths.js';
 import type { Found } from './disk.js';
-import { hasItems, hearOfPurge, purgeItems } from './marks.js';
+import { hasItems, hearOfPurge, markOf, purgeItems } from './marks.js';
 import type { CacheConfig } from './store.js';
 import {
   CHANGE_LIMIT,
@@ -45,6 +45,9 @@ const EMPTY = { entries: 0, bytes: 0 };
 
 const MISSING = 'tiers.js could not be loaded';
 
+/** Milliseconds after which a file that could not be had is asked for again. */
+const REST = 30_000;
+
 export class Beyond {
   readonly #config: CacheConfig;
   /** Tiers that are looked into: those of the options and the routes, and what a call has named since. */
@@ -56,9 +59,14 @@ export class Beyond {
   #loading: Promise<Depths | undefined> | undefined;
   /** When the file was first asked for. */
   #since = 0;
-  #isMissing = false;
   /** In the order in which it was asked for. */
   #pending: Pending[] = [];
+  /** What other tabs have said meanwhile. */
+  #heard: ((depths: Depths) => void)[] = [];
+  /** The mark of the partition in localStorage as it was when it was first asked for. */
+  #mark: string | undefined;
+  /** After a failure it is not tried again before this. */
+  #restUntil = 0;
   /** The page goes, and what was to be removed is still there: then nothing is left of the partition. */
   readonly #onPage = (): void => {
     if (this.#pending.some(({ removes }) => removes)) this.#purgeAll();
@@ -152,7 +160,8 @@ export class Beyond {
 
   /** The partition was purged in localStorage, and has that mark now. */
   learn(mark: string): void {
-    this.#depths?.learn(mark);
+    if (this.#depths) this.#depths.learn(mark);
+    else this.#mark = mark;
   }
 
   /**
@@ -183,8 +192,10 @@ export class Beyond {
       return;
     }
     if (mark !== undefined) hearOfPurge(prefixOf(this.#partition), mark);
-    if (this.#loading) this.#pending.unshift({ act: (depths) => depths?.heardPurge(mark, done, name) });
-    else if (done !== true) this.purge(this.#partition).catch(() => {});
+    // What was asked for before has seen nothing of it yet: this goes first, in the order in which it was said.
+    if (this.#loading) this.#heard.push((depths) => depths.heardPurge(mark, done, name));
+    // Nothing was read here, and whoever purges sees to the storage of that name.
+    else if (done !== true && name !== this.name) this.purge(this.#partition).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -199,7 +210,7 @@ export class Beyond {
   stats(): Pick<CacheStats, 'localStorage' | 'indexedDB' | 'disabled'> {
     if (this.#depths) return this.#depths.stats();
     const disabled: { localStorage?: string; indexedDB?: string } = {};
-    for (const tier of TIERS) if (this.#isMissing && this.#inUse.has(tier)) disabled[tier] = MISSING;
+    for (const tier of TIERS) if (this.#restUntil > 0 && this.#inUse.has(tier)) disabled[tier] = MISSING;
     return { localStorage: EMPTY, indexedDB: EMPTY, disabled };
   }
 
@@ -242,22 +253,28 @@ export class Beyond {
 
   #load(): Promise<Depths | undefined> {
     if (!this.#loading) {
-      this.#since = performance.now();
-      // At once where another cache has needed it before.
-      this.#loading = tiers.made ? Promise.resolve(this.#make(tiers.made)) : this.#start();
+      const now = performance.now();
+      this.#since = now;
+      this.#mark ??= markOf(prefixOf(this.#partition));
+      // At once where another cache has needed it before, or where it is of no use to ask again.
+      if (tiers.made) this.#loading = Promise.resolve(this.#make(tiers.made));
+      else if (now >= this.#restUntil) this.#loading = this.#start();
+      else this.#work(undefined);
     }
-    return this.#loading;
+    return this.#loading ?? Promise.resolve(undefined);
   }
 
   async #start(): Promise<Depths | undefined> {
     globalThis.addEventListener?.('pagehide', this.#onPage);
     try {
-      return this.#make(await tiers.load());
+      const made = await tiers.load();
+      return this.#make(made);
     } catch {
-      this.#isMissing = true;
-      // The next who needs it may have it.
+      this.#restUntil = performance.now() + REST;
       this.#loading = undefined;
-      this.#work();
+      // Whoever purged elsewhere may have left something here, which nobody can look at.
+      if (this.#heard.splice(0).length > 0) this.#purgeAll();
+      this.#work(undefined);
       return undefined;
     } finally {
       globalThis.removeEventListener?.('pagehide', this.#onPage);
@@ -265,12 +282,18 @@ export class Beyond {
   }
 
   #make({ Depths }: NonNullable<typeof tiers.made>): Depths {
-    this.#depths = new Depths(this.#config, this.#inUse, this.#missed, this.#partition, this.#purged);
-    this.#work();
-    return this.#depths;
+    const depths = new Depths(this.#config, this.#inUse, this.#missed, {
+      partition: this.#partition,
+      mark: this.#mark,
+      purged: this.#purged,
+    });
+    this.#depths = depths;
+    for (const hear of this.#heard.splice(0)) hear(depths);
+    this.#work(depths);
+    return depths;
   }
 
-  #work(): void {
-    for (const { act } of this.#pending.splice(0)) act(this.#depths);
+  #work(depths: Depths | undefined): void {
+    for (const { act } of this.#pending.splice(0)) act(depths);
   }
 }

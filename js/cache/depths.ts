@@ -14,11 +14,21 @@ import { mayHaveDatabase, wipe } from './wipe.js';
 
 type Tiers = readonly CacheTier[];
 
+/** What is one partition's. */
+interface Own {
+  readonly partition: string;
+  /** Its mark in localStorage, where that was seen before. */
+  readonly mark: string | undefined;
+  /** Is called when a purge is found out that nobody told of. */
+  readonly purged: () => void;
+}
+
 export class Depths {
   readonly #config: CacheConfig;
   readonly #inUse: Set<CacheTier>;
   readonly #missed: Missed;
   readonly #partition: string;
+  readonly #mark: string | undefined;
   readonly #purged: () => void;
   readonly #localHealth = new Health();
   readonly #diskHealth = new Health();
@@ -42,13 +52,13 @@ export class Depths {
   /**
    * @param inUse tiers that are looked into; what a call names besides is added
    * @param missed what was to be forgotten in others
-   * @param purged is called when a purge is found out that nobody told of
    */
-  constructor(config: CacheConfig, inUse: Set<CacheTier>, missed: Missed, partition: string, purged: () => void) {
+  constructor(config: CacheConfig, inUse: Set<CacheTier>, missed: Missed, { partition, mark, purged }: Own) {
     this.#config = config;
     this.#inUse = inUse;
     this.#missed = missed;
     this.#partition = partition;
+    this.#mark = mark;
     this.#purged = purged;
   }
 
@@ -229,8 +239,8 @@ export class Depths {
 
   #newLocal(): Local {
     const { localStorage: most, localStorageEntry: mostOfEntry } = this.#config;
-    const [partition, health, purged] = [this.#partition, this.#localHealth, this.#purged];
-    return new Local({ most, mostOfEntry, partition, health, purged });
+    const [partition, mark, health, purged] = [this.#partition, this.#mark, this.#localHealth, this.#purged];
+    return new Local({ most, mostOfEntry, partition, mark, health, purged });
   }
 
   #indexedDB(): Promise<Disk | undefined> {

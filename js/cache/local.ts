@@ -16,6 +16,7 @@ import {
   purgeItems,
   regardless,
   tell,
+  UNMARKED,
 } from './marks.js';
 import {
   AFTER_MAKING_ROOM,
@@ -28,9 +29,6 @@ import {
   Recent,
   type StoredEntry,
 } from './tier.js';
-
-/** What stands for the mark of a partition that nobody has purged. */
-const UNMARKED = '';
 
 /** A character there takes two bytes. */
 const BYTES_OF_CHARACTER = 2;
@@ -76,6 +74,8 @@ export class Local {
     most: number;
     mostOfEntry: number;
     partition: string;
+    /** That of the partition, where it was seen before. */
+    mark: string | undefined;
     health: Health;
     purged: () => void;
   }) {
@@ -85,6 +85,7 @@ export class Local {
     this.#prefix = NAMESPACE + this.#partition;
     this.#health = options.health;
     this.#purged = options.purged;
+    this.#known = options.mark;
   }
 
   /** Null for what is not there, undefined when nobody knows. */

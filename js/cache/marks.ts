@@ -16,6 +16,9 @@ export const FORMER = 'sixlane:0:';
  */
 export const MARKS = 'sixlane:epoch:0:';
 
+/** What stands for the mark of a partition that nobody has purged. */
+export const UNMARKED = '';
+
 /**
  * Empties a partition. Returns its new mark.
  *
@@ -64,6 +67,11 @@ function removeItems(storage: Storage, prefix: string, but: readonly string[] = 
     storage.removeItem(name);
     tell(name, null);
   }
+}
+
+/** The mark of a partition, {@link UNMARKED} for one that nobody has purged; undefined where localStorage cannot be used. */
+export function markOf(prefix: string): string | undefined {
+  return regardless((storage) => storage.getItem(MARKS + prefix) ?? UNMARKED);
 }
 
 /** Whether a mark is older than another; of two purges at once neither is. */

@@ -1405,6 +1405,83 @@ describe('storage', () => {
         expect(fetch.cache.stats().disabled).to.deep.equal({ indexedDB: REASON.forbidden });
       }));
 
+    /** What runs in a frame of this origin, where nothing is loaded yet. */
+    const inFrame = async (run) => {
+      const frame = document.createElement('iframe');
+      frame.src = '/blank.html';
+      await new Promise((resolve) => {
+        frame.onload = resolve;
+        document.body.append(frame);
+      });
+      try {
+        const code = `(${run})(${JSON.stringify(database)})`;
+        return JSON.parse(JSON.stringify(await frame.contentWindow.eval(code)));
+      } finally {
+        frame.remove();
+      }
+    };
+
+    it('costs a page nothing that keeps all in memory, and one file whoever asks first', async () => {
+      const told = await inFrame(async (database) => {
+        const { createFetch } = await import('/dist/index.js');
+        const loaded = () =>
+          performance
+            .getEntriesByType('resource')
+            .map(({ name }) => name.split('/').at(-1))
+            .filter((name) => /^(tiers|disk)\.js$|^storage\.wasm$/.test(name))
+            .sort();
+        const memory = createFetch();
+        await memory.ready;
+        const status = async (fetch) => (await fetch('/api/data/1?cache=60')).status;
+        const statuses = [await status(memory), await status(memory)];
+        await memory.cache.invalidateTag('tag');
+        await memory.close();
+        const before = loaded();
+        const options = { cache: { tiers: ['memory', 'localStorage'], partition: database, indexedDB: { database } } };
+        for (const fetch of [createFetch(options), createFetch(options)]) {
+          statuses.push(await status(fetch));
+          await fetch.cache.purge();
+          await fetch.close();
+        }
+        return { statuses, before, after: loaded() };
+      });
+      expect(told).to.deep.equal({ statuses: [200, 200, 200, 200], before: [], after: ['tiers.js'] });
+    });
+
+    it('hinders no call where its file cannot be had, and says so', async () => {
+      const told = await inFrame(async (database) => {
+        const { version } = await (await fetch('/package.json')).json().catch(() => ({ version: '0.1.0' }));
+        let asked = 0;
+        Object.defineProperty(globalThis, Symbol.for(`sixlane.tiers.${version}`), {
+          value: () => {
+            asked += 1;
+            throw new Error('it is not there');
+          },
+        });
+        const { createFetch } = await import('/dist/index.js');
+        const cache = { tiers: ['memory', 'localStorage', 'indexedDB'], partition: database, indexedDB: { database } };
+        const sixlane = createFetch({ cache });
+        await sixlane.ready;
+        const statuses = [];
+        for (const id of [1, 2, 1]) statuses.push((await sixlane(`/api/data/${id}?cache=60`)).status);
+        await sixlane.cache.set('key', 'value');
+        const value = await sixlane.cache.get('key');
+        await sixlane.cache.delete('key');
+        const { disabled } = sixlane.cache.stats();
+        const gone = await sixlane.cache.get('key');
+        await sixlane.close();
+        return { statuses, value, gone: gone ?? null, disabled, asked };
+      });
+      expect(told).to.deep.equal({
+        statuses: [200, 200, 200],
+        value: 'value',
+        gone: null,
+        disabled: { localStorage: REASON.missing, indexedDB: REASON.missing },
+        // After a failure it rests.
+        asked: 1,
+      });
+    });
+
     it('is answered in a frame without an origin', async () => {
       const frame = document.createElement('iframe');
       frame.sandbox = 'allow-scripts';
