@@ -28,7 +28,7 @@ export class Depths {
   readonly #inUse: Set<CacheTier>;
   readonly #missed: Missed;
   readonly #partition: string;
-  readonly #mark: string | undefined;
+  #mark: string | undefined;
   readonly #purged: () => void;
   readonly #localHealth = new Health();
   readonly #diskHealth = new Health();
@@ -146,6 +146,8 @@ export class Depths {
 
   /** The partition was purged in localStorage, and has that mark now. */
   learn(mark: string): void {
+    // Also for who is made later.
+    this.#mark = mark;
     this.#local?.learn(mark);
   }
 
