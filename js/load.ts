@@ -87,11 +87,11 @@ async function start(source: WasmSource = new URL('./sixlane.wasm', import.meta.
 }
 
 /** A module from wherever it comes; through the native fetch, for ours would wait for it. */
-export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+export async function compile(source: WasmSource, signal?: AbortSignal): Promise<WebAssembly.Module> {
   if (tagOf(source) === 'WebAssembly.Module') return source as WebAssembly.Module;
   if (typeof source === 'string' || tagOf(source) === 'URL') {
     // The native one: through ourselves it would wait for itself.
-    return compile(await nativeFetch()(source as string | URL));
+    return compile(await nativeFetch()(source as string | URL, signal && { signal }));
   }
   if (!isResponse(source)) return WebAssembly.compile(source as BufferSource);
   if (!source.ok) throw new Error(`${source.url} answered ${source.status}`);

@@ -3,10 +3,9 @@
  *
  * It is a file of its own in the package, loaded on demand. What it imports, it brings along: nothing that has a state.
  */
-import { within } from '../sleep.js';
 import { debtsOf, settle } from './debts.js';
 import type { Health } from './health.js';
-import { type OpenStorage, openStorage, type Storage } from './storage.js';
+import { type OpenStorage, openStorage, type Storage, within } from './storage.js';
 import {
   AFTER_MAKING_ROOM,
   CHANGE_LIMIT,
@@ -30,17 +29,17 @@ import {
  */
 const SYMBOL = Symbol.for('sixlane.disk.0');
 
-/** What the shell brings back of an operation; which of these depends on that. */
+/** What the shell brings back of an operation; see `storage/src/records.rs`. Most of it is empty after most of them. */
 interface Outcome {
   /** Of the whole database. */
   readonly totals: { readonly entries: number; readonly bytes: number };
   /** Changes with each purge of the partition; 0 for one that nobody ever wrote to, below that as long as it was not purged. */
-  readonly epoch?: number;
+  readonly epoch: number | undefined;
   /** The packs in which something that was wanted lies, with all that they have. */
-  readonly packs?: readonly (readonly StoredEntry[])[];
-  readonly names?: readonly string[];
-  readonly gone?: readonly StoredEntry[];
-  readonly evicted?: number;
+  readonly packs: readonly (readonly StoredEntry[])[];
+  readonly names: readonly string[];
+  readonly gone: readonly StoredEntry[];
+  readonly evicted: number;
 }
 
 export interface Found {
@@ -294,7 +293,7 @@ export class Disk {
     const rubbish = new Set<string>();
     let isSound = true;
     for (const [place, pack] of (outcome?.packs ?? []).entries()) {
-      this.#use(outcome?.names?.[place]);
+      this.#use(outcome?.names[place]);
       const doomed = [...this.#doomed];
       const entries: StoredEntry[] = [];
       for (const stored of Array.isArray(pack) ? pack : [undefined]) {
@@ -385,7 +384,7 @@ export class Disk {
       else {
         if (entries.length > 0) this.#health.worked(true);
         this.#recent.note(entries);
-        this.evictions += outcome.evicted ?? 0;
+        this.evictions += outcome.evicted;
       }
     } catch {
       // One of them is nothing that can be stored. The others can.
@@ -521,8 +520,7 @@ export class Disk {
   async #makeRoom(share: number): Promise<void> {
     try {
       const storage = await this.#connected();
-      const { evicted = 0 } = (await within(CHANGE_LIMIT, storage.makeRoom(share))) as Outcome;
-      this.evictions += evicted;
+      this.evictions += ((await within(CHANGE_LIMIT, storage.makeRoom(share))) as Outcome).evicted;
       this.totals = ((await within(CHANGE_LIMIT, storage.recount())) as Outcome).totals;
     } catch {
       // The next attempt will tell.
@@ -530,9 +528,9 @@ export class Disk {
   }
 
   #note(outcome: Outcome): void {
-    this.totals = outcome.totals;
-    if (!('epoch' in outcome)) return;
-    const { epoch = 0 } = outcome;
+    const { totals, epoch } = outcome;
+    this.totals = totals;
+    if (epoch === undefined) return;
     const begun = this.#epoch === 0 && epoch < 0;
     const unheard = this.#epoch !== undefined && epoch !== this.#epoch && !begun;
     this.#epoch = epoch;

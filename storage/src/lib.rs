@@ -3,8 +3,12 @@
 //! A module of its own beside that of the core, loaded by pages that keep something there and by no others. It has no
 //! policy: what is done about faults, and when, is for others to say.
 
-#[cfg(target_family = "wasm")]
-mod database;
+#![cfg(target_family = "wasm")]
 
-#[cfg(target_family = "wasm")]
+mod database;
+mod limit;
+mod records;
+mod work;
+
 pub use database::{Storage, open_storage};
+pub use limit::within;
