@@ -10,10 +10,15 @@ export function originOf(url: string): string {
 /** To ask for it takes long, and it never changes. */
 let own: string | undefined;
 
+/** That of the page; undefined where there is no page. */
+export function pageOrigin(): string | undefined {
+  own ??= ownOrigin();
+  return own;
+}
+
 /** Whether it is of the page's own origin. */
 export function isSameOrigin(url: string): boolean {
-  own ??= ownOrigin();
-  return originOf(url) === own;
+  return originOf(url) === pageOrigin();
 }
 
 export function withoutFragment(url: string): string {

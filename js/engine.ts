@@ -36,7 +36,7 @@ export interface Host<C extends Scheduled> {
   /** The circuit breaker of this key has changed. */
   breaker?(key: string, state: BreakerState, retryAfter: number | null): void;
   lend?(call: C, why: 'unread' | 'streams'): void;
-  /** A key is used that was not known. */
+  /** A key is used that was not, and the first call is still to be handed over. */
   opened?(): void;
   /** After each event, when all actions are done. */
   drained(): void;
@@ -84,6 +84,10 @@ export class Engine<C extends Scheduled> implements Sharer {
   /** What the core was told of each lane's origin. */
   readonly #protocols: (string | undefined)[] = [];
   readonly #touched = new Set<string>();
+  /** How many calls of each key it knows. */
+  readonly #uses = new Map<string, number>();
+  /** What the core was told last of the slots of a key that others hold. */
+  readonly #told = new Map<string, { readonly held: number; readonly shared: number }>();
   readonly #forgetTrap: () => void;
   /** Those that the core was told last. */
   #rules: Said | undefined;
@@ -116,7 +120,11 @@ export class Engine<C extends Scheduled> implements Sharer {
         lane = this.#tell(SchedulerEvent.OpenLane);
         this.#lanes.set(key, lane);
         this.#keys[lane] = key;
-        // Before the first call is in: it may not be this one's turn.
+      }
+      const uses = this.#uses.get(key) ?? 0;
+      this.#uses.set(key, uses + 1);
+      if (uses === 0) {
+        // It may not be this one's turn.
         this.#touched.add(key);
         this.#host.opened?.();
       }
@@ -228,6 +236,12 @@ export class Engine<C extends Scheduled> implements Sharer {
     if (this.#calls[index] === call) this.#calls[index] = undefined;
     else if (this.#displaced.get(call.id) === call) this.#displaced.delete(call.id);
     else return;
+    const uses = this.#uses.get(call.key) ?? 0;
+    if (uses > 1) this.#uses.set(call.key, uses - 1);
+    else {
+      this.#uses.delete(call.key);
+      this.#touched.add(call.key);
+    }
     if (--this.#known === 0) busy.delete(this);
   }
 
@@ -290,6 +304,10 @@ export class Engine<C extends Scheduled> implements Sharer {
     return this.#lanes.keys();
   }
 
+  uses(key: string): boolean {
+    return this.#uses.has(key);
+  }
+
   limitOf(key: string): number {
     return this.#figure(key, LaneFigure.Limit) ?? 0;
   }
@@ -318,12 +336,18 @@ export class Engine<C extends Scheduled> implements Sharer {
 
   giveWay(key: string): void {
     const lane = this.#lanes.get(key);
-    if (lane !== undefined) this.#tell(SchedulerEvent.GiveWay, lane);
+    if (lane === undefined) return;
+    // It counts one more then.
+    this.#told.delete(key);
+    this.#tell(SchedulerEvent.GiveWay, lane);
   }
 
   elsewhere(key: string, held: number, shared: number): void {
     const lane = this.#lanes.get(key);
-    if (lane !== undefined) this.#tell(SchedulerEvent.Elsewhere, lane, held, shared);
+    const told = this.#told.get(key);
+    if (lane === undefined || (told?.held === held && told.shared === shared)) return;
+    this.#told.set(key, { held, shared });
+    this.#tell(SchedulerEvent.Elsewhere, lane, held, shared);
   }
 
   /** Every call that is not forgotten. */
@@ -473,6 +497,7 @@ export class Engine<C extends Scheduled> implements Sharer {
     if (code === Action.Forget) {
       this.#lanes.delete(key);
       this.#touched.delete(key);
+      this.#told.delete(key);
       delete this.#keys[lane];
       delete this.#protocols[lane];
       return;

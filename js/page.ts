@@ -27,6 +27,8 @@ export interface Writes {
 /** One of several schedulers that send to the same origins. */
 export interface Sharer {
   keys(): Iterable<string>;
+  /** Whether it has any call there, that waits or holds a slot. Whoever does not say so has. */
+  uses?(key: string): boolean;
   /** Those of them in which something may have changed since it was last asked. */
   touched(): readonly string[];
   /** Slots of that origin that this scheduler has by its own options. */

@@ -41,7 +41,14 @@ function balanceKeys(keys: readonly string[]): void {
   }
 }
 
-function balanceKey(sharers: readonly Sharer[], key: string): void {
+function balanceKey(all: readonly Sharer[], key: string): void {
+  const sharers = all.filter((sharer) => sharer.uses?.(key) ?? true);
+  const [alone] = sharers;
+  // As it is mostly.
+  if (sharers.length === 1 && alone) {
+    alone.elsewhere(key, 0, Number.POSITIVE_INFINITY);
+    return;
+  }
   const shared = Math.max(...sharers.map((sharer) => sharer.limitOf(key)));
   const firsts = new Map(sharers.map((sharer) => [sharer, sharer.first(key)]));
   // Who is left the next slot is told last: by then the others know that it is kept from them.

@@ -71,6 +71,11 @@ export class Starting implements Sharer {
     return this.#lanes.keys();
   }
 
+  uses(key: string): boolean {
+    const lane = this.#lanes.get(key);
+    return lane !== undefined && lane.running + lane.waiting.size > 0;
+  }
+
   touched(): readonly string[] {
     const keys = [...this.#touched];
     this.#touched.clear();

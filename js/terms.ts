@@ -1,9 +1,9 @@
+import { pageOrigin } from './addresses.js';
 import type { Call } from './call.js';
 import { Option, SubmitFlag } from './codes.js';
 import { bit, type Terms } from './engine.js';
 import { permitsMethod, termsOf } from './lane.js';
 import { LEVELS } from './levels.js';
-import { ownOrigin } from './platform.js';
 import { protocolOf } from './protocols.js';
 import { isReferrerTold } from './requests.js';
 
@@ -30,7 +30,7 @@ export function termsOfCall({ lane, request, reads, resend, origin, stage, arriv
       bit(SubmitFlag.UntilHeaders, said?.get(Option.Slot, 0) === 1) |
       bit(SubmitFlag.Resendable, resend !== undefined && !keepalive && permitsMethod(said, as, request.headers)) |
       // Where there is no page, there is no CORS.
-      bit(SubmitFlag.SameOrigin, origin === (ownOrigin() ?? origin)) |
+      bit(SubmitFlag.SameOrigin, origin === (pageOrigin() ?? origin)) |
       bit(SubmitFlag.Heedful, retry !== false) |
       bit(SubmitFlag.Asks, typeof retry === 'object' && retry?.shouldRetry !== undefined),
     rules: said?.retries ? said : undefined,
