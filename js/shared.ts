@@ -5,7 +5,7 @@
 export { isSameOrigin, originOf, withoutFragment } from './addresses.js';
 export { discard } from './body.js';
 export { Handle, judge, outOfRange, put, putText, rangeOf, readText, Said, wrongType } from './border.js';
-export { looksOf } from './cache/answer.js';
+export { Looks } from './cache/answer.js';
 export { mayHaveBody } from './cache/frozen.js';
 export { encode } from './encode.js';
 export { bit, Engine } from './engine.js';

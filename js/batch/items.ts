@@ -1,8 +1,8 @@
 /** What a batch was answered with, and the responses that are made of it. */
 import { isSameOrigin, withoutFragment } from '../addresses.js';
-import { looksOf } from '../cache/answer.js';
+import { Looks } from '../cache/answer.js';
 import { mayHaveBody } from '../cache/frozen.js';
-import { isStream, NativeHeaders, NativeResponse, tagOf } from '../platform.js';
+import { isStream, NativeHeaders, tagOf } from '../platform.js';
 import type { RequestLike } from '../requests.js';
 import { within } from '../sleep.js';
 import type { BatchItem } from '../types.js';
@@ -33,7 +33,7 @@ export function respond(request: RequestLike, item: BatchItem, noStore: string |
   }
   if (noStore !== undefined) headers['cache-control'] ??= noStore;
   const content = mayHaveBody(status) ? bodyOf(body, headers) : null;
-  return dressed(request, new NativeResponse(content, { status, headers }));
+  return responseTo(request, content, { status, headers });
 }
 
 function pairsOf(headers: HeadersInit | undefined): Iterable<[string, string]> {
@@ -45,19 +45,19 @@ function pairsOf(headers: HeadersInit | undefined): Iterable<[string, string]> {
 /** To a key of which the end point says nothing. */
 export function notFound(request: RequestLike, noStore: string | undefined): Response {
   const headers: Record<string, string> = noStore === undefined ? {} : { 'cache-control': noStore };
-  return dressed(request, new NativeResponse(null, { status: 404, headers }));
+  return responseTo(request, null, { status: 404, headers });
 }
 
 /** What was said of the batch as a whole, for each of its requests. */
 export function copyOf(request: RequestLike, { status, statusText, headers }: Response, body: ArrayBuffer): Response {
   const content = mayHaveBody(status) ? body : null;
-  return dressed(request, new NativeResponse(content, { status, statusText, headers }));
+  return responseTo(request, content, { status, statusText, headers });
 }
 
 /** As if it had come for this request. */
-function dressed({ url, mode }: RequestLike, response: Response): Response {
+function responseTo({ url, mode }: RequestLike, body: BodyInit | null, init: ResponseInit): Response {
   const type = mode === 'same-origin' || isSameOrigin(url) ? 'basic' : 'cors';
-  return Object.defineProperties(response, looksOf({ url: withoutFragment(url), redirected: false, type }));
+  return new Looks({ url: withoutFragment(url), redirected: false, type }).respond(body, init);
 }
 
 /** JSON, unless it says that it is something else. */

@@ -15,34 +15,45 @@ export interface Answer {
   readonly looks: Looks;
 }
 
-/** What a constructor of responses cannot be told, as properties of one object. */
-export type Looks = PropertyDescriptorMap & ThisType<Response>;
+/** What a constructor of responses cannot be told. */
+export class Looks {
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly type: ResponseType;
+  #like: (() => void) | undefined;
 
-export function looksOf({ url, redirected, type }: Pick<Response, 'url' | 'redirected' | 'type'>): Looks {
-  const looks = { url: property(url), redirected: redirected ? TRUE : FALSE, type: TYPES[type], clone: CLONE };
-  // The headers of a response that a page made can be changed.
-  return type === 'default' ? looks : { ...looks, headers: HEADERS };
+  constructor({ url, redirected, type }: Pick<Response, 'url' | 'redirected' | 'type'>) {
+    this.url = url;
+    this.redirected = redirected;
+    this.type = type;
+  }
+
+  /** A response that looks so. It comes from the prototype: to define it on each response takes longer than to make one. */
+  respond(body: BodyInit | null, init: ResponseInit): Response {
+    this.#like ??= this.#newLike();
+    return Reflect.construct(NativeResponse, [body, init], this.#like);
+  }
+
+  #newLike(): () => void {
+    const { url, redirected, type } = this;
+    const looks = { url: property(url), redirected: property(redirected), type: property(type), clone: CLONE };
+    function Like(): void {}
+    Like.prototype = Object.create(
+      NativeResponse.prototype,
+      // The headers of a response that a page made can be changed.
+      type === 'default' ? looks : { ...looks, headers: HEADERS },
+    );
+    return Like;
+  }
 }
 
 function property(value: unknown): PropertyDescriptor {
   return { value, configurable: true };
 }
 
-// Made once: they are alike for all.
-const TRUE = property(true);
-const FALSE = property(false);
-const TYPES = {
-  basic: property('basic'),
-  cors: property('cors'),
-  default: property('default'),
-  error: property('error'),
-  opaque: property('opaque'),
-  opaqueredirect: property('opaqueredirect'),
-};
-
 /** A clone is of the same. */
 const CLONE = property(function (this: Response): Response {
-  return Object.defineProperties(NativeResponse.prototype.clone.call(this), looksOf(this));
+  return Object.setPrototypeOf(NativeResponse.prototype.clone.call(this), Object.getPrototypeOf(this));
 });
 
 /** Those of the network cannot be changed: made unchangeable when somebody looks at them. */
@@ -65,11 +76,11 @@ const IMMUTABLE = Object.fromEntries(
 
 export function freeze({ looks, ...answer }: Answer): Frozen {
   const { url, redirected, type } = looks;
-  return { ...answer, url: url?.value, redirected: redirected?.value, type: type?.value };
+  return { ...answer, url, redirected, type };
 }
 
 export function thaw({ url, redirected, type, ...answer }: Frozen): Answer {
-  return { ...answer, looks: looksOf({ url, redirected, type }) };
+  return { ...answer, looks: new Looks({ url, redirected, type }) };
 }
 
 /** Headers to be kept, but for some; see {@link Answer.headers}. */
@@ -84,7 +95,7 @@ export function respond(answer: Answer, age: number): Response {
   // (RFC 9111, section 4)
   (headers.at(-1) as [string, string])[1] = `${Math.floor(age / 1000)}`;
   const content = mayHaveBody(status) ? body : null;
-  return Object.defineProperties(new NativeResponse(content, { status, statusText, headers }), looks);
+  return looks.respond(content, { status, statusText, headers });
 }
 
 /** Where a part of a body begins and ends, which is the first byte that is no part of it. */
@@ -96,7 +107,7 @@ export type Part = readonly [start: number, end: number];
  */
 export function partOf({ status, headers, body, looks }: Answer, wanted: Headers): Part | undefined {
   const range = wanted.get('range');
-  if (status !== 200 || range === null || !body || looks.type?.value === 'cors') return undefined;
+  if (status !== 200 || range === null || !body || looks.type === 'cors') return undefined;
   if (headers.some(([name]) => name === 'content-encoding')) return undefined;
   return consult((core) => {
     if (core.range_of(putText(core, range), body.byteLength) !== 0) return undefined;
@@ -113,15 +124,14 @@ export function respondPart({ headers, body, looks }: Answer, [start, end]: Part
   own.set('content-length', `${end - start}`);
   own.set('content-range', `bytes ${start}-${end - 1}/${whole}`);
   const bytes = new Uint8Array(body as ArrayBuffer, start, end - start);
-  const response = new NativeResponse(bytes, { status: 206, statusText: 'Partial Content', headers: own });
-  return Object.defineProperties(response, looks);
+  return looks.respond(bytes, { status: 206, statusText: 'Partial Content', headers: own });
 }
 
 /** A response with this body, and otherwise like the one from the network. */
 export function withBody(response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>> | null): Response {
   const { status, statusText, headers } = response;
   const content = mayHaveBody(status) ? body : null;
-  return Object.defineProperties(new NativeResponse(content, { status, statusText, headers }), looksOf(response));
+  return new Looks(response).respond(content, { status, statusText, headers });
 }
 
 /** All of a body; null when it is longer than `most` bytes, undefined when it does not come to its end. */

@@ -9,7 +9,7 @@ import type { CacheOptions, CacheRule, CacheTier } from '../types.js';
 import {
   type Answer,
   freeze,
-  looksOf,
+  Looks,
   type Part,
   partOf,
   readAll,
@@ -196,8 +196,8 @@ export class HttpCache {
     const { cache, redirect, mode, headers } = asked.request;
     const { redirected, type } = entry.content.looks;
     // The way there, by a redirect perhaps to another origin, is not one that this request may go.
-    if (redirect !== 'follow' && redirected?.value) return asked;
-    if (mode === 'same-origin' && type?.value === 'cors') return asked;
+    if (redirect !== 'follow' && redirected) return asked;
+    if (mode === 'same-origin' && type === 'cors') return asked;
     const { answers, standsIn } = judge(entry, wanted);
     // "force-cache" and "only-if-cached" take whatever there is.
     const forced = cache === 'force-cache' || cache === 'only-if-cached';
@@ -357,7 +357,7 @@ export class HttpCache {
     if (outdated || when.order < latest) return;
     const address = withoutFragment(request.url);
     const tags = rule.key === undefined ? (rule.tags ?? []) : [...(rule.tags ?? []), addressTag(address)];
-    const answer = { status, statusText, headers: keptOf(headers), looks: looksOf(response) };
+    const answer = { status, statusText, headers: keptOf(headers), looks: new Looks(response) };
     const keep = async (bytes: ArrayBuffer | null): Promise<void> => {
       const texts = 2 * (key.length + url.length + answer.headers.flat().join('').length);
       const size = OVERHEAD + texts + (bytes?.byteLength ?? 0);
