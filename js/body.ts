@@ -9,7 +9,7 @@
 
 /** What is told of a body. Nothing in it may refer to the response, or it is never dropped. */
 export interface BodyWatch {
-  /** Somebody begins to read. May be told again. */
+  /** A reader begins. May be called more than once. */
   reading(): void;
   /** It is read, failed, cancelled or dropped. Told once. */
   ended(): void;
@@ -19,7 +19,7 @@ export const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'tex
 
 const watched = new WeakSet<Response>();
 
-/** False for a response that cannot be watched: one that is watched already, or that somebody froze. */
+/** Returns false for a response that cannot be watched: it is watched already, or was frozen by the page. */
 export function watchBody(response: Response, watch: BodyWatch): boolean {
   if (watched.has(response) || !Object.isExtensible(response)) return false;
   watched.add(response);
@@ -28,7 +28,7 @@ export function watchBody(response: Response, watch: BodyWatch): boolean {
   return true;
 }
 
-/** What has come off one connection, whoever holds it. */
+/** The body on one connection, shared by a response and its clones. */
 class Body {
   /** Holders that may still read. */
   holders = 0;
@@ -73,7 +73,7 @@ class Holder {
     if (owner) dropped?.register(owner, this.body, this);
   }
 
-  /** Somebody asks for bytes. */
+  /** A reader asks for bytes. */
   reading(): void {
     this.body.reading();
   }
@@ -108,7 +108,7 @@ function watchResponse(response: Response, holder: Holder): void {
     shadowed.push(name);
     shadow(response, name, function (this: Response) {
       uncover();
-      // It rejects, and whoever has the lock reads on.
+      // It rejects; the reader that has the lock goes on.
       if (isTouched && this.body?.locked) return this[name]();
       holder.reading();
       holder.pass();
@@ -234,7 +234,7 @@ export function shadow(owner: object, name: PropertyKey, value: unknown): void {
   Object.defineProperty(owner, name, { value, configurable: true, writable: true });
 }
 
-/** Nobody will read it: its connection is for others. */
+/** Cancels a body that will not be read, which frees its connection. */
 export function discard(response: Response | undefined): void {
   response?.body?.cancel().catch(() => {});
 }

@@ -75,7 +75,7 @@ export class Call implements Scheduled, Sent {
   refusal: Refusal | undefined;
   /** The purge that its latest attempt went past; see `cache/past.ts`. */
   barrier = 0;
-  /** What the headers said, and whether anybody reads the body, for the core when it starts after them. */
+  /** What the headers said, and whether the body is being read, for a core that starts later than the response came. */
   status = 0;
   length = -2;
   pause = Number.NaN;

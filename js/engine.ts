@@ -19,7 +19,7 @@ export interface Host<C extends Scheduled> {
   start(call: C, level: number): void;
   /** Stop the running attempt without a word to the caller. */
   preempt?(call: C): void;
-  /** `retryAfter`: milliseconds until asking again makes sense, null where nobody can tell. */
+  /** `retryAfter`: milliseconds until another try makes sense, null where that is unknown. */
   refuse(call: C, why: Refusal, retryAfter: number | null): void;
   /** Its attempt took too long: stop it. What follows is told by the next of these on the call. */
   expire?(call: C): void;
@@ -35,7 +35,7 @@ export interface Host<C extends Scheduled> {
   paused?(key: string, left: number): void;
   /** The circuit breaker of this key has changed. */
   breaker?(key: string, state: BreakerState, retryAfter: number | null): void;
-  lend?(call: C, why: 'unread' | 'streams'): void;
+  releaseSlot?(call: C, why: 'unread' | 'streams'): void;
   /** A key is used that was not, and the first call is still to be handed over. */
   opened?(): void;
   /** After each event, when all actions are done. */
@@ -68,7 +68,7 @@ const QUIET = 256;
 const HEAD = 2;
 const ACTION = 4;
 
-/** Those that have calls: somebody waits for them, even if nobody holds them. */
+/** Engines with calls: kept alive for their callers, also where the page holds no reference to the instance. */
 const busy = new Set<object>();
 
 /** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
@@ -132,7 +132,7 @@ export class Engine<C extends Scheduled> implements Sharer {
       this.#touched.add(key);
       this.#tell(SchedulerEvent.Submit, lane, priority, this.#put(terms), arrived, call);
     }
-    // A trap on the way in: the call never got an id, and nobody else knows of it.
+    // The module trapped while the call was handed over: it has no id, and no list contains it.
     if (this.#dead && call.id < 0) this.#host.trapped([call], poison(undefined));
   }
 
@@ -334,20 +334,20 @@ export class Engine<C extends Scheduled> implements Sharer {
     return this.#core.use((core) => words(core, LANE_FIGURES)[figure], undefined);
   }
 
-  giveWay(key: string): void {
+  yieldSlot(key: string): void {
     const lane = this.#lanes.get(key);
     if (lane === undefined) return;
     // It counts one more then.
     this.#told.delete(key);
-    this.#tell(SchedulerEvent.GiveWay, lane);
+    this.#tell(SchedulerEvent.YieldSlot, lane);
   }
 
-  elsewhere(key: string, held: number, shared: number): void {
+  foreignSlots(key: string, held: number, shared: number): void {
     const lane = this.#lanes.get(key);
     const told = this.#told.get(key);
     if (lane === undefined || (told?.held === held && told.shared === shared)) return;
     this.#told.set(key, { held, shared });
-    this.#tell(SchedulerEvent.Elsewhere, lane, held, shared);
+    this.#tell(SchedulerEvent.ForeignSlots, lane, held, shared);
   }
 
   /** Every call that is not forgotten. */
@@ -444,7 +444,7 @@ export class Engine<C extends Scheduled> implements Sharer {
   /** A timer that is due no later than the deadline stays: waking for nothing is cheaper than to set it for each call. */
   #setTimer(deadline: number): void {
     if (deadline >= this.#due) {
-      // Where timers keep a process alive, only one that somebody waits for does.
+      // Where timers keep a process alive, only one with a deadline does.
       const timer = this.#timer as { ref?(): void; unref?(): void } | undefined;
       if (deadline === Number.POSITIVE_INFINITY) timer?.unref?.();
       else timer?.ref?.();
@@ -482,7 +482,7 @@ export class Engine<C extends Scheduled> implements Sharer {
     else if (code === Action.Ask) host.ask?.(call);
     else if (code === Action.Preempt) host.preempt?.(call);
     else if (code === Action.Expire) host.expire?.(call);
-    else if (code === Action.Lend) host.lend?.(call, first === 0 ? 'unread' : 'streams');
+    else if (code === Action.ReleaseSlot) host.releaseSlot?.(call, first === 0 ? 'unread' : 'streams');
     else if (code === Action.GiveUp) {
       this.forget(call);
       host.giveUp?.(call);

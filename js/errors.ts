@@ -19,7 +19,7 @@ export type SixlaneErrorCode = Reason | 'rate-limited' | 'retries-exhausted' | '
  */
 export class SixlaneError extends Error {
   readonly code: SixlaneErrorCode;
-  /** When asking again makes sense, in milliseconds; null where nobody can tell. */
+  /** Milliseconds after which another try makes sense; null where that is unknown. */
   readonly retryAfter: number | null;
 
   constructor(code: Reason, retryAfter: number | null = null) {

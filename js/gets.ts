@@ -17,7 +17,7 @@ import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
 import { isResponse, NativeAbortController, nameOf } from './platform.js';
 import type { RequestLike } from './requests.js';
-import { within } from './sleep.js';
+import { withTimeout } from './sleep.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
 import { Waits } from './waits.js';
 
@@ -47,7 +47,7 @@ export interface Sent extends Wire {
   readonly storable?: boolean;
   /** Why it came to nothing, where it was turned away, and not because the network failed. */
   readonly refusal?: Refusal | undefined;
-  /** Somebody more urgent waits for it, too. */
+  /** A more urgent caller waits for it, too. */
   raise(priority: number): void;
 }
 
@@ -80,7 +80,7 @@ export interface Told {
 /** What the network brought: a response, or that what is kept may be given. */
 type Brought = { readonly response: Response } | { readonly kept: Asked; readonly stale?: true };
 
-/** Calls whose answers may not be shared, so that nobody waits for the first, about 50 bytes each: 50 kB. */
+/** Keys whose responses may not be shared, so that later calls do not wait for the first; about 50 bytes each, 50 kB. */
 const MAX_LONELY = 1000;
 
 /** In these modes what is on its way into the cache would do. */
@@ -89,12 +89,12 @@ const PATIENT = ['default', 'force-cache', 'only-if-cached'];
 /** For so long a body is waited for that is on its way into the cache: most have come by then. */
 const PATIENCE = 100;
 
-/** Who has no time limit can wait for a body of which nobody knows when it ends. */
+/** Whether a call may wait for a body of unknown length: it has no time limit and is no emergency. */
 function isPatient({ request, lane }: Asking): boolean {
   return PATIENT.includes(request.cache) && !lane?.timeout && !lane?.emergency;
 }
 
-/** The network brought nothing, not in time, or its circuit breaker is open. What somebody turns away may look the same. */
+/** Whether the network failed, was too slow, or its breaker is open. Other refusals may have the same error name. */
 function isOutage(error: unknown, { refusal }: Sent): boolean {
   if (refusal !== undefined) return refusal === 'circuit-open' || refusal === 'timeout';
   return ['TypeError', 'TimeoutError'].includes(nameOf(error) ?? '');
@@ -179,7 +179,7 @@ export class Gets {
   }
 
   #decide(cache: HttpCache, asking: Asking, found: Asked, again: boolean): Promise<Response> {
-    // Somebody has the headers of a newer answer already; the body is on its way to us.
+    // A newer response is on its way into the cache: its caller has the headers already.
     const newer = this.#isRefreshing(found) ? undefined : cache.arriving(found);
     const coming = newer && this.#coming(cache, asking, found, again);
     if (coming) return coming;
@@ -209,11 +209,11 @@ export class Gets {
   #coming(cache: HttpCache, asking: Asking, asked: Asked, again: boolean): Promise<Response> | undefined {
     const coming = again || !isPatient(asking) ? undefined : cache.coming(asked);
     if (!coming) return undefined;
-    const known = within(PATIENCE, coming).catch(() => {});
+    const known = withTimeout(PATIENCE, coming).catch(() => {});
     return this.#waits.until(known, asking).then(() => this.#fetch(asking, true));
   }
 
-  /** Turns away whoever waits for what is kept. Returns how many. */
+  /** Rejects the calls that wait for storage. Returns how many. */
   clear(reason: unknown): number {
     return this.#waits.clear(reason);
   }
@@ -249,7 +249,7 @@ export class Gets {
     const key = this.#keyOf(asking, asked);
     if (key === undefined || this.#lonely.has(hash(key))) return this.#alone(asking, asked);
     const under = this.#joints.get(key);
-    // An emergency is not to wait for what somebody else has sent, nor is anybody for one whose callers have all gone.
+    // An emergency does not join another call, and no call joins one whose callers have all left.
     if (under && !asking.lane?.emergency && !under.aborted) {
       if (asking.priority > under.priority) {
         under.priority = asking.priority;
@@ -318,7 +318,7 @@ export class Gets {
     });
   }
 
-  /** Its answer is nobody else's. */
+  /** Its response may not be shared. */
   async #alone(asking: Asking, asked: Asked | undefined): Promise<Response> {
     const brought = await this.#bring(asking, asked);
     if ('response' in brought) return brought.response;
@@ -345,7 +345,7 @@ export class Gets {
   /** What equal calls have in common; undefined for a call that is not to be joined. */
   #keyOf({ request, plain, lane }: Asking, asked: Asked | undefined): string | undefined {
     if ((lane?.dedupe ?? this.#dedupe) === false) return undefined;
-    // After a purge nobody gets what was asked for before it, nor after its address was written to.
+    // A call made after a purge, or after a write to its URL, does not join a request sent before.
     const cut = (asked && this.#cache?.lastCut(asked)) ?? this.#cuts.last([beginningOf(withoutFragment(request.url))]);
     const epoch = `${this.#past.epoch} ${cut} ${lastWrite(request.url)}`;
     // As below: to read all that of a request takes longer than the rest.
@@ -425,7 +425,7 @@ export class Gets {
       lane,
       priority: LEVELS.background,
       arrived: performance.now(),
-      // Whoever has the answer may go.
+      // The caller may abort its own call: the revalidation goes on.
       signal: new NativeAbortController().signal,
       source: undefined,
     };

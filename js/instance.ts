@@ -100,7 +100,7 @@ export class Instance {
       this.#early = starting.totals;
       join(starting);
       this.ready = this.#load(starting);
-      // Whoever does not look at `ready` hears of wrong options from every call.
+      // Without a handler on `ready`, wrong options are still reported by every call.
       this.ready.catch(() => {});
       this.cache.wait(this.ready);
     }
@@ -111,14 +111,14 @@ export class Instance {
   fetch(input: RequestInfo | URL, init: RequestInit | null | undefined, emergency: boolean): Promise<Response> {
     const { transport } = this;
     const { before } = transport;
-    // The transport leads back to us: somebody wrapped us by hand and put that in the place of fetch.
+    // The transport leads back here: the page wrapped this function and put the wrapper in the place of fetch.
     if (transport.handing) return before(input, init ?? undefined);
     const sender = senderOf(input) ?? senderOf(init?.signal);
     // What waits for a slot here has one already.
     if (sender) return transport.beyond(sender === transport)(input, init ?? undefined);
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (this.#performer.closed) {
-      // Somebody may have wrapped what was installed, and the page needs a fetch.
+      // The page may have wrapped the installed function, and still needs a fetch.
       return this.installed ? before(input, init ?? undefined) : Promise.reject(new SixlaneError('closed'));
     }
     // Without a scheduler in between, the arguments as they came are the best copy of themselves.
@@ -176,7 +176,7 @@ export class Instance {
       await this.#gets?.settled(request, rule, response);
       if (!this.#gets) discard(response);
     } catch {
-      // Whoever needs it will ask again, and hear of it then.
+      // A later call for it will fail in the same way, and report it.
     }
   }
 
@@ -337,7 +337,7 @@ export class Instance {
       throw error;
     }
     if (starting.paused) engine.pause();
-    // Those on the wire first: they count before anybody is given a slot.
+    // Calls on the wire first: they are counted before any slot is given away.
     for (const call of calls) if (call.stage !== 'waiting') performer.submit(engine, call);
     replace(starting, engine);
     for (const call of calls) if (call.stage === 'waiting') this.#beginAgain(engine, call);

@@ -30,7 +30,7 @@ interface Member {
 export interface Wire {
   /** Ends the request, and its body. */
   abort(reason: unknown): void;
-  /** Calls back when the body is read, or nobody can read it any more. */
+  /** Calls back when the body was read, or can no longer be read. */
   whenRead(response: Response, read: () => void): void;
 }
 
@@ -82,7 +82,7 @@ export class Joint<W extends Wire> implements Source {
       try {
         member.resolve(make(member.caller, index));
       } catch (error) {
-        // Of a response that somebody has read already, say, there is no clone.
+        // A response whose body is used cannot be cloned.
         member.reject(error);
       }
     });
@@ -111,7 +111,7 @@ export class Joint<W extends Wire> implements Source {
         const own = last ? response : response.clone();
         return caller.source ? breakable(own, caller, left) : own;
       } catch {
-        // Somebody reads it already, say.
+        // Its body is used already, say.
         open.delete(caller);
         return last ? response : otherwise(caller);
       }
@@ -143,7 +143,7 @@ export class Joint<W extends Wire> implements Source {
     this.wire?.abort(reason);
   }
 
-  /** Nobody is left, and nobody listens. */
+  /** The last caller has left. */
   #release(): readonly Member[] {
     const members = this.#members;
     this.#members = [];

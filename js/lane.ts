@@ -9,7 +9,7 @@ import type { LaneInit, SixlaneOptions } from './types.js';
 
 type Hint = 'high' | 'low' | undefined;
 
-/** A lane as somebody handed it over, as it was then, and what became of it. */
+/** A lane as the page passed it, a snapshot of it, and the terms read from it. */
 interface Known {
   readonly copy: object;
   readonly route: LaneInit | undefined;
@@ -70,7 +70,7 @@ export class Lanes {
   }
 }
 
-/** By the lane, which nobody changes any more. */
+/** By the lane's snapshot, which is never changed. */
 const terms = new WeakMap<LaneInit, Said>();
 
 /**

@@ -18,7 +18,7 @@ export function createRateLimiter(options?: RateLimitOptions): RateLimiter {
   return new Limiter(options);
 }
 
-/** Somebody in `acquire`. */
+/** A caller of `acquire` that waits. */
 interface Waiter {
   readonly weight: number;
   readonly resolve: () => void;

@@ -66,7 +66,7 @@ export function onTrap(user: User): () => void {
   return () => users.delete(weak);
 }
 
-/** The module trapped: its memory is not to be trusted again, so nobody uses it from now on. */
+/** Ends the use of the module after a trap: its memory may be inconsistent. */
 export function poison(cause: unknown): Error {
   if (trap) return trap;
   running = undefined;

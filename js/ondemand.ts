@@ -46,7 +46,7 @@ const blocks = new Part<Blocks>('sixlane.blocks.__VERSION__', () => import('./bl
 /** What keeps things beyond the page. */
 export const tiers = new Part<Tiers>('sixlane.tiers.__VERSION__', () => import('./tiers.js'));
 
-/** Undefined in a service worker that has not imported them: whoever needs them then says so. */
+/** Undefined in a service worker that has not imported them: the function that needs them reports it. */
 export async function loadBlocks(): Promise<Blocks | undefined> {
   return blocks.load().catch((error: unknown) => {
     if ('ServiceWorkerGlobalScope' in globalThis) return undefined;

@@ -7,7 +7,7 @@ interface Page {
   readonly sharers: Set<Sharer>;
   /** What was in the place of fetch when each of our replacements was made. */
   readonly replaced: WeakMap<typeof fetch, typeof fetch>;
-  /** Which instance sends what was handed to a transport: whoever is asked for that again does not schedule it twice. */
+  /** The instance that handed a request to a transport: when the request comes back, it is not scheduled a second time. */
   handed?: WeakMap<object, object>;
   /** By origin; see `cache/writes.ts`. */
   writes?: Writes;
@@ -27,7 +27,7 @@ export interface Writes {
 /** One of several schedulers that send to the same origins. */
 export interface Sharer {
   keys(): Iterable<string>;
-  /** Whether it has any call there, that waits or holds a slot. Whoever does not say so has. */
+  /** Whether it has a call with that key, waiting or in a slot. Assumed where a sharer lacks this method. */
   uses?(key: string): boolean;
   /** Those of them in which something may have changed since it was last asked. */
   touched(): readonly string[];
@@ -40,9 +40,9 @@ export interface Sharer {
   /** How urgent the call is that would give its slot to an emergency: an index of a level, NaN for none. */
   preemptible(key: string): number;
   /** That call gives its slot to an emergency of another one. */
-  giveWay(key: string): void;
+  yieldSlot(key: string): void;
   /** Tells it how many the others hold, of how many for all. */
-  elsewhere(key: string, held: number, shared: number): void;
+  foreignSlots(key: string, held: number, shared: number): void;
 }
 
 export interface Want {

@@ -72,7 +72,7 @@ export class Performer implements Host<Call>, Network {
     return { wire: call, response };
   }
 
-  /** Nobody wants it any more, nor its body. */
+  /** Its last caller has left: the call ends, and its body is cancelled. */
   abort(call: Call, reason: unknown): void {
     this.settler.over(call, Settled.Cancelled, reason);
     call.controller?.abort(reason);
@@ -81,7 +81,7 @@ export class Performer implements Host<Call>, Network {
 
   whenRead(call: Call, response: Response, read: () => void): void {
     if (call.stage === 'body') call.onRead = read;
-    // Its slot is free already, and nobody watches it. (A mock may answer with anything.)
+    // Its slot is free already, and its body is not watched. (A mock may answer with anything.)
     else if (!isResponse(response) || !watchBody(response, { reading: () => {}, ended: read })) read();
   }
 
@@ -254,7 +254,7 @@ export class Performer implements Host<Call>, Network {
     this.settler.over(call, Settled.Failed, error);
   }
 
-  lend(call: Call, why: 'unread' | 'streams'): void {
+  releaseSlot(call: Call, why: 'unread' | 'streams'): void {
     this.engine?.forget(call);
     this.events.emit('lent', () => ({ ...describe(call), why }));
   }
@@ -290,14 +290,14 @@ export class Performer implements Host<Call>, Network {
     call.length = real && !call.timing?.finished ? bodyLength(call.request.method, response) : -1;
     call.pause = real && call.lane?.retry !== false ? pauseAsked(response) : Number.NaN;
     call.brought = { response };
-    // Of most refusals nobody has to be asked whether another attempt may help.
+    // Only these statuses can lead to a retry, so only for them a response waits for the core.
     this.#ended(call, call.status === 429 || call.status >= 500);
   }
 
   /** No response: the browser does not say why, and another attempt may have one. */
   #failed(call: Call, error: unknown): void {
     if (call.stage !== 'sent') return;
-    // What native fetch rejects with where there is no network; anything else a transport of somebody's says of itself.
+    // Native fetch rejects with a TypeError where there is no network. Any other error is the transport's own.
     if (nameOf(error) !== 'TypeError' || call.blocked) {
       this.settler.over(call, Settled.Failed, error);
       return;

@@ -1,12 +1,12 @@
 import { onResource } from './resources.js';
 
-/** Origins that are remembered, some 100 kB; one that is forgotten counts as one that nobody has seen. */
+/** Origins that are remembered, some 100 kB. A forgotten one counts as unknown. */
 const MAX_ORIGINS = 1000;
 
 /** By origin: "http/1.1", "h2", "h3". The last word counts: a server may be replaced, or begin to offer HTTP/3. */
 const protocols = new Map<string, string>();
 
-/** What an origin was last seen to speak; undefined while nobody knows. */
+/** The protocol that an origin was last seen to speak; undefined while that is unknown. */
 export function protocolOf(origin: string): string | undefined {
   return protocols.get(origin);
 }

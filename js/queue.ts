@@ -19,7 +19,7 @@ export function createQueue(options?: TaskQueueOptions): Queue {
 
 /** What a task gets. Most never look at the signal, so it is made when they do. */
 class Context {
-  /** Once asked for; or why the task was aborted before anybody asked. */
+  /** Made at first access; before that, the reason of an abort. */
   #state: AbortController | { readonly reason: unknown } | undefined;
 
   get signal(): AbortSignal {
@@ -262,7 +262,7 @@ class TaskQueue implements Queue {
   #failOpen(jobs: readonly Job[]): void {
     this.#trapped = true;
     for (const job of jobs) if (!job.settled && !job.context) this.#run(job);
-    // Nobody counts them any more.
+    // No core counts them any more.
     this.#wakeWaiters();
   }
 }

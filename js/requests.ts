@@ -31,7 +31,7 @@ const DEFAULTS: Omit<RequestLike, 'url'> = {
   referrerPolicy: '',
   integrity: '',
   keepalive: false,
-  // Of all of them: nobody sets any, and nobody aborts it.
+  // Shared by all plain requests, and never changed.
   headers: new NativeHeaders(),
   signal: new NativeAbortController().signal,
 };

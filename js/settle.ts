@@ -116,11 +116,11 @@ export class Settler {
     settle.reject(reason);
     if (call.id >= 0) this.#core.engine?.settled(call, outcome);
     this.#core.starting?.end(call, outcome);
-    // Last: whoever hears of it finds its slot free.
+    // Last: a listener finds the slot free.
     this.#events.emit('settled', () => ({ ...describe(call), ok: false, error: textOf(reason), ...times(call) }));
   }
 
-  /** What its attempt brought is for nobody. */
+  /** Discards what its attempt brought. */
   drop(call: Call): void {
     const response = call.brought?.response;
     call.brought = undefined;

@@ -3,7 +3,7 @@ import { page, type Sharer, type Want } from './page.js';
 /**
  * Several instances on a page, of one copy of the package or of several, share the six connections to an origin: each is
  * told what the others hold, who has the most urgent call waiting is left the next slot, and an emergency takes a slot
- * from whoever has the least urgent call under way.
+ * from the instance with the least urgent call on the wire.
  */
 export function join(sharer: Sharer): void {
   page().sharers.add(sharer);
@@ -14,7 +14,7 @@ export function leave(sharer: Sharer): void {
   if (page().sharers.delete(sharer)) balanceKeys([...sharer.keys()]);
 }
 
-/** One goes on with the calls of the other, and nobody takes their slots in between. */
+/** Puts one sharer in the place of another, which has handed its calls over. No third one gets a slot in between. */
 export function replace(old: Sharer, by: Sharer): void {
   page().sharers.delete(old);
   join(by);
@@ -46,7 +46,7 @@ function balanceKey(all: readonly Sharer[], key: string): void {
   const [alone] = sharers;
   // As it is mostly.
   if (sharers.length === 1 && alone) {
-    alone.elsewhere(key, 0, Number.POSITIVE_INFINITY);
+    alone.foreignSlots(key, 0, Number.POSITIVE_INFINITY);
     return;
   }
   const shared = Math.max(...sharers.map((sharer) => sharer.limitOf(key)));
@@ -60,13 +60,13 @@ function balanceKey(all: readonly Sharer[], key: string): void {
     const kept = sharers.some(
       (other) => other !== sharer && firsts.get(other)?.ready && isBefore(firsts.get(other), mine),
     );
-    sharer.elsewhere(key, total(sharers, key) - sharer.running(key) + Number(kept), shared);
+    sharer.foreignSlots(key, total(sharers, key) - sharer.running(key) + Number(kept), shared);
   }
   const waits = sharers.some((sharer) => {
     const first = sharer.first(key);
     return first?.ready && first.priority === Number.POSITIVE_INFINITY;
   });
-  if (waits && total(sharers, key) >= shared) leastUrgent(sharers, key)?.giveWay(key);
+  if (waits && total(sharers, key) >= shared) leastUrgent(sharers, key)?.yieldSlot(key);
 }
 
 function leastUrgent(sharers: readonly Sharer[], key: string): Sharer | undefined {

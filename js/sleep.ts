@@ -14,7 +14,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
 }
 
 /** Rejects with a "TimeoutError" when the promise takes longer than that. */
-export function within<T>(limit: number, promise: Promise<T>): Promise<T> {
+export function withTimeout<T>(limit: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), limit);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -101,14 +101,14 @@ export class Starting implements Sharer {
     };
   }
 
-  /** Whoever is on the wire stays there: what may be sent twice, the core knows. */
+  /** Calls on the wire are not pre-empted before the core runs: it alone knows which may be sent twice. */
   preemptible(): number {
     return Number.NaN;
   }
 
-  giveWay(): void {}
+  yieldSlot(): void {}
 
-  elsewhere(key: string, held: number, shared: number): void {
+  foreignSlots(key: string, held: number, shared: number): void {
     const lane = this.#lanes.get(key);
     if (!lane) return;
     lane.held = held;

@@ -58,7 +58,7 @@ export class Transport {
     return call;
   }
 
-  /** Whatever somebody put in the place of fetch, it rejects and does not throw. */
+  /** Rejects where a replacement of fetch throws. */
   send(attempt: Attempt): Promise<Response> {
     try {
       // A mock may return anything.

@@ -168,7 +168,7 @@ export interface BreakerStatus {
   /** In the window. */
   failures: number;
   successes: number;
-  /** Milliseconds until asking again makes sense; null where nobody can tell, and while it is closed. */
+  /** Milliseconds until the next probe is allowed; null where that is unknown, and while it is closed. */
   retryAfter: number | null;
 }
 
@@ -303,7 +303,7 @@ export interface Route extends LaneInit {
   method?: string | readonly string[];
 }
 
-/** Long waits change a place in the queue, in both directions, and nobody waits for ever. */
+/** Long waits change a call's place in the queue, in both directions, and no call waits for ever. */
 export interface AgingOptions {
   /**
    * A "high" or "normal" call that waited this long falls to "low": its moment has passed. Milliseconds from 0 up,
@@ -506,7 +506,7 @@ export type BatchLoad<K, V> = (
   keys: readonly K[],
   context: {
     readonly group: string;
-    /** Aborts when nobody waits for any of the keys. */
+    /** Aborts when the callers of all keys have left. */
     readonly signal: AbortSignal;
   },
 ) => PromiseLike<readonly (V | Error)[] | ReadonlyMap<K, V | Error> | Readonly<Record<string, V | Error>>>;

@@ -2,9 +2,9 @@
 //!
 //! A group has one open batch at most. Keys, callers and answers are the shell's; here are counts, sizes and times.
 
+use crate::backoff::Backoff;
 use crate::option::{Number, Options, span};
 use crate::priority::{Level, Priority};
-use crate::rests::Rests;
 use crate::time::{Duration, Time};
 use std::collections::VecDeque;
 
@@ -120,12 +120,12 @@ impl Windows {
         if is_next { Place::Next { complete } } else { Place::Open { complete } }
     }
 
-    /// Somebody else wants a key that the open batch of this group has. Whether it goes now, and is closed.
+    /// Adds a follower to a key in the open batch of this group. Returns whether the batch is sent now, and closed.
     pub fn urge(&mut self, group: usize, priority: Priority) -> bool {
         Self::is_urgent(priority) && self.close(group)
     }
 
-    /// Nobody wants a key of this size any more that was in the open batch of this group.
+    /// Removes a key of this size from the open batch of this group: its callers have left.
     pub fn remove(&mut self, group: usize, bytes: u32) {
         let Some(place) = self.open.get_mut(group) else { return };
         if let Some(open) = place {
@@ -209,14 +209,14 @@ pub enum Next {
 /// Whether an end point takes batches at all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EndPoint {
-    aside: Option<Aside>,
-    /// Answers in a row that nobody could read.
+    suspension: Option<Suspension>,
+    /// Responses in a row that could not be divided.
     unreadable: u32,
-    rests: Rests,
+    backoff: Backoff,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Aside {
+enum Suspension {
     /// It says so itself.
     ForGood,
     /// What is wrong may be put right.
@@ -224,14 +224,14 @@ enum Aside {
 }
 
 impl EndPoint {
-    /// So many answers in a row that nobody can read are no accident.
+    /// Responses in a row that cannot be divided before the end point is suspended for good.
     const UNREADABLE: u32 = 3;
 
     /// Whether it takes none now: keys are asked for one by one.
     pub fn is_aside(self, now: Time) -> bool {
-        self.aside.is_some_and(|aside| match aside {
-            Aside::ForGood => true,
-            Aside::Until(over) => now < over,
+        self.suspension.is_some_and(|suspension| match suspension {
+            Suspension::ForGood => true,
+            Suspension::Until(over) => now < over,
         })
     }
 
@@ -242,7 +242,7 @@ impl EndPoint {
             413 if keys > 1 => Next::Smaller,
             // It is not there, is for something else, takes not even one, or does not know the method.
             404 | 405 | 413 | 501 => {
-                self.aside = Some(Aside::ForGood);
+                self.suspension = Some(Suspension::ForGood);
                 Next::Singly
             }
             _ => Next::Give,
@@ -252,7 +252,7 @@ impl EndPoint {
     /// An answer could be read.
     pub fn read(&mut self) {
         self.unreadable = 0;
-        self.rests = Rests::default();
+        self.backoff = Backoff::default();
     }
 
     /// An answer could not be read, or none was ever had: its keys are asked for one by one, and after some of that those to
@@ -261,7 +261,7 @@ impl EndPoint {
         self.unreadable = self.unreadable.saturating_add(1);
         // Others may still come back from before.
         if self.unreadable >= Self::UNREADABLE && !self.is_aside(now) {
-            self.aside = Some(Aside::Until(self.rests.begin(now)));
+            self.suspension = Some(Suspension::Until(self.backoff.begin(now)));
         }
     }
 }

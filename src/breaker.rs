@@ -102,7 +102,7 @@ enum Inner {
     Open {
         until: Time,
     },
-    /// `lease`: when probes under way are given up, if nobody reports on them before.
+    /// `lease`: when probes under way are given up, if there is no report on them before.
     HalfOpen {
         under_way: u32,
         successes: u32,
@@ -192,7 +192,7 @@ impl Breaker {
                 self.change(Inner::HalfOpen { under_way: 1, successes: 0, lease });
             }
             Inner::HalfOpen { under_way, lease, .. } => {
-                // Of probes that nobody reports on, nothing will be heard: half-open must end all the same.
+                // Probes may never be reported on: half-open must end all the same.
                 if *lease <= now {
                     *under_way = 0;
                     self.epoch = self.epoch.wrapping_add(1);

@@ -60,7 +60,7 @@ pub struct Config {
     pub strategy: Strategy,
     /// How long waits count.
     pub aging: Aging,
-    /// A circuit breaker for each lane. `None`: nobody is turned away.
+    /// A circuit breaker for each lane. `None`: no breaker.
     pub breaker: Option<BreakerConfig>,
     /// A rate limit for each lane: who exceeds it waits. `None`: none.
     pub rate: Option<RateConfig>,

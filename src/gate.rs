@@ -8,13 +8,13 @@ use crate::time::{Duration, Time};
 
 /// Whether a lane may start a call now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Standing {
+pub enum Admission {
     /// It may.
     Open,
     /// Not before this time, or before something is heard of a probe.
     Until(Time),
     /// It may not, and who waits is turned away: the breaker is open.
-    Refuses,
+    Rejected,
 }
 
 /// One lane's.
@@ -42,19 +42,19 @@ impl Gate {
     }
 
     /// Whether a call may start.
-    pub fn standing(&mut self, now: Time) -> Standing {
+    pub fn admission(&mut self, now: Time) -> Admission {
         if let Some(breaker) = self.breaker.as_ref().filter(|breaker| !breaker.would_admit(now)) {
             return match breaker.retry_after(now) {
-                Some(wait) if breaker.state(now) == State::HalfOpen => Standing::Until(now.after(wait)),
-                _ => Standing::Refuses,
+                Some(wait) if breaker.state(now) == State::HalfOpen => Admission::Until(now.after(wait)),
+                _ => Admission::Rejected,
             };
         }
         if self.paused_until > now {
-            return Standing::Until(self.paused_until);
+            return Admission::Until(self.paused_until);
         }
         match self.limiter.as_mut().map(|limiter| limiter.check(1, now)) {
-            Some(Verdict::Wait(Some(wait))) => Standing::Until(now.after(wait)),
-            _ => Standing::Open,
+            Some(Verdict::Wait(Some(wait))) => Admission::Until(now.after(wait)),
+            _ => Admission::Open,
         }
     }
 

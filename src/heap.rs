@@ -1,6 +1,6 @@
 //! A heap whose items know their place in it, so that any of them can be taken out in O(log n).
 //!
-//! It holds indices into an arena that somebody else owns; each item notes its place in the heap, and may
+//! It holds indices into an arena that its owner keeps; each item notes its place in the heap, and may
 //! be in several heaps at once (one note each).
 
 use std::marker::PhantomData;

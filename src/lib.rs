@@ -4,6 +4,7 @@
 //! events at the same times give the same actions. [`Scheduler`] is the facade; [`queue`] is the order.
 //! The shell for WebAssembly is `web`, which exists on that target alone, and not for who only wants the core there.
 
+pub mod backoff;
 pub mod batch;
 pub mod breaker;
 pub mod cache;
@@ -17,7 +18,6 @@ pub mod priority;
 pub mod queue;
 pub mod random;
 pub mod rate;
-pub mod rests;
 pub mod retry;
 pub mod retry_after;
 pub mod scheduler;
@@ -30,5 +30,7 @@ pub use config::{Aging, Config, Strategy};
 pub use option::{ConfigError, Number, Options};
 pub use priority::{Level, Priority};
 pub use queue::{CallFlags, CallId, LaneId};
-pub use scheduler::{Action, Answer, Body, Event, Lent, Outcome, Protocol, Refusal, Scheduler, Submission};
+pub use scheduler::{
+    Action, Answer, Body, Event, Outcome, Protocol, Refusal, Released, Scheduler, Submission,
+};
 pub use time::Time;

@@ -1,6 +1,6 @@
 //! How many requests an origin gets at once where they share one connection (HTTP/2, HTTP/3).
 //!
-//! Nobody tells a page how many are good. So the limit follows what is measured: it grows while round trips stay
+//! A page is not told how many are good. So the limit follows what is measured: it grows while round trips stay
 //! short, shrinks when they grow longer or streams are refused, and stands still while it is not used.
 //!
 //! Round trips are compared by windows of as many answers as were under way, which is one round trip, too. Of each

@@ -222,7 +222,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Options as somebody said them, each in its range.
+/// Options as they were set, each in its range.
 #[derive(Clone, Copy, Debug)]
 pub struct Options([f64; Number::ALL.len()]);
 

@@ -1,7 +1,7 @@
 //! Rate limits: so many calls in so much time.
 //!
-//! Both kinds answer a refusal with the exact time after which the same call would be let through, if nobody else
-//! comes in between. Neither needs a timer: what flows in is reckoned when somebody asks.
+//! Both kinds answer a refusal with the exact time after which the same call would be let through, if no other
+//! comes in between. Neither needs a timer: what flows in is computed at the next call.
 
 use crate::option::{ConfigError, Number, Options, span};
 use crate::time::{Duration, Time};

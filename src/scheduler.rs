@@ -18,7 +18,7 @@ use std::cell::LazyCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// A body that nobody begins to read keeps its slot this long. Then the slot is lent out again: the browser
+/// A body that is not read keeps its slot this long. Then the slot is released: the browser
 /// still holds the connection, but a page that forgot a body must not stand still for ever.
 pub const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 
@@ -77,7 +77,7 @@ pub enum Body {
     None,
     /// This many bytes on the wire.
     Sized(u64),
-    /// Something, of a length nobody says.
+    /// A body of unknown length.
     Unknown,
     /// Something that does not end by itself, as an event stream.
     Endless,
@@ -150,11 +150,11 @@ pub enum Event {
     /// How many may run in all has changed. `None`: no bound.
     Concurrency(Option<u32>),
     /// Others outside hold this many slots of a lane's origin, of the second number for all together. `None`:
-    /// nobody shares it.
-    Elsewhere(LaneId, u32, Option<u32>),
+    /// it is not shared.
+    ForeignSlots(LaneId, u32, Option<u32>),
     /// An emergency outside needs a slot of this lane's origin: the call that [`Scheduler::preemptible`] tells of
     /// gives up its own, which counts as held outside from now on.
-    GiveWay(LaneId),
+    YieldSlot(LaneId),
     /// Nothing starts any more, until [`Event::Resumed`].
     Paused,
     /// The end of [`Event::Paused`].
@@ -184,8 +184,8 @@ pub enum Refusal {
 
 /// Why a slot was given back although the body has not ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lent {
-    /// Nobody began to read it for [`UNREAD_LIMIT`].
+pub enum Released {
+    /// Its body was not read for [`UNREAD_LIMIT`].
     Unread,
     /// Its body is endless, and others hold [`STREAMS_PER_LANE`] slots of the lane already, or it was the last slot.
     Streams,
@@ -212,7 +212,7 @@ pub enum Action {
     /// Settle it with the error that its attempt ended with.
     GiveUp(CallId),
     /// The call's slot is given to others; the call itself goes on.
-    Lend(CallId, Lent),
+    ReleaseSlot(CallId, Released),
     /// This lane is closed; its id may come back for another.
     Forget(LaneId),
     /// Its origin asked for a pause: nothing starts in this lane before [`Scheduler::paused_for`] is over.
@@ -254,7 +254,7 @@ pub struct Scheduler {
     /// By lane.
     gates: Vec<Gate>,
     /// Lanes that are closed until a time.
-    shut: Vec<(LaneId, Time)>,
+    suspended: Vec<(LaneId, Time)>,
     /// Which failures are retried, and how, where a call does not say it.
     retry: Rc<RetryConfig>,
     leaving: bool,
@@ -276,7 +276,7 @@ impl Scheduler {
             breaker: config.breaker,
             rate: config.rate,
             gates: Vec::new(),
-            shut: Vec::new(),
+            suspended: Vec::new(),
             retry: Rc::default(),
             leaving: false,
             random: Random::new(config.seed),
@@ -293,7 +293,7 @@ impl Scheduler {
             Some(old) => *old = gate,
             None => self.gates.push(gate),
         }
-        self.rest(lane);
+        self.park_idle_lane(lane);
         lane
     }
 
@@ -342,8 +342,8 @@ impl Scheduler {
                 self.queue.set_priority(id, priority);
             }
             Event::Concurrency(limit) => self.queue.set_concurrency(limit),
-            Event::Elsewhere(lane, held, shared) => self.queue.set_elsewhere(lane, held, shared),
-            Event::GiveWay(lane) => self.give_way(lane, now),
+            Event::ForeignSlots(lane, held, shared) => self.queue.set_foreign_slots(lane, held, shared),
+            Event::YieldSlot(lane) => self.yield_slot(lane, now),
             Event::Online => self.online(),
             Event::Leaving(leaving) => self.leaving = leaving,
             Event::Paused => self.paused = true,
@@ -368,9 +368,10 @@ impl Scheduler {
     /// When to hand in [`Event::Woke`] if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        // A lane that nobody waits in needs no timer.
-        let shut = self.shut.iter().filter(|&&(lane, _)| self.queue.waits_in(lane)).map(|&(_, at)| at);
-        self.records.first_due().map(|(at, _)| at).into_iter().chain(shut).min()
+        // A lane without waiting calls needs no timer.
+        let suspended =
+            self.suspended.iter().filter(|&&(lane, _)| self.queue.waits_in(lane)).map(|&(_, at)| at);
+        self.records.first_due().map(|(at, _)| at).into_iter().chain(suspended).min()
     }
 
     /// How many may run in all. `None`: no bound.
@@ -428,7 +429,7 @@ impl Scheduler {
         self.queue.lanes()
     }
 
-    /// The longest anybody has waited who still waits.
+    /// How long the oldest waiting call has waited.
     pub fn oldest_wait(&self, now: Time) -> Duration {
         let arrivals = self.records.parked().filter_map(|(id, _)| self.queue.arrival_of(id));
         arrivals.map(|arrived| now.since(arrived)).fold(self.queue.oldest_wait(now), Duration::max)
@@ -462,10 +463,10 @@ impl Scheduler {
         true
     }
 
-    fn give_way(&mut self, lane: LaneId, now: Time) {
+    fn yield_slot(&mut self, lane: LaneId, now: Time) {
         if let Some(id) = self.victim(Some(lane)) {
             self.preempt(id, now);
-            self.queue.cede(lane);
+            self.queue.add_foreign_slot(lane);
         }
     }
 
@@ -474,16 +475,16 @@ impl Scheduler {
     }
 
     /// Gives the slots of endless bodies to others where they hold too many: also because there are fewer slots by now.
-    fn lend_streams(&mut self) {
+    fn release_streams(&mut self) {
         while let Some(id) = self.excess_stream() {
-            self.actions.push_back(Action::Lend(id, Lent::Streams));
+            self.actions.push_back(Action::ReleaseSlot(id, Released::Streams));
             self.end(id);
         }
     }
 
     /// The youngest of those.
     fn excess_stream(&self) -> Option<CallId> {
-        // Nearly always there is none, and then nobody is looked at.
+        // Nearly always there is none, and then no record is looked at.
         if self.queue.streams() == 0 {
             return None;
         }
@@ -514,10 +515,10 @@ impl Scheduler {
         }
         match outcome {
             // Streams that are refused fail like anything else.
-            Outcome::Failed => self.hear(id, Report::Failure, Some(Sample::Refusal), now),
-            Outcome::Completed => self.hear(id, Report::Success, None, now),
+            Outcome::Failed => self.report_outcome(id, Report::Failure, Some(Sample::Refusal), now),
+            Outcome::Completed => self.report_outcome(id, Report::Success, None, now),
             Outcome::Unsent => self.unsent(id, now),
-            Outcome::Cancelled | Outcome::Offline => self.hear(id, Report::Nothing, None, now),
+            Outcome::Cancelled | Outcome::Offline => self.report_outcome(id, Report::Nothing, None, now),
         }
         // Once the caller has the headers, what comes is the end of the body, whatever it is called.
         if !self.stage(id).is_some_and(Stage::is_answered) {
@@ -569,17 +570,17 @@ impl Scheduler {
         }
     }
 
-    /// All that is due by now, then whoever may start.
+    /// Does what is due by now, then starts the calls that may.
     fn work_off(&mut self, now: Time) {
         while let Some((_, id)) = self.records.first_due().filter(|(at, _)| *at <= now) {
             self.time_is_up(id, now);
         }
-        while let Some(&(lane, _)) = self.shut.iter().find(|(_, at)| *at <= now) {
+        while let Some(&(lane, _)) = self.suspended.iter().find(|(_, at)| *at <= now) {
             self.settle_gate(lane, now);
         }
-        self.lend_streams();
+        self.release_streams();
         // Also where nothing may start: who is dropped, and what is counted, goes by priorities as they are now.
-        self.queue.fade(now);
+        self.queue.demote(now);
         if !self.paused {
             while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency(now)) {
                 self.begin(id, now);
@@ -592,11 +593,11 @@ impl Scheduler {
         let Some(record) = self.records.get(id) else { return };
         match record.stage {
             Stage::Unread { .. } | Stage::Reading | Stage::Streaming => {
-                self.actions.push_back(Action::Lend(id, Lent::Unread));
+                self.actions.push_back(Action::ReleaseSlot(id, Released::Unread));
                 self.end(id);
             }
             _ if record.total_until <= now => {
-                self.hear(id, Report::Failure, None, now);
+                self.report_outcome(id, Report::Failure, None, now);
                 self.refuse(id, Refusal::TimedOut);
             }
             Stage::Sent { since, permit, reported, .. } => {
@@ -616,7 +617,7 @@ impl Scheduler {
     /// Takes a slot from a call that can be sent again, for the first emergency that such a slot helps.
     fn preempt_for_emergency(&mut self, now: Time) -> Option<CallId> {
         let blocked = self.queue.blocked_emergencies();
-        // Where nobody at all gives a slot up, no lane need be asked; and all that the common limit holds up get the same.
+        // Where no call can give its slot up, no lane is asked; and all that the common limit holds up get the same victim.
         let any = LazyCell::new(|| self.victim(None));
         let helped = blocked.filter_map(|(arrived, id, full)| {
             let victim = any.and_then(|any| if full.is_some() { self.victim(full) } else { Some(any) });
@@ -644,7 +645,7 @@ impl Scheduler {
 
     /// Back to its place, with its age.
     fn preempt(&mut self, id: CallId, now: Time) {
-        self.hear(id, Report::Nothing, None, now);
+        self.report_outcome(id, Report::Nothing, None, now);
         match self.records.get(id) {
             Some(record) if !record.is_plain() => self.records.set_stage(id, Stage::Queued),
             _ => drop(self.records.remove(id)),
@@ -677,12 +678,12 @@ impl Scheduler {
         }
         self.queue.remove(id);
         if let Some(lane) = lane.filter(|&lane| self.queue.is_idle(lane)) {
-            self.rest(lane);
+            self.park_idle_lane(lane);
         }
     }
 
     /// The lane is idle: it is remembered until others have been idle for a shorter time.
-    fn rest(&mut self, lane: LaneId) {
+    fn park_idle_lane(&mut self, lane: LaneId) {
         self.queue.shrink_lane(lane);
         self.idle.push_back(lane);
     }
@@ -769,7 +770,7 @@ mod tests {
         rig.core.handle(Event::Woke, at(10_004));
         assert_eq!(rig.actions(), []);
         rig.core.handle(Event::Woke, at(10_005));
-        assert_eq!(rig.actions(), [Action::Lend(a, Lent::Unread), Action::Start(b, Level::Low)]);
+        assert_eq!(rig.actions(), [Action::ReleaseSlot(a, Released::Unread), Action::Start(b, Level::Low)]);
     }
 
     #[test]
@@ -780,7 +781,7 @@ mod tests {
         for id in streams {
             rig.core.handle(Event::Answered(id, Answer::new(200, Body::Endless)), at(1));
         }
-        assert_eq!(rig.actions()[3..], [Action::Lend(streams[2], Lent::Streams)]);
+        assert_eq!(rig.actions()[3..], [Action::ReleaseSlot(streams[2], Released::Streams)]);
         assert_eq!(rig.core.count().running, 2);
     }
 
@@ -813,7 +814,7 @@ mod tests {
         let call = rig.get(Level::Normal);
         assert_eq!(
             rig.actions()[4..],
-            [Action::Lend(stream, Lent::Streams), Action::Start(call, Level::Normal)]
+            [Action::ReleaseSlot(stream, Released::Streams), Action::Start(call, Level::Normal)]
         );
     }
 
@@ -823,9 +824,9 @@ mod tests {
         let streams = rig.streams(2);
         rig.actions();
         rig.core.handle(Event::Concurrency(Some(2)), at(2));
-        assert_eq!(rig.actions(), [Action::Lend(streams[1], Lent::Streams)]);
+        assert_eq!(rig.actions(), [Action::ReleaseSlot(streams[1], Released::Streams)]);
         rig.core.handle(Event::Concurrency(Some(1)), at(3));
-        assert_eq!(rig.actions(), [Action::Lend(streams[0], Lent::Streams)]);
+        assert_eq!(rig.actions(), [Action::ReleaseSlot(streams[0], Released::Streams)]);
         let shared = rig.streams(2);
         rig.actions();
         rig.core.handle(Event::Concurrency(None), at(4));
@@ -840,9 +841,9 @@ mod tests {
     fn endless_bodies_leave_a_slot_where_others_outside_hold_the_rest() {
         let mut rig = Rig::new(|config| config.per_lane = Some(2));
         let [stream] = rig.streams(1)[..] else { panic!("one was wanted") };
-        rig.core.handle(Event::Elsewhere(rig.lane, 0, Some(2)), at(2));
+        rig.core.handle(Event::ForeignSlots(rig.lane, 0, Some(2)), at(2));
         assert!(rig.core.contains(stream));
-        rig.core.handle(Event::Elsewhere(rig.lane, 1, Some(2)), at(3));
+        rig.core.handle(Event::ForeignSlots(rig.lane, 1, Some(2)), at(3));
         assert!(!rig.core.contains(stream), "the other one may be a stream, too, and never end");
     }
 
@@ -1244,14 +1245,14 @@ mod tests {
         let mut rig = Rig::new(|config| config.per_lane = Some(2));
         let [_high, low] = [Level::High, Level::Low].map(|level| rig.get(level));
         assert_eq!(rig.core.preemptible(rig.lane), Some(Level::Low));
-        rig.core.handle(Event::Elsewhere(rig.lane, 0, Some(2)), at(0));
+        rig.core.handle(Event::ForeignSlots(rig.lane, 0, Some(2)), at(0));
         rig.actions();
-        rig.core.handle(Event::GiveWay(rig.lane), at(1));
+        rig.core.handle(Event::YieldSlot(rig.lane), at(1));
         assert_eq!(rig.actions(), [Action::Preempt(low)]);
         assert_eq!(rig.core.preemptible(rig.lane), None, "a high one gives its slot to nobody");
-        rig.core.handle(Event::GiveWay(rig.lane), at(1));
+        rig.core.handle(Event::YieldSlot(rig.lane), at(1));
         assert_eq!(rig.actions(), []);
-        rig.core.handle(Event::Elsewhere(rig.lane, 0, Some(2)), at(2));
+        rig.core.handle(Event::ForeignSlots(rig.lane, 0, Some(2)), at(2));
         assert_eq!(rig.actions(), [Action::Start(low, Level::Low)]);
         assert_eq!(rig.core.totals().preempted, 1);
     }

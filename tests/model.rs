@@ -36,8 +36,8 @@ enum Op {
     Resume,
     Concurrency(Option<u32>),
     /// Others outside hold so many of so many slots.
-    Elsewhere(usize, u32, Option<u32>),
-    GiveWay(usize),
+    ForeignSlots(usize, u32, Option<u32>),
+    YieldSlot(usize),
     Clear,
 }
 
@@ -73,7 +73,7 @@ struct Model {
     paused: bool,
     last_arrival: Time,
     /// Slots held outside, and how many there are for all together.
-    elsewhere: [(u32, Option<u32>); LANES],
+    foreign: [(u32, Option<u32>); LANES],
     /// Starts of each lane since its oldest went.
     starts: [u32; LANES],
     /// Contested starts since the oldest of all went.
@@ -88,7 +88,7 @@ impl Model {
             calls: Vec::new(),
             paused: false,
             last_arrival: Time::ZERO,
-            elsewhere: [(0, None); LANES],
+            foreign: [(0, None); LANES],
             starts: [0; LANES],
             contested: 0,
             did: Vec::new(),
@@ -185,7 +185,7 @@ impl Model {
     }
 
     fn lane_is_full(&self, lane: usize) -> bool {
-        let (held, shared) = self.elsewhere[lane];
+        let (held, shared) = self.foreign[lane];
         !self.has_slot(lane) || shared.is_some_and(|limit| self.running_in(lane) + held >= limit)
     }
 
@@ -258,10 +258,10 @@ impl Model {
         self.did.push(Did::Preempt(number));
     }
 
-    fn give_way(&mut self, lane: usize) {
+    fn yield_slot(&mut self, lane: usize) {
         if let Some(victim) = self.victim(Some(lane)) {
             self.put_back(victim);
-            let (held, shared) = &mut self.elsewhere[lane];
+            let (held, shared) = &mut self.foreign[lane];
             *held += u32::from(shared.is_some());
         }
     }
@@ -361,16 +361,16 @@ impl Pair {
                 self.model.config.concurrency = limit;
                 self.tell(Event::Concurrency(limit));
             }
-            Op::Elsewhere(lane, held, shared) => {
-                self.model.elsewhere[lane] = (held, shared);
-                self.tell(Event::Elsewhere(self.lanes[lane], held, shared));
+            Op::ForeignSlots(lane, held, shared) => {
+                self.model.foreign[lane] = (held, shared);
+                self.tell(Event::ForeignSlots(self.lanes[lane], held, shared));
             }
-            Op::GiveWay(lane) => {
+            Op::YieldSlot(lane) => {
                 let victim =
                     self.model.victim(Some(lane)).map(|number| self.model.calls[number].priority.level());
                 assert_eq!(self.core.preemptible(self.lanes[lane]), victim);
-                self.model.give_way(lane);
-                self.tell(Event::GiveWay(self.lanes[lane]));
+                self.model.yield_slot(lane);
+                self.tell(Event::YieldSlot(self.lanes[lane]));
             }
             Op::Clear => {
                 self.model.clear();
@@ -425,8 +425,8 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => Just(Op::Resume),
         1 => prop::option::weighted(0.9, 1..6_u32).prop_map(Op::Concurrency),
         2 => (0..LANES, 0..6_u32, prop::option::weighted(0.8, 1..7_u32))
-            .prop_map(|(lane, held, shared)| Op::Elsewhere(lane, held, shared)),
-        1 => (0..LANES).prop_map(Op::GiveWay),
+            .prop_map(|(lane, held, shared)| Op::ForeignSlots(lane, held, shared)),
+        1 => (0..LANES).prop_map(Op::YieldSlot),
         1 => prop::bool::weighted(0.2).prop_map(|clear| if clear { Op::Clear } else { Op::Resume }),
     ]
 }
@@ -534,7 +534,7 @@ proptest! {
             pair.compare()?;
         }
         // And all that is left, until nothing is.
-        for op in (0..LANES).map(|lane| Op::Elsewhere(lane, 0, None)).chain([Op::Resume]) {
+        for op in (0..LANES).map(|lane| Op::ForeignSlots(lane, 0, None)).chain([Op::Resume]) {
             pair.perform(&op);
             pair.compare()?;
         }

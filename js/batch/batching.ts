@@ -35,9 +35,9 @@ export class Batching {
   readonly #endPoints = new Map<string, EndPoint>();
   /** Calls that got a part of a batch. */
   batched = 0;
-  /** Of those, whose key somebody else had asked for. */
+  /** Of those, calls that joined an item of the same key. */
   deduplicated = 0;
-  /** The page is being left, and nobody is to wait for others. */
+  /** The page is being left: windows go out at once. */
   hurried = false;
 
   /** @throws TypeError when a rule finds no key */
@@ -76,12 +76,12 @@ export class Batching {
     return undefined;
   }
 
-  /** Nobody waits for others any longer. */
+  /** Sends all open windows now. */
   flush(): void {
     for (const endPoint of this.#endPoints.values()) endPoint.flush();
   }
 
-  /** Whoever waits for others is turned away. Returns how many. */
+  /** Rejects the calls in open windows. Returns how many. */
   clear(reason: unknown): number {
     return [...this.#endPoints.values()].reduce((sum, endPoint) => sum + endPoint.clear(reason), 0);
   }

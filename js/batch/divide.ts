@@ -6,16 +6,16 @@ import type { Item } from './member.js';
 import type { Items, Sending } from './sending.js';
 
 /** Whether it could be read; that it broke off says nothing of the end point. Who has no answer then is still wanted. */
-export type Outcome = 'read' | 'unreadable' | 'broken';
+export type Division = 'read' | 'unreadable' | 'broken';
 
 const LINES = /^application\/(x-)?ndjson\b/i;
 
-export function divide(sending: Sending, answer: Response, rule: BatchRule): Promise<Outcome> {
+export function divide(sending: Sending, answer: Response, rule: BatchRule): Promise<Division> {
   const lines = LINES.test(answer.headers.get('content-type') ?? '');
   return lines ? byLines(sending.items, answer) : asWhole(sending, answer, rule);
 }
 
-async function asWhole({ items, keys }: Sending, answer: Response, rule: BatchRule): Promise<Outcome> {
+async function asWhole({ items, keys }: Sending, answer: Response, rule: BatchRule): Promise<Division> {
   let text: string;
   try {
     text = await answer.text();
@@ -63,8 +63,8 @@ function finderIn(
   return (key) => found.get(key);
 }
 
-/** A slow item holds up nobody. */
-async function byLines(items: Items, answer: Response): Promise<Outcome> {
+/** Settles each item as its line arrives. */
+async function byLines(items: Items, answer: Response): Promise<Division> {
   const noStore = noStoreOf(answer);
   const unusable = new Set<Item>();
   let answered = 0;

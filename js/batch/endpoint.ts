@@ -41,7 +41,7 @@ export class EndPoint {
     return this.#core.event(BatchEvent.Suspended, 1) === 1;
   }
 
-  /** Nobody waits for it. */
+  /** Its last caller has left. */
   get atRest(): boolean {
     return this.#under.size === 0 && this.#windows.isEmpty;
   }
@@ -65,12 +65,12 @@ export class EndPoint {
     else if (!this.#windows.add(group, key, bytes, priority, item)) member.goAlone(this.#network);
   }
 
-  /** Nobody waits for others any longer. */
+  /** Sends all open windows now. */
   flush(): void {
     this.#windows.flush();
   }
 
-  /** Turns away whoever waits for others. Returns how many. */
+  /** Rejects the calls in open windows. Returns how many. */
   clear(reason: unknown): number {
     const members = this.#windows.clear().flatMap((item) => [...item.members]);
     const callers = countOf(members);
@@ -171,7 +171,7 @@ export class EndPoint {
     const stop = this.#limitAttempt(sending);
     const outcome = await divide(sending, answer, this.#rule);
     stop();
-    // Nobody asks any more, and that may be why it broke off.
+    // All callers have left, which may be why it broke off.
     if (sending.aborted) return;
     if (outcome === 'read') this.#core.event(BatchEvent.Read, 0, 1);
     if (outcome === 'unreadable') this.#unreadable(sending.items);

@@ -4,7 +4,7 @@ import { Looks } from '../cache/answer.js';
 import { mayHaveBody } from '../cache/frozen.js';
 import { isStream, NativeHeaders, tagOf } from '../platform.js';
 import type { RequestLike } from '../requests.js';
-import { within } from '../sleep.js';
+import { withTimeout } from '../sleep.js';
 import type { BatchItem } from '../types.js';
 
 /** What they say of the answer to the batch is not true of its parts, or of what is left when it was decoded. */
@@ -119,7 +119,7 @@ export async function* linesOf(
         if (limit <= 0) return;
       }
       const read = reader.read();
-      const { done, value } = await (limit <= LINGER ? within(limit, read) : read);
+      const { done, value } = await (limit <= LINGER ? withTimeout(limit, read) : read);
       const lines = decoder.decode(value, { stream: !done }).split('\n');
       const last = lines.pop() as string;
       if (lines.length > 0 || done) {

@@ -33,7 +33,7 @@ export class Member implements Sent {
   holder: Holder | undefined;
   item: Item | undefined;
   priority: number;
-  /** Somebody else has asked for the same key. */
+  /** Adds a follower for the same key. */
   shares = false;
   /** Its answer is a part of one. */
   batched = false;

@@ -7,11 +7,11 @@ import type { Batch } from './windows.js';
 
 export type Items = Batch<Item>;
 
-/** A batch that is sent: it ends when nobody waits for any part of it. */
+/** A batch on the wire. It is aborted when the callers of all its items have left. */
 export class Sending implements Source, Holder {
   /** What is still wanted, of what was asked for. */
   readonly items: Items;
-  /** What was asked for, whoever has left since. */
+  /** The items of the request, also those whose callers have left. */
   readonly keys: readonly string[];
   /** In what matters to the request, its members are alike. */
   readonly first: Asking;

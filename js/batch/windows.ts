@@ -60,14 +60,14 @@ export class Windows<T> {
     return true;
   }
 
-  /** Somebody else wants what is gathered already. */
+  /** Another call asks for a key that the window has already. */
   urge(name: string, priority: number): void {
     const group = this.#groups.get(name);
     const { number } = group ?? {};
     if (number !== undefined && this.#core.event(BatchEvent.Urge, 0, number, priority) === 1) this.#go(group);
   }
 
-  /** Nobody wants it any more. */
+  /** Its last caller has left. */
   remove(name: string, key: unknown, bytes: number): void {
     const group = this.#groups.get(name);
     if (!group?.batch.delete(key)) return;
@@ -79,7 +79,7 @@ export class Windows<T> {
   flush(name?: string): void {
     const groups = name === undefined ? [...this.#groups.values()] : [this.#groups.get(name)];
     for (const group of groups) {
-      // To send one may fill another, and its number may be somebody else's by now.
+      // Sending one may fill another, and its number may be reused by now.
       if (!group || this.#numbers[group.number] !== group) continue;
       this.#core.event(BatchEvent.Close, 0, group.number);
       this.#go(group);
@@ -117,7 +117,7 @@ export class Windows<T> {
     if (group && this.#numbers[group.number] === group) this.#send(this.#take(group));
   }
 
-  /** All wait equally long: whoever waits when one is set is the first. */
+  /** All wait equally long, so the first that waits when the timer is set is the first due. */
   #setTimer(): void {
     if (this.#stop) return;
     const wait = this.#core.event(BatchEvent.Wait, Number.NaN);
@@ -129,7 +129,7 @@ export class Windows<T> {
     this.#stop = undefined;
     const due = (): number => this.#core.event(BatchEvent.Due, -1);
     for (let number = due(); number >= 0; number = due()) this.#go(this.#numbers[number]);
-    // Without the core nobody says any more when one is due.
+    // Without the core there is no deadline any more.
     if (early || trapped()) this.flush();
     // In Firefox a timer may come before its time.
     else this.#setTimer();

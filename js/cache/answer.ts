@@ -56,7 +56,7 @@ const CLONE = property(function (this: Response): Response {
   return Object.setPrototypeOf(NativeResponse.prototype.clone.call(this), Object.getPrototypeOf(this));
 });
 
-/** Those of the network cannot be changed: made unchangeable when somebody looks at them. */
+/** Headers of a response from the network are immutable; these are made so at the first access. */
 const HEADERS: PropertyDescriptor & ThisType<Response> = {
   configurable: true,
   get() {

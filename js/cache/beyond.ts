@@ -1,6 +1,6 @@
 /** Storage beyond the page, as the first file knows it: what keeps it is a file of its own, loaded when it is first needed. */
 import { tiers } from '../ondemand.js';
-import { within } from '../sleep.js';
+import { withTimeout } from '../sleep.js';
 import type { CacheStats, CacheTier } from '../types.js';
 import { noteDebt } from './debts.js';
 import type { Depths } from './depths.js';
@@ -104,7 +104,7 @@ export class Beyond {
     return this.#inUse.has(tier);
   }
 
-  /** Null for what is not there, undefined when nobody knows. */
+  /** Null for a key that is not stored, undefined when storage did not answer. */
   find(key: string, tiers: Tiers): Promise<Below | null | undefined> {
     if (this.#depths) return this.#depths.find(key, tiers);
     const found = this.#then((depths) => depths?.find(key, tiers));
@@ -175,8 +175,8 @@ export class Beyond {
     if (this.#depths) return this.#depths.purge(partition, note);
     if (!this.#inUse.has('indexedDB') && !(await mayHaveDatabase(database))) return undefined;
     note();
-    const depths = await within(CHANGE_LIMIT, this.#load());
-    // Without the file nobody can tell what is whose in there.
+    const depths = await withTimeout(CHANGE_LIMIT, this.#load());
+    // Without the file the partitions in the database cannot be told apart.
     return depths ? depths.purge(partition, note) : wipe(database);
   }
 
@@ -194,7 +194,7 @@ export class Beyond {
     if (mark !== undefined) hearOfPurge(prefixOf(this.#partition), mark);
     // What was asked for before has seen nothing of it yet: this goes first, in the order in which it was said.
     if (this.#loading) this.#heard.push((depths) => depths.heardPurge(mark, done, name));
-    // Nothing was read here, and whoever purges sees to the storage of that name.
+    // Nothing was read here, and the tab that purges empties the storage of that name.
     else if (done !== true && name !== this.name) this.purge(this.#partition).catch(() => {});
   }
 
@@ -272,7 +272,7 @@ export class Beyond {
     } catch {
       this.#restUntil = performance.now() + REST;
       this.#loading = undefined;
-      // Whoever purged elsewhere may have left something here, which nobody can look at.
+      // The other tab may have left entries here, which cannot be read without the file.
       if (this.#heard.splice(0).length > 0) this.#purgeAll();
       this.#work(undefined);
       return undefined;

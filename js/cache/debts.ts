@@ -22,7 +22,7 @@ export interface Debt {
  */
 export function noteDebt(database: string, prefix: string): void {
   const older = debtsOf(database).filter((debt) => debt.prefix === prefix);
-  // Whoever pays takes away the notes seen before the purge began: no two are the same.
+  // A purge takes away the notes that it saw when it began: no two are the same.
   globalThis.localStorage.setItem(`${NOTES}${prefixOf(database)}${prefix}${Math.random()}`, '');
   settle(older);
 }

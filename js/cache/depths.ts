@@ -1,6 +1,6 @@
 /** What is kept beyond the page: the persistent tiers, of which a cache may have either, both or none. */
 import { compile } from '../load.js';
-import { within } from '../sleep.js';
+import { withTimeout } from '../sleep.js';
 import type { CacheStats, CacheTier } from '../types.js';
 import type { Below, Missed } from './beyond.js';
 import type { Disk } from './disk.js';
@@ -19,7 +19,7 @@ interface Own {
   readonly partition: string;
   /** Its mark in localStorage, where that was seen before. */
   readonly mark: string | undefined;
-  /** Is called when a purge is found out that nobody told of. */
+  /** Called when a read shows that the partition was purged and no message of that came. */
   readonly purged: () => void;
 }
 
@@ -62,7 +62,7 @@ export class Depths {
     this.#purged = purged;
   }
 
-  /** Never rejects. Null for what is not there, undefined when nobody knows. */
+  /** Never rejects. Null for a key that is not stored, undefined when storage did not answer. */
   async find(key: string, tiers: Tiers): Promise<Below | null | undefined> {
     const entry = tiers.includes('localStorage') ? this.#localStorage().read(key) : null;
     if (entry) return { entry, pack: [entry], tier: 'localStorage' };
@@ -123,7 +123,7 @@ export class Depths {
     const waiting = this.forgetWaiting(doomed);
     const local = everywhere || this.#inUse.has('localStorage') ? this.#anyLocal().remove(doomed) : [];
     if (!this.#inUse.has('indexedDB') && !(everywhere && (await this.#mayHaveDatabase()))) return local;
-    // It is done here, unless somebody has begun to use the tier meanwhile: then it is done already.
+    // A call that began to use the tier in the meantime has applied these removals already.
     this.#missed.indexedDB.done(doomed);
     // When the file comes late this is still the first that is done.
     const stored = this.#onDisk((disk) => disk.remove(doomed));
@@ -160,8 +160,8 @@ export class Depths {
   async purge(partition: string, note: () => void = () => {}): Promise<void> {
     if (!this.#loading && !(await this.#mayHaveDatabase())) return;
     note();
-    const disk = await within(CHANGE_LIMIT, this.#indexedDB());
-    // Without the file nobody can tell what is whose in there.
+    const disk = await withTimeout(CHANGE_LIMIT, this.#indexedDB());
+    // Without the file the partitions in the database cannot be told apart.
     await (disk ? disk.purge(partition) : wipe(this.#config.database));
   }
 

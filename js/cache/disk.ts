@@ -5,7 +5,7 @@
  */
 import { debtsOf, settle } from './debts.js';
 import type { Health } from './health.js';
-import { type OpenStorage, openStorage, type Storage, within } from './storage.js';
+import { type OpenStorage, openStorage, type Storage, withTimeout } from './storage.js';
 import {
   AFTER_MAKING_ROOM,
   CHANGE_LIMIT,
@@ -30,10 +30,10 @@ import {
 const SYMBOL = Symbol.for('sixlane.disk.0');
 
 /** What the shell brings back of an operation; see `storage/src/records.rs`. Most of it is empty after most of them. */
-interface Outcome {
+interface Reply {
   /** Of the whole database. */
   readonly totals: { readonly entries: number; readonly bytes: number };
-  /** Changes with each purge of the partition; 0 for one that nobody ever wrote to, below that as long as it was not purged. */
+  /** Changes with each purge of the partition: 0 before the first write, negative after it, positive once purged. */
   readonly epoch: number | undefined;
   /** The packs in which something that was wanted lies, with all that they have. */
   readonly packs: readonly (readonly StoredEntry[])[];
@@ -55,13 +55,13 @@ interface Wanted {
 }
 
 /** Entries in one transaction: reads wait for it to end. */
-const MOST_WRITTEN = 256;
+const MAX_WRITTEN = 256;
 
 /** Bytes that may wait to be written; what comes while they do is not kept. Anything may wait alone. */
-const MOST_WAITING = 64 * 2 ** 20;
+const MAX_WAITING = 64 * 2 ** 20;
 
 /** Keys and packs that are remembered; what is forgotten costs a second attempt, or another write, at most. */
-const MOST_KNOWN = 10_000;
+const MAX_KNOWN = 10_000;
 
 /** A pack that was used within this time is not written again for that. */
 const USE_PRECISION = 3_600_000;
@@ -92,7 +92,7 @@ export class Disk {
   /** Until then other tabs may purge without having heard of what was written here before the epoch was known. */
   #blindUntil = 0;
   readonly #owed = new Owed();
-  /** That of the partition, once it was seen; 0 before anybody wrote there or purged it. */
+  /** Epoch of the partition as last read; undefined before that. */
   #epoch: number | undefined;
   readonly #wanted = new Map<string, Wanted>();
   readonly #waiting = new Map<string, StoredEntry>();
@@ -113,7 +113,7 @@ export class Disk {
   totals = { entries: 0, bytes: 0 };
   evictions = 0;
 
-  /** @param purged is called when somebody has purged the partition and this was not told */
+  /** @param purged is called when a read shows that the partition was purged and no message of that came */
   constructor(
     open: OpenStorage,
     options: { database: string; most: number; partition: string; health: Health; purged: () => void },
@@ -126,7 +126,7 @@ export class Disk {
     this.#purged = options.purged;
   }
 
-  /** Never rejects. Null for what is not there, undefined when nobody knows. */
+  /** Never rejects. Null for a key that is not stored, undefined when storage did not answer. */
   read(key: string): Promise<Found | null | undefined> {
     const waiting = this.#waiting.get(key);
     if (waiting) return Promise.resolve({ entry: waiting, pack: [waiting] });
@@ -154,7 +154,7 @@ export class Disk {
       this.owe({ keys: [entry.key] });
       return;
     }
-    const crowded = this.#waiting.size > 0 && this.#waitingBytes + entry.bytes > MOST_WAITING;
+    const crowded = this.#waiting.size > 0 && this.#waitingBytes + entry.bytes > MAX_WAITING;
     if (entry.bytes > this.#most || crowded) {
       this.remove({ keys: [entry.key] });
       return;
@@ -183,7 +183,7 @@ export class Disk {
     this.#unpurged.add(this.#prefix);
   }
 
-  /** Somebody else has seen to what is stored already. Returns the keys of what was to be. */
+  /** Drops entries that wait to be written; another tab has removed the stored ones. Returns their keys. */
   forgetWaiting(doomed: Doomed): string[] {
     const gone = [...this.#waiting.values()]
       .filter(({ key, tags }) => isDoomed(doomed, key, tags))
@@ -205,7 +205,7 @@ export class Disk {
 
   /**
    * Empties a partition, whether the tier is off or not. What cannot be done now is done before anything else is, here and by
-   * whoever opens the database next, if that was noted.
+   * the next page that opens the database, if that was noted.
    *
    * @throws (rejects with) what the browser says
    */
@@ -219,7 +219,7 @@ export class Disk {
   async #purge(): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        await within(this.#patience(CHANGE_LIMIT), this.#ready());
+        await withTimeout(this.#patience(CHANGE_LIMIT), this.#ready());
         this.#health.worked(false);
         return;
       } catch (error) {
@@ -280,20 +280,20 @@ export class Disk {
     const wanted = new Map(this.#wanted);
     this.#wanted.clear();
     const keys = [...wanted.keys()].map((key) => this.#prefix + key);
-    const outcome = await this.#do(READ_LIMIT, (storage) => storage.read(this.#prefix, keys));
+    const reply = await this.#do(READ_LIMIT, (storage) => storage.read(this.#prefix, keys));
     try {
-      this.#hand(outcome, wanted);
+      this.#hand(reply, wanted);
     } finally {
-      // Whatever lies there, whoever asked goes on.
-      for (const { resolve } of wanted.values()) resolve(outcome && null);
+      // Also when an entry cannot be read: its caller goes to the network.
+      for (const { resolve } of wanted.values()) resolve(reply && null);
     }
   }
 
-  #hand(outcome: Outcome | undefined, wanted: Map<string, Wanted>): void {
+  #hand(reply: Reply | undefined, wanted: Map<string, Wanted>): void {
     const rubbish = new Set<string>();
     let isSound = true;
-    for (const [place, pack] of (outcome?.packs ?? []).entries()) {
-      this.#use(outcome?.names[place]);
+    for (const [place, pack] of (reply?.packs ?? []).entries()) {
+      this.#use(reply?.names[place]);
       const doomed = [...this.#doomed];
       const entries: StoredEntry[] = [];
       for (const stored of Array.isArray(pack) ? pack : [undefined]) {
@@ -319,15 +319,15 @@ export class Disk {
   async #removeDoomed(): Promise<void> {
     while (this.#doomed.size > 0) {
       const all = [...this.#doomed];
-      const outcome = await this.#do(CHANGE_LIMIT, (storage) =>
+      const reply = await this.#do(CHANGE_LIMIT, (storage) =>
         this.#remove(
           storage,
           all.map(({ doomed }) => doomed),
         ),
       );
-      if (!outcome) for (const { doomed } of all) this.owe(doomed);
+      if (!reply) for (const { doomed } of all) this.owe(doomed);
       // What has a tag of this partition may be another's, all the same.
-      const gone = (outcome?.gone ?? []).map((entry) => this.#own(entry)).filter((entry) => entry !== undefined);
+      const gone = (reply?.gone ?? []).map((entry) => this.#own(entry)).filter((entry) => entry !== undefined);
       for (const each of all) {
         this.#doomed.delete(each);
         each.resolve(gone);
@@ -345,7 +345,7 @@ export class Disk {
     if (this.#writing) return;
     this.#writing = true;
     inThisTurn(async () => {
-      while (this.#waiting.size > 0) await this.#writeSome(MOST_WRITTEN);
+      while (this.#waiting.size > 0) await this.#writeSome(MAX_WRITTEN);
       this.#writing = false;
     });
   }
@@ -379,12 +379,12 @@ export class Disk {
       }
     };
     try {
-      const outcome = await this.#do(CHANGE_LIMIT, write);
-      if (!outcome) this.owe({ keys: entries.map(({ key }) => key) });
+      const reply = await this.#do(CHANGE_LIMIT, write);
+      if (!reply) this.owe({ keys: entries.map(({ key }) => key) });
       else {
         if (entries.length > 0) this.#health.worked(true);
         this.#recent.note(entries);
-        this.evictions += outcome.evicted;
+        this.evictions += reply.evicted;
       }
     } catch {
       // One of them is nothing that can be stored. The others can.
@@ -397,7 +397,7 @@ export class Disk {
   }
 
   #know(keys: readonly string[]): void {
-    if (this.#known.size > MOST_KNOWN) this.#known.clear();
+    if (this.#known.size > MAX_KNOWN) this.#known.clear();
     for (const key of keys) this.#known.add(key);
   }
 
@@ -406,7 +406,7 @@ export class Disk {
    *
    * @throws (rejects) for what cannot be stored at all, and for nothing else
    */
-  #do(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Outcome | undefined> {
+  #do(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Reply | undefined> {
     return this.#behind(this.#attempt(limit, operation));
   }
 
@@ -425,14 +425,14 @@ export class Disk {
     return this.#opening === undefined ? limit : Math.max(0, this.#opening + limit - performance.now());
   }
 
-  async #attempt(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Outcome | undefined> {
+  async #attempt(limit: number, operation: (storage: Storage) => Promise<unknown>): Promise<Reply | undefined> {
     for (let attempt = 0; this.#health.usable; attempt++) {
       try {
         const ready = this.#ready();
-        const outcome = (await within(this.#patience(limit), ready.then(operation))) as Outcome | undefined;
+        const reply = (await withTimeout(this.#patience(limit), ready.then(operation))) as Reply | undefined;
         this.#health.worked(false);
-        if (outcome) this.#note(outcome);
-        return outcome;
+        if (reply) this.#note(reply);
+        return reply;
       } catch (error) {
         if (nameOf(error) === 'DataCloneError') throw error;
         const next = this.#health.failed(error, attempt);
@@ -495,7 +495,7 @@ export class Disk {
     for (const prefix of [...this.#unpurged]) {
       this.#unpurged.delete(prefix);
       try {
-        const { totals, epoch } = (await storage.purge(prefix)) as Outcome;
+        const { totals, epoch } = (await storage.purge(prefix)) as Reply;
         this.totals = totals;
         if (prefix === this.#prefix) this.#epoch = epoch;
       } catch (error) {
@@ -510,7 +510,7 @@ export class Disk {
   /** Whether the other tab has done it by now. */
   async #wasPurged(storage: Storage): Promise<boolean> {
     if (this.#epoch === undefined) return false;
-    const { epoch = 0 } = (await storage.read(this.#prefix, [])) as Outcome;
+    const { epoch = 0 } = (await storage.read(this.#prefix, [])) as Reply;
     const is = epoch !== this.#epoch && epoch > 0;
     if (is) this.#epoch = epoch;
     return is;
@@ -520,15 +520,15 @@ export class Disk {
   async #makeRoom(share: number): Promise<void> {
     try {
       const storage = await this.#connected();
-      this.evictions += ((await within(CHANGE_LIMIT, storage.makeRoom(share))) as Outcome).evicted;
-      this.totals = ((await within(CHANGE_LIMIT, storage.recount())) as Outcome).totals;
+      this.evictions += ((await withTimeout(CHANGE_LIMIT, storage.makeRoom(share))) as Reply).evicted;
+      this.totals = ((await withTimeout(CHANGE_LIMIT, storage.recount())) as Reply).totals;
     } catch {
       // The next attempt will tell.
     }
   }
 
-  #note(outcome: Outcome): void {
-    const { totals, epoch } = outcome;
+  #note(reply: Reply): void {
+    const { totals, epoch } = reply;
     this.totals = totals;
     if (epoch === undefined) return;
     const begun = this.#epoch === 0 && epoch < 0;
@@ -548,7 +548,7 @@ export class Disk {
     if (typeof pack !== 'string') return;
     const now = Date.now();
     if (now - (this.#uses.get(pack) ?? 0) < USE_PRECISION) return;
-    if (this.#uses.size > MOST_KNOWN) this.#uses.clear();
+    if (this.#uses.size > MAX_KNOWN) this.#uses.clear();
     this.#uses.set(pack, now);
     this.#unnoted.add(pack);
   }

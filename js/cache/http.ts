@@ -46,14 +46,14 @@ export interface Asked {
   readonly rule: CacheRule;
   /** All that a stored answer must have in common with it, but for the headers that it varies on. */
   readonly base: string;
-  /** What was kept when it was asked, whoever has purged it since. */
+  /** The entry that was stored when the request was made, also if it was purged since. */
   readonly entry: Kept | undefined;
   /** Where it was found. */
   readonly tier: CacheTier;
   /** 'none': nothing that is kept is of use. */
   readonly answers: 'fresh' | 'stale' | 'validate' | 'none';
   readonly standsIn: boolean;
-  /** Nobody has looked, or not everywhere, whether anything is kept. */
+  /** The cache was not consulted, or storage did not answer: an entry may exist all the same. */
   readonly unseen: boolean;
   readonly epoch: number;
   /** Of the cuts, how many there were when it was asked. */
@@ -82,7 +82,7 @@ interface Coming {
   readonly asked: Asked;
   readonly order: number;
   readonly done: Promise<void>;
-  /** Whether it may be given without asking anybody. */
+  /** Whether it may be given without validation. */
   readonly gives: boolean;
 }
 
@@ -259,7 +259,7 @@ export class HttpCache {
     return raised;
   }
 
-  /** One that nobody asked for; if it does not say so itself, nobody knows to which headers it belongs. */
+  /** Promotes an entry that was read along with another. Skipped unless it says itself which request headers it varies on. */
   #raiseOther(other: StoredEntry, tiers: readonly CacheTier[]): void {
     const { key, names = NONE } = other;
     const base = baseOfKey(key);
@@ -269,7 +269,7 @@ export class HttpCache {
     if (fits && isResponse(key)) this.#raise(base, other, tiers);
   }
 
-  /** As `arriving`, where what comes may be given without asking anybody. */
+  /** As `arriving`, but only for a response that may be given without validation. */
   coming(asked: Asked): Promise<void> | undefined {
     const coming = this.#underWay(asked);
     // What was asked for before a write of this page is for no call after it.
@@ -341,7 +341,7 @@ export class HttpCache {
    */
   put(asked: Asked, response: Response, when: When): void {
     const { request, rule, base } = asked;
-    // Not of the response itself, in what outlives this call: while that is held, nobody sees that its caller dropped it.
+    // A reference to the response that outlives this call would hide that its caller has dropped it.
     const { headers, status, type, statusText, url } = response;
     const policy = this.#mayKeep(asked, response) ? this.#policyOf(asked, headers, status, when.at) : undefined;
     const names = policy && this.#varies(request, type, headers);
@@ -370,7 +370,7 @@ export class HttpCache {
       // Not of the response itself: to look at its body is to touch it.
       ({ body } = response.clone());
     } catch {
-      // Somebody reads it already.
+      // Its body is locked: the page reads it already.
       this.#supersede(asked, status, when);
       return;
     }
@@ -403,7 +403,7 @@ export class HttpCache {
   #mayKeep(asked: Asked, response: Response): boolean {
     const { headers, type, redirected, bodyUsed, status } = response;
     const readable = (type === 'basic' || type === 'cors' || type === 'default') && !bodyUsed;
-    // How long the way there holds, nobody is told: it may lead elsewhere the next time.
+    // A page is not told how long a redirect may be cached.
     const known = !redirected || typeof asked.rule.ttl === 'number';
     if (asked.partial || status === 206) return false;
     const endless = /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '');
@@ -494,7 +494,7 @@ export class HttpCache {
   #removeEverywhere({ key }: Pick<Kept, 'key'>): void {
     this.#store.removeKey(key);
     if (!this.#store.beyond.inUse) return;
-    // Whoever is reading it by now has not found it.
+    // A storage read that is under way must not return it.
     this.#store.forgotten += 1;
     storedKeyOf(key).then((stored) => {
       if (stored !== undefined) this.#store.removeBelow({ keys: [stored] }, false);
@@ -517,7 +517,7 @@ export class HttpCache {
     return fresh;
   }
 
-  /** Whether somebody has said whose data it is. */
+  /** Whether the page says whose data it is, by a partition. */
   get #isPartitioned(): boolean {
     return Boolean(this.#options.partition);
   }

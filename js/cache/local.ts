@@ -69,7 +69,7 @@ export class Local {
     } else if (key.startsWith(NAMESPACE)) this.#onChange(key, newValue);
   };
 
-  /** @param purged is called when somebody has purged the partition and this was not told */
+  /** @param purged is called when a read shows that the partition was purged and no message of that came */
   constructor(options: {
     most: number;
     mostOfEntry: number;
@@ -88,14 +88,14 @@ export class Local {
     this.#known = options.mark;
   }
 
-  /** Null for what is not there, undefined when nobody knows. */
+  /** Null for a key that is not stored, undefined when storage did not answer. */
   read(key: string): StoredEntry | null | undefined {
     const name = this.#prefix + key;
     const found = this.#do((storage) => {
       const mark = this.#mark(storage);
       if (mark === undefined) return undefined;
       const text = storage.getItem(name);
-      // Whoever misses it will bring it: then it counts how often it was asked for.
+      // The caller fetches it, and admission is judged when it is written again.
       if (text === null) this.#load(storage);
       this.#index?.asked(hash(name));
       return { text, mark };
@@ -116,7 +116,7 @@ export class Local {
     this.#do((storage) => this.#mark(storage), undefined);
   }
 
-  /** Another tab has purged the partition, and told of the mark, so that nobody has to find it out. */
+  /** Learns the mark that another tab gave the partition when it purged it. */
   learn(mark: string): void {
     if (isBefore(this.#known ?? null, mark)) this.#known = mark;
   }

@@ -16,7 +16,7 @@ export const FORMER = 'sixlane:0:';
  */
 export const MARKS = 'sixlane:epoch:0:';
 
-/** What stands for the mark of a partition that nobody has purged. */
+/** The mark of a partition that was never purged. */
 export const UNMARKED = '';
 
 /**
@@ -34,7 +34,7 @@ export function purgeItems(prefix: string): string {
   return mark;
 }
 
-/** Whether anything of a partition is there, or was before somebody purged it. */
+/** Whether a partition has entries in localStorage, or had any before a purge. */
 export function hasItems(prefix: string): boolean {
   return Boolean(
     regardless((storage) => {
@@ -69,7 +69,7 @@ function removeItems(storage: Storage, prefix: string, but: readonly string[] = 
   }
 }
 
-/** The mark of a partition, {@link UNMARKED} for one that nobody has purged; undefined where localStorage cannot be used. */
+/** The mark of a partition, {@link UNMARKED} for one that was never purged; undefined where localStorage cannot be used. */
 export function markOf(prefix: string): string | undefined {
   return regardless((storage) => storage.getItem(MARKS + prefix) ?? UNMARKED);
 }
@@ -95,7 +95,7 @@ export type Hear = (name: string, text: string | null) => void;
 
 /** What all copies of the package on this page have in common. */
 interface OnThisPage {
-  /** Whoever counts what is there: the browser tells a page only of others. */
+  /** Listeners for changes by this page: `storage` events tell only of other tabs. */
   readonly hears: Set<Hear>;
   /** By partition the mark of a purge that this page was told of, until it is seen here. */
   readonly heard: Map<string, string>;

@@ -30,14 +30,14 @@ export async function openStorage(compile: Compile, database: string): Promise<S
  * Settles as what has begun does, or rejects with a "TimeoutError" when that takes longer than so many milliseconds. The
  * module keeps the time; how long its own file may take is limited for itself.
  */
-export async function within<T>(limit: number, begun: Promise<T>): Promise<T> {
+export async function withTimeout<T>(limit: number, begun: Promise<T>): Promise<T> {
   try {
     await starting;
   } catch {
     // What has begun fails of that, too.
     return begun;
   }
-  return bindings.within(limit, begun) as Promise<T>;
+  return bindings.withTimeout(limit, begun) as Promise<T>;
 }
 
 async function start(compile: Compile): Promise<void> {

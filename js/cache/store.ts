@@ -96,7 +96,7 @@ export class Store {
   forgotten = 0;
   /** Is called when there is something that others may want forgotten. */
   onPut: () => void = () => {};
-  /** Is called when a purge is found out that nobody told of. */
+  /** Called when a read shows that the partition was purged and no message of that came. */
   onPurged: () => void = () => {};
   /** Is told of each entry that goes. */
   onGone: (entry: Entry) => void = () => {};
@@ -119,19 +119,19 @@ export class Store {
     return this.#index.most;
   }
 
-  /** Somebody wants what has this key. */
+  /** Looks an entry up, and counts the request for admission. */
   get(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
     this.#index.asked(entry?.hash ?? hash(key));
     return entry;
   }
 
-  /** What has this key, whether anybody wants it or not. */
+  /** Looks an entry up without counting a request. */
   peek(key: string): Entry | undefined {
     return this.#entries.get(key);
   }
 
-  /** Somebody wants it, and it answers. */
+  /** Counts a request that this entry answers. */
   hit({ id, hash }: Entry): void {
     this.#index.hit(id, hash);
   }
@@ -205,7 +205,7 @@ export class Store {
     return this.beyond.remove(doomed, everywhere);
   }
 
-  /** Somebody else has removed it from what lies deeper. */
+  /** Another tab has removed it from the persistent tiers. */
   forgetBelow(doomed: Doomed): void {
     this.forgotten += 1;
     this.beyond.forget(doomed);

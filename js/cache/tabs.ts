@@ -86,7 +86,7 @@ export class Tabs {
   }
 }
 
-/** Anybody of this origin may say anything there. */
+/** Messages may come from any script of this origin: their shape is checked. */
 function isWord(data: unknown): data is Word {
   if (typeof data !== 'object' || data === null) return false;
   const { partition, storage, forget, tag, purge, mark, done } = data as Record<string, unknown>;

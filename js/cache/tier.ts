@@ -1,5 +1,5 @@
 /** Storage beyond the page: what its two tiers have in common. One of them is loaded on demand, and brings a copy of this. */
-import { within } from '../sleep.js';
+import { withTimeout } from '../sleep.js';
 import { isFrozen } from './frozen.js';
 import { isResponse, type Names } from './keys.js';
 import type { Policy } from './store.js';
@@ -30,11 +30,11 @@ export const AFTER_MAKING_ROOM = 2;
 /** An answer that comes later than this is of no use: the network is asked meanwhile. In some browsers it never comes. */
 export const READ_LIMIT = 1000;
 
-/** Writes hold up nobody, and may be many. */
+/** Milliseconds for a write, a removal or a purge: no caller waits for a write, and one transaction may have many entries. */
 export const CHANGE_LIMIT = 10_000;
 
 /** Removals that are remembered for when they can be done; of more of them, all that there is goes. */
-const MOST_OWED = 1000;
+const MAX_OWED = 1000;
 
 export const EVERYTHING: Doomed = { beginnings: [''] };
 
@@ -47,7 +47,7 @@ export class Owed {
     // There is nothing beside everything.
     if (beginnings.has('')) return;
     for (const kind of KINDS) for (const text of doomed[kind] ?? []) this.#all[kind].add(text);
-    if (keys.size + beginnings.size + tags.size <= MOST_OWED) return;
+    if (keys.size + beginnings.size + tags.size <= MAX_OWED) return;
     for (const kind of KINDS) this.#all[kind].clear();
     beginnings.add('');
   }
@@ -73,7 +73,7 @@ function isEverything({ beginnings = [] }: Doomed): boolean {
   return beginnings.includes('');
 }
 
-/** For so long what was written may have been written by somebody who was still to hear that it is to be forgotten. */
+/** How long (ms) after a write an invalidation from another tab is still applied to it: this tab may have written first. */
 export const NEWS = 1000;
 
 /** What was written just now. */
@@ -120,7 +120,7 @@ function areNames(names: unknown): boolean {
 /** Undefined when it takes longer than that. */
 export async function unlessLate<T>(limit: number, promise: Promise<T> | undefined): Promise<T | undefined> {
   try {
-    return await (promise && within(limit, promise));
+    return await (promise && withTimeout(limit, promise));
   } catch (error) {
     if (nameOf(error) === 'TimeoutError') return undefined;
     throw error;

@@ -19,7 +19,7 @@ import type { Write } from './writes.js';
 const OVERHEAD = 128;
 
 /** Writes that are remembered until the core can say whether they count; with more of them everything goes. */
-const MOST_UNJUDGED = 1000;
+const MAX_UNJUDGED = 1000;
 
 const NOTHING: CacheStats = {
   hits: { memory: 0, localStorage: 0, indexedDB: 0, http: 0 },
@@ -44,7 +44,7 @@ interface Loading {
   readonly controller: AbortController;
   /** Whether nothing that concerns it has been purged, forgotten or set since it began. */
   isCurrent(): boolean;
-  /** Somebody has set a value meanwhile. */
+  /** `set` was called for the key while the loader ran. */
   replaced: boolean;
 }
 
@@ -79,7 +79,7 @@ export class Values implements Cache {
     if (store) this.#listenFor(store);
   }
 
-  /** Until then nobody knows whether there will be a store. */
+  /** Until this settles it is not known whether there will be a store. */
   wait(ready: Promise<unknown>): void {
     this.#ready = ready.catch(() => {});
     this.#unjudged = [];
@@ -93,7 +93,7 @@ export class Values implements Cache {
     const unjudged = this.#unjudged;
     this.#unjudged = undefined;
     for (const write of unjudged ?? []) this.written(write);
-    // Where storage cannot be emptied nobody asked, as in `cleared`.
+    // No caller waits for this purge; if it fails, storage is emptied before it is read again.
     if (this.#lostCount) this.purge().catch(() => {});
   }
 
@@ -105,7 +105,7 @@ export class Values implements Cache {
   /** A request was answered that may have changed what is kept for its address. */
   written(write: Write): void {
     if (this.#unjudged) {
-      if (this.#unjudged.length < MOST_UNJUDGED) this.#unjudged.push(write);
+      if (this.#unjudged.length < MAX_UNJUDGED) this.#unjudged.push(write);
       else this.#lostCount = true;
       return;
     }
@@ -120,7 +120,7 @@ export class Values implements Cache {
    */
   cleared({ type, headers }: Response): void {
     if (type !== 'basic' || !globalThis.isSecureContext) return;
-    // Where storage cannot be emptied nobody asked, and it is emptied before it is read again.
+    // No caller waits for this purge; if it fails, storage is emptied before it is read again.
     if (/"(cache|storage|\*)"/.test(headers.get('clear-site-data') ?? '')) this.purge().catch(() => {});
   }
 
@@ -395,7 +395,7 @@ export class Values implements Cache {
     const controller = new AbortController();
     const run = async (): Promise<unknown> => {
       const value = await load({ signal: controller.signal });
-      // When it was purged or forgotten meanwhile it is still its callers', but nobody else's.
+      // After a purge or removal in the meantime its callers still get the value, but it is not stored.
       if (isCurrent()) this.#put(store, key, value, rule);
       return value;
     };
@@ -418,7 +418,7 @@ function isValue(entry: StoredEntry): entry is StoredEntry & NewEntry {
   return entry.key.startsWith(name('')) && 'content' in entry;
 }
 
-/** Nobody changes by accident what others get. */
+/** Copies a value, so that a caller who changes it does not change what the next one gets. */
 function copy(value: unknown): unknown {
   const passes = value === null || !['object', 'function', 'symbol'].includes(typeof value);
   return passes ? value : structuredClone(value);

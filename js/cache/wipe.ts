@@ -1,5 +1,5 @@
 /** Storage is emptied without the module, which may be what is missing: what is private must go all the same. */
-import { within } from '../sleep.js';
+import { withTimeout } from '../sleep.js';
 import { debtsOf, settle } from './debts.js';
 import { CHANGE_LIMIT, READ_LIMIT, unlessLate } from './tier.js';
 
@@ -9,10 +9,10 @@ export const DATABASE = 'sixlane';
 /**
  * Deletes a database, since what is in there only the module can tell.
  *
- * @throws (rejects with) what the browser says, or a TimeoutError while somebody does not let go of it: it goes when they do
+ * @throws (rejects with) the browser's error, or a TimeoutError while another connection is open; it is deleted after that
  */
 export async function wipe(database: string): Promise<void> {
-  await within(CHANGE_LIMIT, deleted(database));
+  await withTimeout(CHANGE_LIMIT, deleted(database));
 }
 
 async function deleted(database: string): Promise<void> {
@@ -22,7 +22,7 @@ async function deleted(database: string): Promise<void> {
     request.onsuccess = () => resolve();
     request.onerror = () => reject(request.error);
   });
-  // Also when nobody waits for it any more.
+  // Also after the time limit.
   settle(debts);
 }
 

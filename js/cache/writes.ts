@@ -1,4 +1,4 @@
-/** What becomes untrue when somebody writes: RFC 9111, section 4.4. */
+/** Which stored responses a write makes invalid: RFC 9111, section 4.4. */
 import { originOf, withoutFragment } from '../addresses.js';
 import { page, type Writes } from '../page.js';
 import { Cuts } from './cuts.js';

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use sixlane::breaker::{Breaker, BreakerConfig, Permit, Report, State as Standing};
+use sixlane::breaker::{Breaker, BreakerConfig, Permit, Report, State as Admission};
 use sixlane::{Number, Options};
 
 use crate::{answer::Refusal, clock::Clock};
@@ -65,10 +65,10 @@ impl Guard {
     pub(crate) fn state(&self) -> &'static str {
         match self.lock().map(|breaker| breaker.state(self.clock.now())) {
             None => "off",
-            Some(Standing::Closed) => "closed",
-            Some(Standing::Open) => "open",
-            Some(Standing::HalfOpen) => "half-open",
-            Some(Standing::Isolated) => "isolated",
+            Some(Admission::Closed) => "closed",
+            Some(Admission::Open) => "open",
+            Some(Admission::HalfOpen) => "half-open",
+            Some(Admission::Isolated) => "isolated",
         }
     }
 

@@ -41,7 +41,7 @@ impl Wall {
     }
 
     /// A date in one of the three forms of RFC 9110, section 5.6.7; the second one with its two digits of a year is
-    /// read as seen from `now`. Nothing else is a date: what somebody means that writes another one, nobody knows.
+    /// read as seen from `now`. Nothing else is a date.
     ///
     /// In two ways this takes more than the grammar: the case of letters does not matter, and the name of the day may be
     /// that of another day than the date's, because it says nothing new.

@@ -1,6 +1,6 @@
-//! Storage that fails: when to try again, and when to go without it. Whoever calls never hears of it.
+//! Storage that fails: when to try again, and when to do without it. Its faults never reach a caller.
 
-use crate::rests::Rests;
+use crate::backoff::Backoff;
 use crate::time::Time;
 
 /// What went wrong.
@@ -31,7 +31,7 @@ pub enum Next {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Health {
     off: Option<Off>,
-    rests: Rests,
+    backoff: Backoff,
     /// The last of these times there was no room.
     full: bool,
 }
@@ -79,7 +79,7 @@ impl Health {
         let next = Next::after(fault, attempt);
         if next == Next::GiveUp {
             self.full = fault == Fault::Full;
-            let until = (fault != Fault::Forbidden).then(|| self.rests.begin(now));
+            let until = (fault != Fault::Forbidden).then(|| self.backoff.begin(now));
             self.off = Some(Off { fault, until });
         }
         next
@@ -126,7 +126,7 @@ mod tests {
         // One of before comes back while it is off.
         health.worked(Done::Kept, now);
         assert_eq!(health.off(now), Some(Fault::Full));
-        assert!(health.usable(now.after(Rests::FIRST)));
+        assert!(health.usable(now.after(Backoff::FIRST)));
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         let mut health = Health::default();
         assert_eq!(health.failed(Fault::Silent, 0, START), Next::GiveUp);
         assert_eq!(health.off(START), Some(Fault::Silent));
-        assert!(health.usable(START.after(Rests::FIRST)));
+        assert!(health.usable(START.after(Backoff::FIRST)));
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Index {
         self.evictions
     }
 
-    /// Somebody asks for the key with this hash, whether it is kept or not.
+    /// Counts a request for the key with this hash, stored or not.
     pub fn asked(&mut self, hash: u32) {
         self.asked.count(hash);
     }

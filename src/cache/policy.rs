@@ -78,7 +78,7 @@ const HEURISTIC: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 
 const FRACTION: u32 = 10;
 
 /// What is not understood of a number of seconds that is too large: RFC 9111, section 1.2.2.
-const MOST_SECONDS: u64 = 1 << 31;
+const MAX_SECONDS: u64 = 1 << 31;
 
 /// What is kept beside an answer: plain values, which may lie in any storage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,7 +134,7 @@ impl Policy {
         })
     }
 
-    /// How old the answer is. `None`: the clock was set back behind it, and nobody knows.
+    /// How old the response is. `None`: the clock was set back to before it came, so its age is unknown.
     pub fn age(&self, now: Wall) -> Option<Duration> {
         // "resident_time = now - response_time; current_age = corrected_initial_age + resident_time;" (section 4.2.3)
         Some(self.initial_age + now.since(self.received)?)
@@ -423,7 +423,7 @@ pub const fn supersedes(status: u16) -> bool {
 fn seconds(text: &str) -> Option<Duration> {
     // "If a cache receives a delta-seconds value greater than the greatest integer it can represent […] the cache MUST
     // consider the value to be 2147483648" (section 1.2.2)
-    Some(Duration::from_secs(whole(text)?.min(MOST_SECONDS)))
+    Some(Duration::from_secs(whole(text)?.min(MAX_SECONDS)))
 }
 
 /// The directives of a `Cache-Control` field: section 5.2.
@@ -548,7 +548,7 @@ mod tests {
             (Answer { cache_control: Some("max-age=5, max-age=5"), ..expires }, 5),
             (Answer { cache_control: Some("s-maxage=5"), ..expires }, 60),
             (Answer { cache_control: Some("x=\"a, max-age=9\", max-age=4"), ..expires }, 4),
-            (Answer { cache_control: Some("max-age=99999999999999999999"), ..expires }, MOST_SECONDS),
+            (Answer { cache_control: Some("max-age=99999999999999999999"), ..expires }, MAX_SECONDS),
         ] {
             assert_eq!(kept(&answer).unwrap().lifetime, Duration::from_secs(seconds), "{answer:?}");
         }

@@ -2,9 +2,9 @@
 //!
 //! Calls stand in lanes (one an origin, say). A lane has a limit, and so have all lanes together. Within
 //! these limits the more urgent goes first, and among equals the one that arrived first. A lane that is full
-//! holds up nobody but its own: only lanes with room compete.
+//! holds up no other lane: only lanes with room compete.
 //!
-//! # How long anybody waits
+//! # How long a call waits
 //!
 //! With [`Aging::oldest_every`] = N, take a call with `a` older calls waiting in its lane (each time one comes
 //! back after a pre-emption it counts again, here and in `A`). Emergencies apart, which go before everything:
@@ -107,7 +107,7 @@ struct Entry {
     /// Places in the heaps.
     best: u32,
     oldest: u32,
-    fading: u32,
+    to_demote: u32,
     worst: u32,
 }
 
@@ -186,7 +186,7 @@ impl Order for Fading {
         a.arrived < b.arrived
     }
     fn place(entry: &mut Entry) -> &mut u32 {
-        &mut entry.fading
+        &mut entry.to_demote
     }
 }
 
@@ -209,7 +209,7 @@ struct Lane {
     /// And whether they do.
     multiplexed: bool,
     /// Slots that others outside hold of the same origin, and how many there are for all together.
-    elsewhere: u32,
+    foreign: u32,
     shared: Option<u32>,
     /// Starts since the last turn of the lane's oldest.
     starts: u32,
@@ -304,8 +304,8 @@ pub struct Queue {
     /// Lanes that have a call waiting and a slot to give.
     ready_best: Heap<LaneBest>,
     ready_oldest: Heap<LaneOldest>,
-    fading: Heap<Fading>,
-    /// Kept only where somebody may be dropped.
+    to_demote: Heap<Fading>,
+    /// Kept only where calls may be dropped.
     worst: Heap<Worst>,
     /// How many emergencies wait. A lane's first call is one if any of its calls is.
     emergencies: u32,
@@ -334,7 +334,7 @@ impl Queue {
             free_lanes: Vec::new(),
             ready_best: Heap::default(),
             ready_oldest: Heap::default(),
-            fading: Heap::default(),
+            to_demote: Heap::default(),
             worst: Heap::default(),
             emergencies: 0,
             last_arrival: Time::ZERO,
@@ -364,7 +364,7 @@ impl Queue {
             limit: self.per_lane,
             adaptive: self.adaptive.then(AdaptiveLimit::default),
             multiplexed: false,
-            elsewhere: 0,
+            foreign: 0,
             shared: None,
             starts: 0,
             open: true,
@@ -426,7 +426,7 @@ impl Queue {
         arrived: Time,
     ) -> CallId {
         let id = self.admit(lane, priority, flags, arrived);
-        self.hold(id.index);
+        self.occupy(id.index);
         id
     }
 
@@ -441,7 +441,7 @@ impl Queue {
             generation: u32::from(flags.0) << Entry::FLAGS,
             best: NOWHERE,
             oldest: NOWHERE,
-            fading: NOWHERE,
+            to_demote: NOWHERE,
             worst: NOWHERE,
         };
         let index = self.free;
@@ -457,9 +457,9 @@ impl Queue {
         }
     }
 
-    /// Who goes next, now taken: it runs. `None` when nobody may.
+    /// Takes the call that goes next: it runs from now on. `None` when none may.
     pub fn take_next(&mut self, now: Time) -> Option<CallId> {
-        self.fade(now);
+        self.demote(now);
         if self.concurrency.is_some_and(|limit| self.running >= limit) {
             return None;
         }
@@ -510,7 +510,7 @@ impl Queue {
 
     fn start(&mut self, index: u32) -> CallId {
         self.leave(index);
-        self.hold(index);
+        self.occupy(index);
         self.id_of(index)
     }
 
@@ -563,7 +563,7 @@ impl Queue {
     }
 
     /// A lane begins with one slot, after something that held it up.
-    pub fn begin_slowly(&mut self, lane: LaneId) {
+    pub fn start_ramp(&mut self, lane: LaneId) {
         if self.is_open(lane) {
             self.lanes[lane.0 as usize].ramp = Some(1);
             self.refresh(lane.0);
@@ -571,7 +571,7 @@ impl Queue {
     }
 
     /// Something went well in a lane: if it began slowly, it has twice the slots now.
-    pub fn went_well(&mut self, lane: LaneId) {
+    pub fn grow_ramp(&mut self, lane: LaneId) {
         let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
         let Some(ramp) = entry.ramp else { return };
         let more = ramp.saturating_mul(2);
@@ -579,7 +579,7 @@ impl Queue {
         self.refresh(lane.0);
     }
 
-    /// Whether anybody waits in a lane, parked or in line.
+    /// Whether a call waits in a lane, parked or in line.
     pub fn waits_in(&self, lane: LaneId) -> bool {
         self.lane(lane).is_some_and(|lane| lane.parked > 0 || lane.best.len() > 0)
     }
@@ -666,11 +666,11 @@ impl Queue {
     /// it, or of all.
     pub fn has_excess_streams(&self, lane: LaneId, most: u32) -> bool {
         let Some(entry) = self.lane(lane) else { return false };
-        let Lane { streams, elsewhere, shared, multiplexed, .. } = *entry;
+        let Lane { streams, foreign, shared, multiplexed, .. } = *entry;
         let slots = entry.full_slots();
         let quarter = slots.filter(|_| multiplexed).unwrap_or(0) / 4;
         // What others outside hold may be streams, too.
-        let left = shared.map(|shared| shared.saturating_sub(elsewhere));
+        let left = shared.map(|shared| shared.saturating_sub(foreign));
         let full = [slots, left].into_iter().flatten().any(|slots| streams >= slots);
         streams > most.max(quarter) || full || self.concurrency.is_some_and(|limit| self.streams >= limit)
     }
@@ -688,19 +688,19 @@ impl Queue {
         self.concurrency = limit;
     }
 
-    /// Tells of slots of this lane's origin that others hold, of `shared` for all together. `None`: nobody shares.
-    pub fn set_elsewhere(&mut self, lane: LaneId, elsewhere: u32, shared: Option<u32>) {
+    /// Sets how many slots of this lane's origin other instances hold, of `shared` for all together. `None`: it is not shared.
+    pub fn set_foreign_slots(&mut self, lane: LaneId, foreign: u32, shared: Option<u32>) {
         if self.is_open(lane) {
             let entry = &mut self.lanes[lane.0 as usize];
-            (entry.elsewhere, entry.shared) = (elsewhere, shared);
+            (entry.foreign, entry.shared) = (foreign, shared);
             self.refresh(lane.0);
         }
     }
 
-    /// Counts one more slot of this lane's origin as held by others, where somebody shares it.
-    pub fn cede(&mut self, lane: LaneId) {
-        if let Some(&Lane { elsewhere, shared, .. }) = self.lane(lane) {
-            self.set_elsewhere(lane, elsewhere + u32::from(shared.is_some()), shared);
+    /// Counts one more slot of this lane's origin as held by other instances, where it is shared.
+    pub fn add_foreign_slot(&mut self, lane: LaneId) {
+        if let Some(&Lane { foreign, shared, .. }) = self.lane(lane) {
+            self.set_foreign_slots(lane, foreign + u32::from(shared.is_some()), shared);
         }
     }
 
@@ -720,9 +720,9 @@ impl Queue {
     }
 
     /// Sinks those to low whose moment has passed. The work is paid once a call: O(log n) for each.
-    pub fn fade(&mut self, now: Time) {
+    pub fn demote(&mut self, now: Time) {
         let Some(after) = self.aging.demote_after else { return };
-        while let Some(index) = self.fading.first() {
+        while let Some(index) = self.to_demote.first() {
             if now.since(self.entries[index as usize].arrived) < after {
                 return;
             }
@@ -808,7 +808,7 @@ impl Queue {
         self.by_level
     }
 
-    /// The longest anybody has waited who still waits.
+    /// How long the oldest waiting call has waited.
     pub fn oldest_wait(&self, now: Time) -> Duration {
         let eldest = self.lanes.iter().filter_map(|lane| lane.oldest.first());
         let arrived = eldest.map(|index| self.entries[index as usize].arrived).min();
@@ -843,8 +843,8 @@ impl Queue {
     }
 
     fn has_room(&self, lane: u32) -> bool {
-        let Lane { running, elsewhere, shared, closed, .. } = self.lanes[lane as usize];
-        !closed && self.has_slot(lane) && shared.is_none_or(|limit| running.saturating_add(elsewhere) < limit)
+        let Lane { running, foreign, shared, closed, .. } = self.lanes[lane as usize];
+        !closed && self.has_slot(lane) && shared.is_none_or(|limit| running.saturating_add(foreign) < limit)
     }
 
     /// Whether the lane's own limit has room.
@@ -868,7 +868,7 @@ impl Queue {
         self.lanes[lane as usize].best.push(&mut self.entries, index);
         self.lanes[lane as usize].oldest.push(&mut self.entries, index);
         if self.aging.demote_after.is_some() && priority.fades() {
-            self.fading.push(&mut self.entries, index);
+            self.to_demote.push(&mut self.entries, index);
         }
         if self.drops {
             self.worst.push(&mut self.entries, index);
@@ -886,7 +886,7 @@ impl Queue {
         let Entry { priority, lane, .. } = self.entries[index as usize];
         self.lanes[lane as usize].best.remove(&mut self.entries, index);
         self.lanes[lane as usize].oldest.remove(&mut self.entries, index);
-        self.fading.remove(&mut self.entries, index);
+        self.to_demote.remove(&mut self.entries, index);
         self.worst.remove(&mut self.entries, index);
         if priority == Priority::EMERGENCY {
             self.emergencies -= 1;
@@ -896,7 +896,7 @@ impl Queue {
         self.refresh(lane);
     }
 
-    fn hold(&mut self, index: u32) {
+    fn occupy(&mut self, index: u32) {
         let lane = self.entries[index as usize].lane;
         self.lanes[lane as usize].running += 1;
         self.running += 1;
@@ -1012,13 +1012,13 @@ mod tests {
     fn slots_that_others_hold_count_and_so_does_what_they_leave() {
         let (mut queue, lane) = queue(|config| config.per_lane = Some(2));
         let [a, b] = [0, 1].map(|_| queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO));
-        queue.set_elsewhere(lane, 6, Some(6));
+        queue.set_foreign_slots(lane, 6, Some(6));
         assert_eq!(drain(&mut queue), []);
         assert!(queue.first(lane).is_some_and(|want| want.ready && want.priority == Level::Normal.into()));
-        queue.set_elsewhere(lane, 5, Some(6));
+        queue.set_foreign_slots(lane, 5, Some(6));
         assert_eq!(drain(&mut queue), [a]);
         queue.insert(lane, Level::Normal.into(), CallFlags::NONE, Time::ZERO);
-        queue.set_elsewhere(lane, 0, None);
+        queue.set_foreign_slots(lane, 0, None);
         assert_eq!(drain(&mut queue), [b]);
         assert!(queue.first(lane).is_some_and(|want| !want.ready), "its own limit is reached");
     }
@@ -1041,7 +1041,7 @@ mod tests {
         let [_high, _critical, low] = [Level::High, Level::Critical, Level::Low].map(&mut add);
         let later = Time::ZERO.after(Duration::from_secs(6));
         let normal = queue.insert(lane, Level::Normal.into(), CallFlags::NONE, later);
-        queue.fade(later);
+        queue.demote(later);
         let counts = queue.by_level().map(|count| count.queued);
         assert_eq!(counts, [0, 2, 1, 0, 1]);
         let order: Vec<_> = std::iter::from_fn(|| queue.take_next(later)).collect();

@@ -169,7 +169,7 @@ impl Records {
         }
     }
 
-    /// There is a network again, also for those about which somebody is asked.
+    /// There is a network again, also for calls whose `shouldRetry` has not answered yet.
     pub(super) fn online(&mut self) {
         for &index in &self.running {
             if let Stage::Asking { online, .. } = &mut self.slots[index as usize].record.stage {

@@ -5,7 +5,7 @@
 
 use super::{Action, Answer, Body, Record, Refusal, Scheduler, Stage};
 use crate::breaker::{Permit, Report, State};
-use crate::gate::Standing;
+use crate::gate::Admission;
 use crate::limit::Sample;
 use crate::queue::{CallFlags, CallId, LaneId};
 use crate::retry::{Cause, Failure, RetryConfig};
@@ -15,7 +15,7 @@ use std::rc::Rc;
 /// A pause is longer than asked for by up to this share of it, so that not everybody comes back at once,
 const SPREAD: u32 = 10;
 /// and by no more than this.
-const MOST_SPREAD: Duration = Duration::from_secs(1);
+const MAX_SPREAD: Duration = Duration::from_secs(1);
 
 /// What a status says of an origin's health.
 pub(super) const fn report_of(status: u16) -> Report {
@@ -44,7 +44,7 @@ impl Scheduler {
         if unwell && self.queue.flags_of(id).has(CallFlags::HEEDFUL) {
             self.fail(id, Failure { cause: Cause::Status(status), retry_after }, body, now);
         } else {
-            self.hear(id, report_of(status), Some(sample_of(status)), now);
+            self.report_outcome(id, report_of(status), Some(sample_of(status)), now);
             self.deliver(id, body, now);
         }
     }
@@ -77,15 +77,15 @@ impl Scheduler {
         }
         let &Answer { status, body, retry_after } = answer;
         if self.queue.flags_of(id).has(CallFlags::HEEDFUL) {
-            self.hear_failure(id, &Failure { cause: Cause::Status(status), retry_after }, now);
+            self.report_failure(id, &Failure { cause: Cause::Status(status), retry_after }, now);
         } else {
-            self.hear(id, report_of(status), Some(sample_of(status)), now);
+            self.report_outcome(id, report_of(status), Some(sample_of(status)), now);
         }
         self.begin_body(id, body, now);
     }
 
     fn fail(&mut self, id: CallId, failure: Failure, body: Body, now: Time) {
-        self.hear_failure(id, &failure, now);
+        self.report_failure(id, &failure, now);
         let cause = failure.cause;
         let asks = self.queue.flags_of(id).has(CallFlags::ASKS);
         match self.next_attempt(id, &failure, !asks, now) {
@@ -120,11 +120,11 @@ impl Scheduler {
         Rc::clone(own.unwrap_or(&self.retry))
     }
 
-    fn hear_failure(&mut self, id: CallId, failure: &Failure, now: Time) {
+    fn report_failure(&mut self, id: CallId, failure: &Failure, now: Time) {
         let &Failure { cause, retry_after } = failure;
         let pause = self.rules_of(id).pause(retry_after);
         let (report, sample) = match cause {
-            // A pause is what a server that is well asks for. One that nobody makes says nothing of that.
+            // Only a pause that is obeyed says that the server is well.
             Cause::Status(429 | 503) if pause.is_some() => (Report::Nothing, Some(Sample::Refusal)),
             Cause::Status(429) if retry_after.is_some() => (Report::Alive, Some(Sample::Refusal)),
             Cause::Status(status) => (report_of(status), Some(sample_of(status))),
@@ -133,12 +133,12 @@ impl Scheduler {
             Cause::Offline => (Report::Nothing, None),
         };
         let first = matches!(self.stage(id), Some(Stage::Sent { reported: false, .. }));
-        self.hear(id, report, sample, now);
+        self.report_outcome(id, report, sample, now);
         if let (Some(asked), Some(lane), true) = (pause, self.queue.lane_of(id), first) {
-            let spread = (asked / SPREAD).min(MOST_SPREAD).mul_f64(self.random.fraction());
+            let spread = (asked / SPREAD).min(MAX_SPREAD).mul_f64(self.random.fraction());
             if self.gates[lane.0 as usize].pause(now.after(asked).after(spread)) {
                 self.actions.push_back(Action::Pause(lane));
-                self.queue.begin_slowly(lane);
+                self.queue.start_ramp(lane);
             }
             self.settle_gate(lane, now);
         }
@@ -163,7 +163,7 @@ impl Scheduler {
             || !flags.has(CallFlags::RESENDABLE.and(CallFlags::HEEDFUL))
             || !rules.allows(failure, flags.has(CallFlags::SAME_ORIGIN), record.retries)
             || !(offline || rules.affords(&gate.budget, now))
-            || gate.standing(now) == Standing::Refuses
+            || gate.admission(now) == Admission::Rejected
         {
             return None;
         }
@@ -207,7 +207,7 @@ impl Scheduler {
         } else {
             self.queue.put_back(id);
         }
-        // The time of an open breaker may have run out while nobody waited in the lane.
+        // The time of an open breaker may have run out while no call waited in the lane.
         self.look_at_gate(id, now);
     }
 
@@ -217,14 +217,14 @@ impl Scheduler {
             self.records.set_stage(id, Stage::Queued);
             self.queue.unpark(id);
             if let Some(lane) = self.queue.lane_of(id) {
-                self.queue.begin_slowly(lane);
+                self.queue.start_ramp(lane);
             }
         }
         self.records.online();
     }
 
-    /// What came of an attempt: heard once, whoever tells it first. `sample`: what it says of the lane's load.
-    pub(super) fn hear(&mut self, id: CallId, report: Report, sample: Option<Sample>, now: Time) {
+    /// Reports the outcome of an attempt to breaker and limiter, at most once. `sample`: what it says of the lane's load.
+    pub(super) fn report_outcome(&mut self, id: CallId, report: Report, sample: Option<Sample>, now: Time) {
         let Some(record) = self.records.get(id) else { return };
         let Stage::Sent { since, until, permit, reported: false } = record.stage else { return };
         self.records.set_stage(id, Stage::Sent { since, until, permit: None, reported: true });
@@ -233,7 +233,7 @@ impl Scheduler {
             self.queue.sample(lane, sample, since, now);
         }
         if matches!(report, Report::Success | Report::Alive) {
-            self.queue.went_well(lane);
+            self.queue.grow_ramp(lane);
         }
         if let Some(permit) = permit {
             self.gates[lane.0 as usize].report(permit, report, now);
@@ -247,7 +247,7 @@ impl Scheduler {
             Some(Stage::Sent { since, .. }) => Some(since),
             _ => None,
         };
-        self.hear(id, Report::Nothing, None, now);
+        self.report_outcome(id, Report::Nothing, None, now);
         if let (Some(since), Some(lane), true) = (since, self.queue.lane_of(id), self.is_guarded()) {
             self.gates[lane.0 as usize].unsent(since, now);
             self.settle_gate(lane, now);
@@ -261,8 +261,8 @@ impl Scheduler {
 
     /// A new call stands before its lane's gate.
     pub(super) fn pass_gate(&mut self, id: CallId, lane: LaneId, now: Time) {
-        // Only itself: whoever waited before was turned away when the breaker opened.
-        if self.gates[lane.0 as usize].standing(now) == Standing::Refuses {
+        // Only itself: calls that waited before were rejected when the breaker opened.
+        if self.gates[lane.0 as usize].admission(now) == Admission::Rejected {
             self.refuse(id, Refusal::CircuitOpen(lane));
         } else {
             self.settle_gate(lane, now);
@@ -294,20 +294,20 @@ impl Scheduler {
     /// Opens and closes a lane as its gate says.
     pub(super) fn settle_gate(&mut self, lane: LaneId, now: Time) {
         let gate = &mut self.gates[lane.0 as usize];
-        let standing = gate.standing(now);
+        let standing = gate.admission(now);
         if let Some(state) = gate.breaker_change(now) {
             self.actions.push_back(Action::Breaker(lane, state));
             if state == State::Closed {
-                self.queue.begin_slowly(lane);
+                self.queue.start_ramp(lane);
             }
         }
-        self.shut.retain(|&(shut, _)| shut != lane);
-        self.queue.set_closed(lane, standing != Standing::Open);
+        self.suspended.retain(|&(other, _)| other != lane);
+        self.queue.set_closed(lane, standing != Admission::Open);
         match standing {
-            Standing::Open => {}
-            Standing::Until(at) => self.shut.push((lane, at)),
-            Standing::Refuses if !self.queue.waits_in(lane) => {}
-            Standing::Refuses => self.refuse_waiting(Some(lane), Refusal::CircuitOpen(lane)),
+            Admission::Open => {}
+            Admission::Until(at) => self.suspended.push((lane, at)),
+            Admission::Rejected if !self.queue.waits_in(lane) => {}
+            Admission::Rejected => self.refuse_waiting(Some(lane), Refusal::CircuitOpen(lane)),
         }
     }
 

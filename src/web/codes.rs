@@ -40,7 +40,7 @@ codes! {
         Answered,
         /// It brought none [call, see [`Lost`]]. An action follows.
         Failed,
-        /// Whoever was asked whether to try again has answered [call, 1 or 0].
+        /// `shouldRetry` has answered [call, 1 or 0].
         Permitted,
         /// As `Answered`, of a call that began before it came here: its caller has the response. Returns 1 while the call
         /// holds its slot.
@@ -68,9 +68,9 @@ codes! {
         /// How many may run in all [limit].
         Concurrency,
         /// Other instances hold slots of a lane's origin [lane, slots, slots of all together].
-        Elsewhere,
+        ForeignSlots,
         /// A call of this lane gives its slot to an emergency of another instance [lane].
-        GiveWay,
+        YieldSlot,
         /// The deadline has come, or the actions before were performed.
         Woke,
         /// Returns how many wait.
@@ -118,7 +118,7 @@ codes! {
 codes! {
     /// Why an attempt brought no response.
     pub(super) enum Lost {
-        /// Nobody can tell.
+        /// Unknown.
         NoResponse,
         /// There is no network.
         Offline,
@@ -146,7 +146,7 @@ codes! {
         /// Its caller gets the error that the attempt ended with.
         GiveUp,
         /// Its slot is given to others [0 for a body that is not read, 1 for an endless one].
-        Lend,
+        ReleaseSlot,
         /// The lane is closed, its number may come back.
         Forget,
         /// The lane's origin asked for a pause [milliseconds].

@@ -5,7 +5,7 @@ use crate::breaker::State;
 use crate::cache::date::Wall;
 use crate::queue::CallId;
 use crate::retry::Cause;
-use crate::scheduler::{Action, Answer, Body, Lent, Outcome, Refusal, Scheduler};
+use crate::scheduler::{Action, Answer, Body, Outcome, Refusal, Released, Scheduler};
 use crate::time::{Duration, Time};
 
 /// An action: its code, the call or the lane it is about, and two numbers more.
@@ -33,7 +33,9 @@ pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
             (Code::Reject, about(id), f64::from(reason as u8), f64::NAN)
         }
         Action::Expire(id) => (Code::Expire, about(id), f64::NAN, f64::NAN),
-        Action::Lend(id, why) => (Code::Lend, about(id), f64::from(u8::from(why == Lent::Streams)), f64::NAN),
+        Action::ReleaseSlot(id, why) => {
+            (Code::ReleaseSlot, about(id), f64::from(u8::from(why == Released::Streams)), f64::NAN)
+        }
         Action::Deliver(id, holds) => (Code::Deliver, about(id), f64::from(u8::from(holds)), f64::NAN),
         Action::Retry(id, delay) => (Code::Retry, about(id), millis(delay), f64::NAN),
         Action::Ask(id) => (Code::Ask, about(id), f64::NAN, f64::NAN),

@@ -82,8 +82,10 @@ impl Driver {
                 }
                 Event::Concurrency(options.count(Number::Concurrency))
             }
-            SchedulerEvent::Elsewhere => Event::Elsewhere(lane, convert::count(b), Some(convert::count(c))),
-            SchedulerEvent::GiveWay => Event::GiveWay(lane),
+            SchedulerEvent::ForeignSlots => {
+                Event::ForeignSlots(lane, convert::count(b), Some(convert::count(c)))
+            }
+            SchedulerEvent::YieldSlot => Event::YieldSlot(lane),
             SchedulerEvent::Woke => Event::Woke,
             SchedulerEvent::Queued => return f64::from(self.core.count().queued),
             SchedulerEvent::Running => return f64::from(self.core.count().running),

@@ -1,6 +1,6 @@
 //! A connection to the database, and what is done through it.
 
-use crate::records::Outcome;
+use crate::records::Reply;
 use crate::work::{ALL, Operation, PACKS, STATE, USES, Work};
 use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{Error, OpenDbError};
@@ -40,7 +40,7 @@ pub fn open_storage(name: String) -> Promise {
         let closed = Rc::new(Cell::new(false));
         let on_close = Closure::new({
             let (database, closed) = (database.clone(), Rc::clone(&closed));
-            // Whoever wants a later version, or none at all, waits for this.
+            // A tab that wants a later version, or deletes the database, waits for this.
             move || {
                 closed.set(true);
                 database.as_sys().close();
@@ -132,14 +132,14 @@ impl Storage {
     fn perform(&self, operation: Operation) -> Promise {
         let database = self.database.clone();
         future_to_promise(async move {
-            let outcome = within(&database, operation).await?;
-            outcome.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(Into::into)
+            let reply = transact(&database, operation).await?;
+            reply.serialize(&serde_wasm_bindgen::Serializer::new()).map_err(Into::into)
         })
     }
 }
 
 /// Does something in one transaction; fails with what the browser says when that breaks off.
-async fn within(database: &Database, operation: Operation) -> Result<Outcome, JsValue> {
+async fn transact(database: &Database, operation: Operation) -> Result<Reply, JsValue> {
     let mode = match operation {
         Operation::Read { .. } => TransactionMode::Readonly,
         _ => TransactionMode::Readwrite,
@@ -167,7 +167,7 @@ async fn within(database: &Database, operation: Operation) -> Result<Outcome, Js
     };
     let result = match result {
         // Also where nothing was changed: one that is dropped is aborted, and in WebKit others may wait behind it.
-        Ok(outcome) => transaction.commit().await.map(|()| outcome),
+        Ok(reply) => transaction.commit().await.map(|()| reply),
         Err(error) => Err(error),
     };
     // That there is no room may be found out at the very end, and stands there alone.

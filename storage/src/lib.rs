@@ -11,4 +11,4 @@ mod records;
 mod work;
 
 pub use database::{Storage, open_storage};
-pub use limit::within;
+pub use limit::with_timeout;

@@ -14,8 +14,8 @@ use wasm_bindgen_futures::JsFuture;
 /// # Errors
 ///
 /// As a promise: with a `TimeoutError` when it takes longer than so many milliseconds.
-#[wasm_bindgen]
-pub async fn within(limit: u32, begun: Promise) -> Result<JsValue, JsValue> {
+#[wasm_bindgen(js_name = withTimeout)]
+pub async fn with_timeout(limit: u32, begun: Promise) -> Result<JsValue, JsValue> {
     let (mut begun, mut over) = (JsFuture::from(begun), TimeoutFuture::new(limit));
     poll_fn(|context| match Pin::new(&mut begun).poll(context) {
         Poll::Pending => {

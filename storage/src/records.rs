@@ -161,7 +161,7 @@ impl Totals {
 
 /// What an operation brings back; see `js/cache/disk.ts`.
 #[derive(Default, Serialize)]
-pub(crate) struct Outcome {
+pub(crate) struct Reply {
     pub(crate) totals: Totals,
     /// Undefined where it was not looked at.
     #[serde(with = "serde_wasm_bindgen::preserve")]

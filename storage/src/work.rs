@@ -5,7 +5,7 @@
 //! has the totals, and for each partition a number that changes with each purge. All that one operation changes, it changes
 //! in one transaction: a crash in the middle leaves nothing of it.
 
-use crate::records::{Entry, FoundPack, Outcome, Pack, Totals, Use};
+use crate::records::{Entry, FoundPack, Pack, Reply, Totals, Use};
 use indexed_db_futures::KeyRange;
 use indexed_db_futures::error::Error;
 use indexed_db_futures::future::BasicRequest;
@@ -70,30 +70,30 @@ impl<'a> Work<'a> {
         })
     }
 
-    pub(crate) async fn perform(mut self, operation: Operation) -> Result<Outcome, Error> {
+    pub(crate) async fn perform(mut self, operation: Operation) -> Result<Reply, Error> {
         self.find_totals().await?;
-        let mut outcome = Outcome::default();
+        let mut reply = Reply::default();
         match operation {
             Operation::Read { partition, keys } => {
-                outcome.epoch = self.epoch(&partition).await?;
-                self.read(&keys, &outcome).await?;
+                reply.epoch = self.epoch(&partition).await?;
+                self.read(&keys, &reply).await?;
             }
             Operation::Write { partition, epoch, entries, known, used, most } => {
                 let found = self.epoch(&partition).await?;
                 let is_known = epoch.is_undefined() || epoch == found || (epoch == 0.0 && is_first(&found));
-                outcome.epoch = found;
+                reply.epoch = found;
                 if is_known {
-                    if outcome.epoch == 0.0 {
-                        outcome.epoch = self.set_epoch(&partition, -js_sys::Math::random())?;
+                    if reply.epoch == 0.0 {
+                        reply.epoch = self.set_epoch(&partition, -js_sys::Math::random())?;
                     }
                     self.put(&partition, &entries, known.as_ref()).await?;
                     self.touch(&used).await?;
-                    outcome.evicted = self.evict(most).await?;
+                    reply.evicted = self.evict(most).await?;
                     self.save()?;
                 }
             }
             Operation::Remove { keys, beginnings, tags } => {
-                self.remove(&keys, &beginnings, &tags, &outcome.gone).await?;
+                self.remove(&keys, &beginnings, &tags, &reply.gone).await?;
                 self.save()?;
             }
             Operation::Purge { partition } => {
@@ -102,16 +102,16 @@ impl<'a> Work<'a> {
                 self.uses.delete::<JsValue, _>(all).primitive()?;
                 self.recount().await?;
                 self.save()?;
-                outcome.epoch = self.set_epoch(&partition, js_sys::Math::random())?;
+                reply.epoch = self.set_epoch(&partition, js_sys::Math::random())?;
             }
-            Operation::MakeRoom { share } => outcome.evicted = self.evict(self.totals.bytes * share).await?,
+            Operation::MakeRoom { share } => reply.evicted = self.evict(self.totals.bytes * share).await?,
             Operation::Recount => {
                 self.recount().await?;
                 self.save()?;
             }
         }
-        outcome.totals = self.totals;
-        Ok(outcome)
+        reply.totals = self.totals;
+        Ok(reply)
     }
 
     async fn find_totals(&mut self) -> Result<(), Error> {
@@ -187,7 +187,7 @@ impl<'a> Work<'a> {
         Ok(names)
     }
 
-    async fn read(&self, keys: &Array, outcome: &Outcome) -> Result<(), Error> {
+    async fn read(&self, keys: &Array, reply: &Reply) -> Result<(), Error> {
         let names = Set::default();
         let index = self.packs.index("keys")?;
         let wanted = Set::new(keys);
@@ -202,7 +202,7 @@ impl<'a> Work<'a> {
             for request in asked {
                 let found: Option<JsValue> = request.await?;
                 if let Some(pack) = found.and_then(|pack| FoundPack::of(&pack)) {
-                    deliver(&pack, &wanted, &names, &outcome.packs);
+                    deliver(&pack, &wanted, &names, &reply.packs);
                 }
             }
             if wanted.size() == 0 || left.len() - (wanted.size() as usize) < probes * TOGETHER {
@@ -213,11 +213,11 @@ impl<'a> Work<'a> {
             if !names.has(&name)
                 && let Some(pack) = self.pack(&name).await?
             {
-                deliver(&pack, &wanted, &names, &outcome.packs);
+                deliver(&pack, &wanted, &names, &reply.packs);
             }
         }
         for name in values(&names) {
-            outcome.names.push(&name);
+            reply.names.push(&name);
         }
         Ok(())
     }

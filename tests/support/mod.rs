@@ -16,8 +16,8 @@ use sixlane::retry_after;
 use sixlane::scheduler::{SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
 use sixlane::time::Duration;
 use sixlane::{
-    Action, Aging, Answer, Body, CallFlags, CallId, Config, Event, LaneId, Lent, Level, Number, Options,
-    Outcome, Priority, Refusal, Scheduler, Strategy, Submission, Time,
+    Action, Aging, Answer, Body, CallFlags, CallId, Config, Event, LaneId, Level, Number, Options, Outcome,
+    Priority, Refusal, Released, Scheduler, Strategy, Submission, Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -509,7 +509,7 @@ impl World {
         if has_slot && !self.leaves_room(lane, in_lane) && self.alive.iter().any(waits) {
             self.seen.kept_out_by_others += 1;
         }
-        self.tell(Event::Elsewhere(lane, held, shared));
+        self.tell(Event::ForeignSlots(lane, held, shared));
     }
 
     /// Whether the others outside leave one slot more to a lane that holds so many.
@@ -799,7 +799,7 @@ impl World {
                 Action::Start(id, level) => self.start(id, level),
                 Action::Preempt(id) => self.preempt(id),
                 Action::Reject(id, why) => self.reject(id, why),
-                Action::Lend(id, why) => self.lend(id, why),
+                Action::ReleaseSlot(id, why) => self.release_slot(id, why),
                 Action::Forget(lane) => self.forget(lane),
                 Action::Expire(id) => self.expire(id),
                 Action::Deliver(id, holds) => self.deliver(id, holds),
@@ -1076,15 +1076,15 @@ impl World {
         self.over(number);
     }
 
-    fn lend(&mut self, id: CallId, why: Lent) {
+    fn release_slot(&mut self, id: CallId, why: Released) {
         let number = self.number(id);
         let Call { stage, lane, .. } = self.calls[number];
         let fits = match why {
-            Lent::Unread => {
+            Released::Unread => {
                 self.seen.lent_unread += 1;
                 matches!(stage, Stage::Unread(until) if until <= self.now)
             }
-            Lent::Streams => {
+            Released::Streams => {
                 self.seen.lent_streams += 1;
                 stage == Stage::Streaming && self.has_excess_streams(lane)
             }

@@ -4,9 +4,9 @@ use crate::time::{Duration, Time};
 
 /// How often running something was left alone.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rests(u32);
+pub struct Backoff(u32);
 
-impl Rests {
+impl Backoff {
     /// The first is so long; each is twice as long as the one before it.
     pub const FIRST: Duration = Duration::from_secs(30);
     /// None is longer.
@@ -26,9 +26,9 @@ mod tests {
 
     #[test]
     fn each_rest_is_twice_as_long_up_to_an_hour() {
-        let mut rests = Rests::default();
+        let mut backoff = Backoff::default();
         let seconds: Vec<u64> =
-            (0..40).map(|_| rests.begin(Time::ZERO).since(Time::ZERO).as_secs()).collect();
+            (0..40).map(|_| backoff.begin(Time::ZERO).since(Time::ZERO).as_secs()).collect();
         assert_eq!(seconds[..9], [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
         assert!(seconds[9..].iter().all(|&rest| rest == 3_600));
     }
