@@ -1,0 +1,8 @@
+//! Giving up the unimportant first: a share of the calls to an origin that does not accept them all, and levels that say
+//! what a page does without while it is in trouble.
+
+mod ladder;
+mod share;
+
+pub use ladder::{Ladder, LadderConfig, MAX_LEVEL, MAX_STAY, Step};
+pub use share::{PROBE_EVERY, Share, ShareConfig, sheddable};
