@@ -94,6 +94,28 @@ function isPatient({ request, lane }: Asking): boolean {
   return PATIENT.includes(request.cache) && !lane?.timeout && !lane?.emergency;
 }
 
+/** By the lane's snapshot, which is never changed. */
+const termsKeys = new WeakMap<LaneInit, string | undefined>();
+
+/** What of a lane equal calls have in common; undefined where it is like no other. */
+function termsKeyOf(lane: LaneInit): string | undefined {
+  let own = termsKeys.get(lane);
+  if (own === undefined && !termsKeys.has(lane)) {
+    const { timeout, retry, cache, slot, key, dedupe, batch } = lane;
+    // How urgent it is does not make it another: that of the most urgent counts.
+    const terms = [timeout, retry, cache, slot, key, dedupe, batch];
+    try {
+      // A function says nothing of what it does.
+      const asks = typeof retry === 'object' && retry?.shouldRetry;
+      own = asks ? undefined : terms.some((term) => term !== undefined) ? encode(terms) : '';
+    } catch {
+      // What cannot be told is like no other.
+    }
+    termsKeys.set(lane, own);
+  }
+  return own;
+}
+
 /** Whether the network failed, was too slow, or its breaker is open. Other refusals may have the same error name. */
 function isOutage(error: unknown, { refusal }: Sent): boolean {
   if (refusal !== undefined) return refusal === 'circuit-open' || refusal === 'timeout';
@@ -348,24 +370,14 @@ export class Gets {
     // A call made after a purge, or after a write to its URL, does not join a request sent before.
     const cut = (asked && this.#cache?.lastCut(asked)) ?? this.#cuts.last([beginningOf(withoutFragment(request.url))]);
     const epoch = `${this.#past.epoch} ${cut} ${lastWrite(request.url)}`;
+    const own = lane ? termsKeyOf(lane) : '';
+    if (own === undefined) return undefined;
     // As below: to read all that of a request takes longer than the rest.
-    if (plain && !lane) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\nabout:client\n\n`;
+    if (plain) return `${epoch}\nGET\n${request.url}\ncors\nsame-origin\ndefault\nfollow\n\nabout:client\n\n${own}`;
     const { method, url, mode, credentials, cache, redirect, integrity, keepalive, headers } = request;
     const { referrer, referrerPolicy } = request;
     if (keepalive) return undefined;
     if (cache !== 'default' && cache !== 'force-cache') return undefined;
-    const { timeout, retry, cache: rule, slot, key, dedupe, batch } = lane ?? {};
-    // A function says nothing of what it does.
-    if (typeof retry === 'object' && retry?.shouldRetry) return undefined;
-    const terms = [timeout, retry, rule, slot, key, dedupe, batch];
-    // How urgent it is does not make it another: that of the most urgent counts.
-    let own: string;
-    try {
-      own = terms.some((term) => term !== undefined) ? encode(terms) : '';
-    } catch {
-      // What cannot be told is like no other.
-      return undefined;
-    }
     // No other part has a line break.
     const whole = integrity && JSON.stringify(integrity);
     const said = [method, url, mode, credentials, cache, redirect, whole, referrer, referrerPolicy, own];
