@@ -115,15 +115,15 @@ export class Engine<C extends Scheduled> implements Sharer {
     const { key } = call;
     const { priority, protocol, arrived = Number.NaN } = terms;
     if (!this.#dead) {
-      let lane = this.#lanes.get(key);
-      if (lane === undefined) {
-        lane = this.#tell(SchedulerEvent.OpenLane);
+      const known = this.#lanes.get(key);
+      const lane = known ?? this.#tell(SchedulerEvent.OpenLane);
+      if (known === undefined) {
         this.#lanes.set(key, lane);
         this.#keys[lane] = key;
       }
       const uses = this.#uses.get(key) ?? 0;
       this.#uses.set(key, uses + 1);
-      if (uses === 0) {
+      if (uses === 0 || known === undefined) {
         // It may not be this one's turn.
         this.#touched.add(key);
         this.#host.opened?.();
