@@ -17,7 +17,7 @@ import { type Caller, Joint, type Source, type Wire } from './joint.js';
 import { LEVELS } from './levels.js';
 import { isResponse, NativeAbortController, nameOf } from './platform.js';
 import type { RequestLike } from './requests.js';
-import { withTimeout } from './sleep.js';
+import { withTimeout } from './timeout.js';
 import type { CacheTier, LaneInit, SixlaneOptions } from './types.js';
 import { Waits } from './waits.js';
 

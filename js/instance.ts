@@ -184,15 +184,11 @@ export class Instance {
     const { engine, starting } = this.#performer;
     const figures = engine?.status() ?? starting?.status() ?? new Starting(1, () => {}).status();
     const { lanes, paused: _paused, concurrency: _concurrency, ...rest } = figures;
+    for (const name of COUNTED) rest[name] += this.#early[name];
     return {
       ...rest,
       batched: this.#batching?.batched ?? 0,
       deduplicated: (this.#gets?.deduplicated ?? 0) + (this.#batching?.deduplicated ?? 0),
-      completed: rest.completed + this.#early.completed,
-      failed: rest.failed + this.#early.failed,
-      cancelled: rest.cancelled + this.#early.cancelled,
-      preempted: rest.preempted + this.#early.preempted,
-      retries: rest.retries + this.#early.retries,
       mode: this.#mode,
       reason: this.#reason,
       origins: lanes.map((lane) => ({ ...lane, utilization: lane.running / lane.limit })),

@@ -15,9 +15,9 @@ import { isResponse, NativeAbortController, nameOf, textOf } from './platform.js
 import { type RequestLike, realOf, unfollowed } from './requests.js';
 import { Settler } from './settle.js';
 import { balance } from './share.js';
-import { LONGEST_TIMER } from './sleep.js';
 import type { Starting } from './starting.js';
 import { termsOfCall } from './terms.js';
+import { LONGEST_TIMER } from './timeout.js';
 import { Timing } from './timing.js';
 import type { Transport } from './transport.js';
 import type { BreakerState, LaneInit, RetryOptions } from './types.js';

@@ -31,5 +31,5 @@ export {
 } from './platform.js';
 export { realOf } from './requests.js';
 export { compileMatch, patternOf } from './routes.js';
-export { LONGEST_TIMER, sleep, unlessAborted, withTimeout } from './sleep.js';
+export { LONGEST_TIMER, withTimeout } from './timeout.js';
 export { timeLeft } from './waits.js';

@@ -1,5 +1,4 @@
-/** The longest that a timer can be set for. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
+import { LONGEST_TIMER } from './timeout.js';
 
 /** What the promise brings, or the signal's reason if that aborts first. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -10,14 +9,6 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
     signal.addEventListener('abort', onAbort, { once: true });
     const release = (): void => signal.removeEventListener('abort', onAbort);
     promise.then(resolve, reject).finally(release);
-  });
-}
-
-/** Rejects with a "TimeoutError" when the promise takes longer than that. */
-export function withTimeout<T>(limit: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new DOMException('no answer in time', 'TimeoutError')), limit);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 

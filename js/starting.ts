@@ -1,7 +1,7 @@
 import type { Call } from './call.js';
 import { Settled } from './codes.js';
 import type { CoreStatus } from './figures.js';
-import { type LEVEL_NAMES, levelOf } from './levels.js';
+import { LEVEL_NAMES, levelOf } from './levels.js';
 import type { Sharer, Want } from './page.js';
 import { balance } from './share.js';
 
@@ -118,8 +118,7 @@ export class Starting implements Sharer {
 
   status(): CoreStatus {
     const calls = [...this.#calls];
-    const level = (name: (typeof LEVEL_NAMES)[number]) =>
-      count(calls.filter(({ priority }) => levelOf(priority) === name));
+    const levels = LEVEL_NAMES.map((name) => [name, count(calls.filter(({ priority }) => levelOf(priority) === name))]);
     const now = performance.now();
     const waits = calls.filter(({ stage }) => stage === 'waiting').map(({ arrived }) => now - arrived);
     return {
@@ -127,13 +126,7 @@ export class Starting implements Sharer {
       ...NONE,
       paused: this.paused,
       concurrency: Number.POSITIVE_INFINITY,
-      byPriority: {
-        critical: level('critical'),
-        high: level('high'),
-        normal: level('normal'),
-        low: level('low'),
-        background: level('background'),
-      },
+      byPriority: Object.fromEntries(levels),
       oldestWait: Math.max(0, ...waits),
       lanes: [...this.#lanes].map(([key, { waiting, running }]) => ({
         key,

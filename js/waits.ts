@@ -1,7 +1,7 @@
 /** Calls that wait for something other than a slot. */
 import { refusalReason } from './errors.js';
 import type { Asking } from './gets.js';
-import { LONGEST_TIMER } from './sleep.js';
+import { LONGEST_TIMER } from './timeout.js';
 
 /** Milliseconds until a call's time is up; undefined when it has no limit, or one that no timer can be set for. */
 export function timeLeft({ lane, arrived }: Pick<Asking, 'lane' | 'arrived'>): number | undefined {

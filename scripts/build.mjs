@@ -201,8 +201,8 @@ const onDemand = {
  * Codes are constants, of which nothing is left.
  */
 const PARTS = [
-  { name: 'blocks', own: /^(blocks|queue|limiter|breaker|retry|codes|batch\/.*)\.js$/ },
-  { name: 'tiers', own: /^(tiers|sleep|codes|cache\/.*)\.js$/ },
+  { name: 'blocks', own: /^(blocks|queue|limiter|breaker|retry|sleep|codes|batch\/.*)\.js$/ },
+  { name: 'tiers', own: /^(tiers|timeout|codes|cache\/.*)\.js$/ },
 ];
 
 /** Where the first file finds them is told by version: see js/ondemand.ts. */

@@ -7,7 +7,7 @@ import type { Asking, Network } from '../gets.js';
 import { mayRepeat, termsOf } from '../lane.js';
 import { read } from '../options.js';
 import { isResponse, nameOf } from '../platform.js';
-import { LONGEST_TIMER } from '../sleep.js';
+import { LONGEST_TIMER } from '../timeout.js';
 import type { BatchRule } from '../types.js';
 import { answerTo, divide } from './divide.js';
 import { copyOf } from './items.js';

@@ -4,7 +4,7 @@ import { Looks } from '../cache/answer.js';
 import { mayHaveBody } from '../cache/frozen.js';
 import { isStream, NativeHeaders, tagOf } from '../platform.js';
 import type { RequestLike } from '../requests.js';
-import { withTimeout } from '../sleep.js';
+import { withTimeout } from '../timeout.js';
 import type { BatchItem } from '../types.js';
 
 /** What they say of the answer to the batch is not true of its parts, or of what is left when it was decoded. */

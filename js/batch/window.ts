@@ -1,4 +1,4 @@
-import { LONGEST_TIMER } from '../sleep.js';
+import { LONGEST_TIMER } from '../timeout.js';
 
 /**
  * Calls back once, when so many milliseconds have gone by. In a page that nobody sees timers come a second late, or a minute:

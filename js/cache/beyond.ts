@@ -1,6 +1,6 @@
 /** Storage beyond the page, as the first file knows it: what keeps it is a file of its own, loaded when it is first needed. */
 import { tiers } from '../ondemand.js';
-import { withTimeout } from '../sleep.js';
+import { withTimeout } from '../timeout.js';
 import type { CacheStats, CacheTier } from '../types.js';
 import { noteDebt } from './debts.js';
 import type { Depths } from './depths.js';

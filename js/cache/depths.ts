@@ -1,6 +1,6 @@
 /** What is kept beyond the page: the persistent tiers, of which a cache may have either, both or none. */
 import { compile } from '../load.js';
-import { withTimeout } from '../sleep.js';
+import { withTimeout } from '../timeout.js';
 import type { CacheStats, CacheTier } from '../types.js';
 import type { Below, Missed } from './beyond.js';
 import type { Disk } from './disk.js';

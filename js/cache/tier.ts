@@ -1,5 +1,5 @@
 /** Storage beyond the page: what its two tiers have in common. One of them is loaded on demand, and brings a copy of this. */
-import { withTimeout } from '../sleep.js';
+import { withTimeout } from '../timeout.js';
 import { isFrozen } from './frozen.js';
 import { isResponse, type Names } from './keys.js';
 import type { Policy } from './store.js';

@@ -1,5 +1,5 @@
 /** Storage is emptied without the module, which may be what is missing: what is private must go all the same. */
-import { withTimeout } from '../sleep.js';
+import { withTimeout } from '../timeout.js';
 import { debtsOf, settle } from './debts.js';
 import { CHANGE_LIMIT, READ_LIMIT, unlessLate } from './tier.js';
 
