@@ -333,10 +333,14 @@ export class Instance {
       throw error;
     }
     if (starting.paused) engine.pause();
+    // Taken apart before the core has said anything: a call that has failed waits for its next attempt from then on.
+    const waiting = calls.filter(({ stage }) => stage === 'waiting');
+    const sent = calls.filter(({ stage }) => stage !== 'waiting');
     // Calls on the wire first: they are counted before any slot is given away.
-    for (const call of calls) if (call.stage !== 'waiting') performer.submit(engine, call);
+    for (const call of sent) performer.submit(engine, call);
     replace(starting, engine);
-    for (const call of calls) if (call.stage === 'waiting') this.#beginAgain(engine, call);
+    // Nothing was sent for these yet, and their callers may have left meanwhile.
+    for (const call of waiting) if (call.stage === 'waiting') this.#beginAgain(engine, call);
   }
 
   /** Nothing was sent for it yet: it goes the way of any call from here on. */

@@ -196,6 +196,28 @@ describe('starting', () => {
     expect((await run.stats()).peak).to.equal(6);
   });
 
+  it('sends what failed before the module ran once more, and not twice', async () => {
+    const { createFetch } = await freshCopy();
+    const { wasm, give } = await slowModule();
+    let sent = 0;
+    const answered = [];
+    const transport = () => {
+      const response = Promise.resolve(new Response('', { status: sent++ < 2 ? 503 : 200 }));
+      answered.push(response);
+      return response;
+    };
+    const fetch = createFetch({ wasm, fetch: transport, retry: { baseDelay: 1 } });
+    const calls = [fetch('/one'), fetch('/two')];
+    await Promise.all(answered);
+    // It has heard of both by now.
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(sent).to.equal(2);
+    give();
+    expect((await Promise.all(calls)).map(({ status }) => status)).to.deep.equal([200, 200]);
+    expect(fetch.status()).to.include({ completed: 2, retries: 2, running: 0, queued: 0 });
+    expect(sent).to.equal(4);
+  });
+
   it('retries what fails before the module runs, once it does', async () => {
     const { createFetch } = await freshCopy();
     const { wasm, give } = await slowModule();
