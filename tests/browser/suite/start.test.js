@@ -202,7 +202,7 @@ describe('starting', () => {
     let sent = 0;
     const answered = [];
     const transport = () => {
-      const response = Promise.resolve(new Response('', { status: sent++ < 2 ? 503 : 200 }));
+      const response = Promise.resolve(new Response(null, { status: sent++ < 2 ? 503 : 200 }));
       answered.push(response);
       return response;
     };
