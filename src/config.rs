@@ -1,6 +1,8 @@
 //! Options of the queue, as types that cannot be wrong.
 
 use crate::breaker::BreakerConfig;
+use crate::degrade::{Rules, ShareConfig};
+use crate::monitor::MonitorConfig;
 use crate::option::{Number, Options};
 use crate::rate::RateConfig;
 use crate::time::Duration;
@@ -44,6 +46,28 @@ impl Aging {
     }
 }
 
+/// What is given up under pressure, and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Degradation {
+    /// The levels.
+    pub rules: Rules,
+    /// How long the triggers of a level must be off before it is left.
+    pub recover_after: Duration,
+    /// The share of calls that an origin does not get which does not accept them. `None`: it gets all.
+    pub share: Option<ShareConfig>,
+}
+
+impl Degradation {
+    /// What was said of it; its rules are those that hold where none are said.
+    pub fn of(options: &Options) -> Self {
+        Self {
+            rules: Rules::default(),
+            recover_after: options.span(Number::RecoverAfter),
+            share: ShareConfig::of(options),
+        }
+    }
+}
+
 /// What a [`Scheduler`](crate::Scheduler) obeys. Valid by construction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Config {
@@ -64,6 +88,10 @@ pub struct Config {
     pub breaker: Option<BreakerConfig>,
     /// A rate limit for each lane: who exceeds it waits. `None`: none.
     pub rate: Option<RateConfig>,
+    /// What is watched. `None`: nothing, but for what [`degradation`](Self::degradation) needs.
+    pub monitor: Option<MonitorConfig>,
+    /// What is given up under pressure. `None`: nothing.
+    pub degradation: Option<Degradation>,
     /// What random numbers grow from.
     pub seed: u64,
 }
@@ -79,6 +107,8 @@ impl Config {
             per_lane: said.or(Some(Self::PER_ORIGIN)),
             adaptive: said.is_none(),
             breaker: options.flag(Number::Breaker).then(|| BreakerConfig::of(options)),
+            monitor: options.flag(Number::Monitor).then(|| MonitorConfig::of(options)),
+            degradation: options.flag(Number::Degradation).then(|| Degradation::of(options)),
             ..Self::for_tasks(options)
         }
     }
@@ -94,6 +124,8 @@ impl Config {
             aging: Aging::of(options),
             breaker: None,
             rate: None,
+            monitor: None,
+            degradation: None,
             seed: options.get(Number::Seed).to_bits(),
         }
     }

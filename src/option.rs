@@ -58,6 +58,9 @@ const LIMIT: Range = Range::above(0.0, NEVER, "a number of milliseconds above 0,
 const DELAY: Range = Range::from(0.0, END, "a finite number of milliseconds from 0 up");
 const AGE: Range = Range::from(0.0, NEVER, "a number of milliseconds from 0 up, or Infinity");
 const LEVEL: Range = Range::from(-END, END, "a finite number or a level's name");
+const INTERVAL: Range = Range::from(100.0, END, "a finite number of milliseconds from 100 up");
+const RUNG: Range = Range::whole(1.0, 5.0, "a whole number from 1 to 5");
+const AMOUNT_OR_ALL: Range = Range::from(0.0, NEVER, "a number from 0 up, or Infinity");
 const FLOW: Range = Range::above(0.0, END, "a number above 0 that gives a token at most every nanosecond");
 /// What JavaScript has read from a name or a flag, or what any number will do for.
 const ANY: Range = Range::from(-NEVER, NEVER, "a number");
@@ -100,6 +103,12 @@ numbers! {
     Total "total" LIMIT NEVER;
     /// Milliseconds for one attempt.
     Attempt "attempt" LIMIT NEVER;
+    /// Milliseconds that a call may wait before it is first sent.
+    Wait "wait" LIMIT NEVER;
+    /// What a call is for, as a hash from 0 up and below 1.
+    Route "route" ANY NONE;
+    /// When a call was sent that comes late, in milliseconds.
+    Begun "begun" ANY NONE;
     /// 1: a slot is free when the headers are there.
     Slot "slot" ANY 0.0;
     /// Attempts after the first.
@@ -186,6 +195,54 @@ numbers! {
     MaxWait "maxWait" DELAY NONE;
     /// Bytes of one batch. Not said: 65,536 for requests, no bound for a batcher by itself.
     MaxBytes "maxBytes" COUNT NONE;
+    /// 1: calls are watched.
+    Monitor "monitor" ANY 1.0;
+    /// Milliseconds of a sample.
+    Interval "interval" INTERVAL 5000.0;
+    /// Milliseconds for which samples are kept.
+    Retention "retention" SPAN 3_600_000.0;
+    /// Alerts above: milliseconds from sending to headers that 95 % do not exceed,
+    ResponseTime "responseTime" LIMIT 1000.0;
+    /// the share of requests that failed,
+    ErrorRate "errorRate" SHARE 0.05;
+    /// calls that wait,
+    QueueLength "queued" AMOUNT_OR_ALL 500.0;
+    /// the share of time in long tasks,
+    MainThread "mainThread" SHARE 0.8;
+    /// the used share of the heap,
+    Memory "memory" SHARE 0.8;
+    /// the word for the processor's load as its number, less a half: a word is above what lies before it.
+    CpuPressure "cpuPressure" ANY 1.5;
+    /// Milliseconds for which a value must be above, or below.
+    Pending "pending" DELAY 10_000.0;
+    /// The share of a threshold below which a value is right again.
+    Clear "clear" SHARE 0.8;
+    /// Requests in a sample below which it says nothing.
+    FewestRequests "minimum" COUNT 10.0;
+    /// 1: there is degradation.
+    Degradation "degradation" ANY 0.0;
+    /// Milliseconds without trouble before a level is left.
+    RecoverAfter "recoverAfter" SPAN 30_000.0;
+    /// 1: no share of calls is shed.
+    NoShare "share" ANY 0.0;
+    /// Calls that may be made for each that an origin accepts.
+    ShareK "k" FACTOR 2.0;
+    /// Milliseconds for which they count.
+    ShareWindow "window" SPAN 30_000.0;
+    /// Calls below which none is shed.
+    ShareMinimum "minimum" COUNT 10.0;
+    /// The largest share.
+    ShareMost "most" SHARE 0.9;
+    /// Numbers of rules, which follow all others.
+    Rules "rules" ANY NONE;
+    /// Of a rule: its level,
+    RuleLevel "level" RUNG NONE;
+    /// the share of slots that is used,
+    To "to" RATE NONE;
+    /// how many times longer or larger something is,
+    Times "factor" FACTOR NONE;
+    /// and milliseconds for which stale answers are given.
+    StaleFor "for" AGE NONE;
 }
 
 impl Number {

@@ -2,11 +2,14 @@
 
 mod records;
 mod recovery;
+mod watch;
 
-use crate::breaker::{BreakerConfig, Report, State};
+pub use watch::{Measured, Standing};
+
+use crate::breaker::{BreakerConfig, State};
 use crate::config::{Config, Strategy};
 use crate::gate::Gate;
-use crate::limit::Sample;
+use crate::monitor::Alert;
 use crate::priority::{Level, Priority};
 use crate::queue::{CallFlags, CallId, Count, LaneId, LaneStatus, Queue, Want};
 use crate::random::Random;
@@ -14,9 +17,11 @@ use crate::rate::RateConfig;
 use crate::retry::{Cause, RetryConfig};
 use crate::time::{Duration, Time};
 use records::{Record, Records, Stage};
+use recovery::Verdict;
 use std::cell::LazyCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use watch::Watch;
 
 /// A body that is not read keeps its slot this long. Then the slot is released: the browser
 /// still holds the connection, but a page that forgot a body must not stand still for ever.
@@ -48,6 +53,12 @@ pub struct Submission {
     pub total: Option<Duration>,
     /// Time for one attempt.
     pub attempt: Option<Duration>,
+    /// Time until it is first sent.
+    pub wait: Option<Duration>,
+    /// When it was sent, if that was before now and it is [`immediate`](Self::immediate).
+    pub begun: Option<Time>,
+    /// A hash of what it is for, from 0 up and below 1: calls with the same one share their fate.
+    pub route: f64,
     /// When it arrived, if that was before now.
     pub arrived: Option<Time>,
     /// Which of its failures are retried, and how, where that is not as usual.
@@ -64,6 +75,9 @@ impl Submission {
             immediate: false,
             total: None,
             attempt: None,
+            wait: None,
+            begun: None,
+            route: 0.0,
             arrived: None,
             rules: None,
         }
@@ -126,7 +140,7 @@ pub enum Outcome {
 }
 
 /// What happened outside.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
     /// The attempt that is under way brought this. What is to be done with it, an action says: [`Action::Deliver`],
     /// [`Action::Retry`] or [`Action::Ask`].
@@ -165,6 +179,14 @@ pub enum Event {
     Leaving(bool),
     /// Everything that waits is to be turned away.
     Cleared,
+    /// The answer to [`Action::Sample`].
+    Sampled(Measured),
+    /// Somebody looks at samples from now on, also while nothing happens.
+    Watched,
+    /// This trigger, by its number, is on, as somebody outside says: this level is entered, or, for 0, the lowest that has it.
+    Triggered(u32, u8),
+    /// The level is 0, as if nothing had been.
+    Reset,
     /// The deadline has come.
     Woke,
 }
@@ -180,6 +202,9 @@ pub enum Refusal {
     TimedOut,
     /// The breaker of its lane, this one, is open.
     CircuitOpen(LaneId),
+    /// Its origin does not accept what it gets, or the page does without such calls for now. Asking again before this time
+    /// makes no sense.
+    Shed(Duration),
 }
 
 /// Why a slot was given back although the body has not ended.
@@ -192,7 +217,7 @@ pub enum Released {
 }
 
 /// What is to be done outside.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
     /// Send it, or run it; it is as urgent as this level by now.
     Start(CallId, Level),
@@ -219,6 +244,12 @@ pub enum Action {
     Pause(LaneId),
     /// The breaker of this lane has changed.
     Breaker(LaneId, State),
+    /// A sample ends: [`Event::Sampled`] tells what only the outside knows.
+    Sample,
+    /// A value was too high for long enough, or is right again.
+    Alert(Alert),
+    /// The page has come to this level; [`Scheduler::standing`] says what it does without.
+    Level(u8),
 }
 
 /// Calls settled so far, and slots taken from some for others.
@@ -234,6 +265,8 @@ pub struct Totals {
     pub preempted: u64,
     /// Attempts that are to follow a failed one.
     pub retries: u64,
+    /// Turned away under pressure; not counted as failed.
+    pub shed: u64,
 }
 
 /// Decides who runs. Drive it in one loop: [`submit`](Self::submit) a call or [`handle`](Self::handle) an
@@ -253,6 +286,7 @@ pub struct Scheduler {
     rate: Option<RateConfig>,
     /// By lane.
     gates: Vec<Gate>,
+    watch: Option<Box<Watch>>,
     /// Lanes that are closed until a time.
     suspended: Vec<(LaneId, Time)>,
     /// Which failures are retried, and how, where a call does not say it.
@@ -276,6 +310,7 @@ impl Scheduler {
             breaker: config.breaker,
             rate: config.rate,
             gates: Vec::new(),
+            watch: Watch::new(config),
             suspended: Vec::new(),
             retry: Rc::default(),
             leaving: false,
@@ -293,6 +328,7 @@ impl Scheduler {
             Some(old) => *old = gate,
             None => self.gates.push(gate),
         }
+        self.watch_lane(lane);
         self.park_idle_lane(lane);
         lane
     }
@@ -309,16 +345,25 @@ impl Scheduler {
         } else {
             self.queue.insert(lane, call.priority, call.flags, arrived)
         };
-        let rules = call.rules;
-        if call.total.is_some() || call.attempt.is_some() || rules.is_some() {
-            let total_until = call.total.map_or(Time::NEVER, |total| arrived.after(total));
-            let attempt = call.attempt.unwrap_or(Duration::MAX);
-            self.records.put(id, Record { total_until, attempt, rules, ..Record::default() });
+        self.watch_call(now);
+        let Submission { total, attempt, wait, rules, .. } = call;
+        if total.is_some() || attempt.is_some() || wait.is_some() || rules.is_some() {
+            let until = |limit: Option<Duration>| limit.map_or(Time::NEVER, |limit| arrived.after(limit));
+            let total_until = until(total.map(|total| total.mul_f64(self.time_factor())));
+            let attempt = attempt.unwrap_or(Duration::MAX);
+            self.records.put(
+                id,
+                Record { total_until, wait_until: until(wait), attempt, rules, ..Record::default() },
+            );
         }
         if call.immediate {
-            self.begin(id, now);
-        } else if self.is_guarded() {
-            self.pass_gate(id, lane, now);
+            self.begin(id, call.begun.unwrap_or(now).min(now), now);
+        } else {
+            if self.is_guarded() {
+                self.pass_gate(id, lane, now);
+            }
+            let limit = [call.total, call.attempt].into_iter().flatten().min();
+            self.pass_watch(id, lane, call.route, limit.unwrap_or(Duration::MAX), now);
         }
         self.work_off(now);
         self.turn_away_overflow(id);
@@ -345,10 +390,17 @@ impl Scheduler {
             Event::ForeignSlots(lane, held, shared) => self.queue.set_foreign_slots(lane, held, shared),
             Event::YieldSlot(lane) => self.yield_slot(lane, now),
             Event::Online => self.online(),
-            Event::Leaving(leaving) => self.leaving = leaving,
+            Event::Leaving(leaving) => {
+                self.leaving = leaving;
+                self.watch_woken(now);
+            }
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::Cleared => self.refuse_waiting(None, Refusal::Cleared),
+            Event::Sampled(measured) => self.sampled(measured, now),
+            Event::Watched => self.watched(now),
+            Event::Triggered(trigger, level) => self.triggered(trigger, level, now),
+            Event::Reset => self.reset_level(now),
             Event::Woke => {}
         }
         self.work_off(now);
@@ -371,7 +423,8 @@ impl Scheduler {
         // A lane without waiting calls needs no timer.
         let suspended =
             self.suspended.iter().filter(|&&(lane, _)| self.queue.waits_in(lane)).map(|&(_, at)| at);
-        self.records.first_due().map(|(at, _)| at).into_iter().chain(suspended).min()
+        let sample = self.watch.as_ref().map(|watch| watch.due()).filter(|&due| due < Time::NEVER);
+        self.records.first_due().map(|(at, _)| at).into_iter().chain(suspended).chain(sample).min()
     }
 
     /// How many may run in all. `None`: no bound.
@@ -443,6 +496,9 @@ impl Scheduler {
     /// The caller has the headers. Whether the body holds the slot.
     fn begin_body(&mut self, id: CallId, body: Body, now: Time) -> bool {
         self.totals.completed += 1;
+        if let Body::Sized(bytes) = body {
+            self.received(bytes);
+        }
         let stage = match body {
             Body::Endless => Stage::Streaming,
             Body::Sized(bytes) if bytes > SMALL_BODY => Stage::Unread { until: now.after(UNREAD_LIMIT) },
@@ -515,10 +571,10 @@ impl Scheduler {
         }
         match outcome {
             // Streams that are refused fail like anything else.
-            Outcome::Failed => self.report_outcome(id, Report::Failure, Some(Sample::Refusal), now),
-            Outcome::Completed => self.report_outcome(id, Report::Success, None, now),
+            Outcome::Failed => self.report_outcome(id, Verdict::LOST, now),
+            Outcome::Completed => self.report_outcome(id, Verdict::SUCCESS, now),
             Outcome::Unsent => self.unsent(id, now),
-            Outcome::Cancelled | Outcome::Offline => self.report_outcome(id, Report::Nothing, None, now),
+            Outcome::Cancelled | Outcome::Offline => self.report_outcome(id, Verdict::NOTHING, now),
         }
         // Once the caller has the headers, what comes is the end of the body, whatever it is called.
         if !self.stage(id).is_some_and(Stage::is_answered) {
@@ -550,6 +606,7 @@ impl Scheduler {
     fn refuse(&mut self, id: CallId, why: Refusal) {
         match why {
             Refusal::Cleared => self.totals.cancelled += 1,
+            Refusal::Shed(_) => self.totals.shed += 1,
             Refusal::QueueFull | Refusal::TimedOut | Refusal::CircuitOpen(_) => self.totals.failed += 1,
         }
         self.actions.push_back(Action::Reject(id, why));
@@ -572,6 +629,7 @@ impl Scheduler {
 
     /// Does what is due by now, then starts the calls that may.
     fn work_off(&mut self, now: Time) {
+        self.watch_time(now);
         while let Some((_, id)) = self.records.first_due().filter(|(at, _)| *at <= now) {
             self.time_is_up(id, now);
         }
@@ -583,7 +641,7 @@ impl Scheduler {
         self.queue.demote(now);
         if !self.paused {
             while let Some(id) = self.queue.take_next(now).or_else(|| self.preempt_for_emergency(now)) {
-                self.begin(id, now);
+                self.begin(id, now, now);
                 self.announce(id);
             }
         }
@@ -596,8 +654,8 @@ impl Scheduler {
                 self.actions.push_back(Action::ReleaseSlot(id, Released::Unread));
                 self.end(id);
             }
-            _ if record.total_until <= now => {
-                self.report_outcome(id, Report::Failure, None, now);
+            _ if record.total_until.min(record.wait_until) <= now => {
+                self.report_outcome(id, Verdict::FAILURE, now);
                 self.refuse(id, Refusal::TimedOut);
             }
             Stage::Sent { since, permit, reported, .. } => {
@@ -645,7 +703,7 @@ impl Scheduler {
 
     /// Back to its place, with its age.
     fn preempt(&mut self, id: CallId, now: Time) {
-        self.report_outcome(id, Report::Nothing, None, now);
+        self.report_outcome(id, Verdict::NOTHING, now);
         match self.records.get(id) {
             Some(record) if !record.is_plain() => self.records.set_stage(id, Stage::Queued),
             _ => drop(self.records.remove(id)),
@@ -656,12 +714,17 @@ impl Scheduler {
         self.look_at_gate(id, now);
     }
 
-    /// An attempt begins: its clock runs.
-    fn begin(&mut self, id: CallId, now: Time) {
+    /// An attempt begins, or began at `since`: its clock runs.
+    fn begin(&mut self, id: CallId, since: Time, now: Time) {
         let record = self.records.get(id).cloned().unwrap_or_default();
         let permit = self.enter_gate(id, record.retries, now);
-        let stage = Stage::Sent { since: now, until: now.after(record.attempt), permit, reported: false };
-        self.records.put(id, Record { stage, ..record });
+        if let Some(lane) = self.queue.lane_of(id) {
+            self.watch_sent(id, lane, now);
+        }
+        let limit = record.attempt;
+        let longest = if limit < Duration::MAX { limit.mul_f64(self.time_factor()) } else { limit };
+        let stage = Stage::Sent { since, until: now.after(longest), permit, reported: false };
+        self.records.put(id, Record { stage, wait_until: Time::NEVER, ..record });
     }
 
     fn announce(&mut self, id: CallId) {
@@ -716,7 +779,8 @@ mod tests {
 
     impl Rig {
         fn new(change: impl FnOnce(&mut Config)) -> Self {
-            let mut config = Config::default();
+            // It would wake them every five seconds.
+            let mut config = Config { monitor: None, ..Config::default() };
             change(&mut config);
             let mut core = Scheduler::new(&config);
             let lane = core.open_lane();

@@ -156,6 +156,11 @@ fn end(report: &mut Report, id: CallId, end: End) {
     assert_eq!(ended.replace(end), None, "settled twice");
 }
 
+/// Nobody watches: it would wake them every five seconds.
+fn config() -> Config {
+    Config { monitor: None, ..Config::default() }
+}
+
 fn patient() -> RetryConfig {
     let mut options = Options::default();
     options.set(Number::Limit, f64::INFINITY).expect("it is in range");
@@ -164,7 +169,7 @@ fn patient() -> RetryConfig {
 
 #[test]
 fn a_pause_that_is_asked_for_spares_the_origin_and_loses_no_call() {
-    let report = sixlane(&Config::default(), &patient(), Down::AsksForPauses);
+    let report = sixlane(&config(), &patient(), Down::AsksForPauses);
     let (naive, ours) = (naive(), report.reached_while_down());
     // Those under way as it goes down, one of which is answered late, and one for each pause.
     let pauses = SECOND * (DOWN.1 - DOWN.0);
@@ -177,7 +182,7 @@ fn a_pause_that_is_asked_for_spares_the_origin_and_loses_no_call() {
 
 #[test]
 fn after_an_outage_the_critical_go_first_and_no_wave_is_higher_than_the_limit() {
-    let report = sixlane(&Config::default(), &patient(), Down::AsksForPauses);
+    let report = sixlane(&config(), &patient(), Down::AsksForPauses);
     let back = at(DOWN.1);
     let waited = |which: Level| {
         let calls = report.ends.values().filter(move |(came, level, _)| *level == which && is_down(*came));
@@ -202,7 +207,7 @@ fn after_an_outage_the_critical_go_first_and_no_wave_is_higher_than_the_limit() 
 
 #[test]
 fn a_breaker_spares_an_origin_that_says_nothing() {
-    let config = Config { breaker: Some(BreakerConfig::default()), ..Config::default() };
+    let config = Config { breaker: Some(BreakerConfig::default()), ..config() };
     let report = sixlane(&config, &RetryConfig::default(), Down::Silent);
     let (naive, ours) = (naive(), report.reached_while_down());
     // Five failures open it, while up to five more are under way; a probe after 10 s opens it for longer.
@@ -219,7 +224,7 @@ fn a_breaker_spares_an_origin_that_says_nothing() {
 
 #[test]
 fn without_either_the_budget_bounds_the_retries() {
-    let report = sixlane(&Config::default(), &RetryConfig::default(), Down::Silent);
+    let report = sixlane(&config(), &RetryConfig::default(), Down::Silent);
     let first = (DOWN.1 - DOWN.0) * 1_000 / EVERY.as_millis() as u32;
     let retries = report.reached_while_down() - first as usize;
     // A fifth of the requests and ten in a second, over windows of ten seconds; two and what is left of a third.

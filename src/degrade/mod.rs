@@ -2,7 +2,9 @@
 //! what a page does without while it is in trouble.
 
 mod ladder;
+mod relief;
 mod share;
 
 pub use ladder::{Ladder, LadderConfig, MAX_LEVEL, MAX_STAY, Step};
-pub use share::{PROBE_EVERY, Share, ShareConfig, sheddable};
+pub use relief::{BREAKER_OPEN, Relief, Rules};
+pub use share::{Fate, PROBE_EVERY, Share, ShareConfig, is_probe, sheddable};

@@ -1,19 +1,30 @@
 //! The share of calls that are not sent to an origin which does not accept them all.
 //!
 //! The formula is that for client-side throttling of Google's book on site reliability: `max(0, (requests - k · accepts) /
-//! (requests + 1))`. A request counts when it is made, also one that is turned away here: with `k` of 2, an origin that
-//! accepts half of what is made is left alone, and one that accepts less gets twice what it accepts. It needs no level that
-//! is entered and left, so nothing swings.
+//! (requests + 1))`. With `k` of 2, an origin that accepts half of what is sent is left alone, and one that accepts less gets
+//! twice what it accepts. It needs no level that is entered and left, so nothing swings.
+//!
+//! A call counts when it is turned away here, and else when it is sent, not when it ends: who counts ends is late by the time
+//! that a call takes. But a page that sends a hundred calls at once to an origin that is well has no answer to any of them
+//! for a moment. So what is under way counts only once it has been for a tenth of the window, and what waits for a slot does
+//! not count.
 //!
 //! The share is spent from the bottom, first on background, then on low, then on normal; above that, on nothing. Within a
 //! level, the hash of a route decides: the same part of a page is missing, and not a random half of each.
 
+use crate::option::{Number, Options};
 use crate::priority::Level;
 use crate::time::{Duration, Time};
 use std::collections::VecDeque;
 
 /// Counts are kept for this many parts of the window: the oldest part goes as a whole.
 const PARTS: u64 = 30;
+
+/// What is under way counts as not accepted after so many of them.
+const PATIENCE: u64 = PARTS / 10;
+
+/// However long calls may take: for longer an origin is not held to what it did.
+const MAX_WINDOW: Duration = Duration::from_secs(300);
 
 /// One in so many of the calls that are to be shed goes all the same, to see whether it is accepted by now.
 pub const PROBE_EVERY: u32 = 20;
@@ -31,9 +42,25 @@ pub struct ShareConfig {
     pub most: f64,
 }
 
+impl ShareConfig {
+    /// What was said of it. `None`: there is to be none.
+    pub fn of(options: &Options) -> Option<Self> {
+        (!options.flag(Number::NoShare)).then(|| Self::said(options))
+    }
+
+    fn said(options: &Options) -> Self {
+        Self {
+            k: options.get(Number::ShareK),
+            window: options.span(Number::ShareWindow),
+            minimum: options.bound(Number::ShareMinimum),
+            most: options.get(Number::ShareMost),
+        }
+    }
+}
+
 impl Default for ShareConfig {
     fn default() -> Self {
-        Self { k: 2.0, window: Duration::from_secs(30), minimum: 10, most: 0.9 }
+        Self::said(&Options::default())
     }
 }
 
@@ -42,17 +69,29 @@ pub const fn sheddable(level: Level) -> bool {
     matches!(level, Level::Background | Level::Low | Level::Normal)
 }
 
+/// Whether one of the calls that are to be shed, counted from 1, is a probe.
+pub const fn is_probe(shed: u32) -> bool {
+    shed.is_multiple_of(PROBE_EVERY)
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    /// By level.
+    /// Sent, or turned away here, by level.
     made: [u32; Level::ALL.len()],
+    /// Of those that were sent, the ones under way.
+    open: u32,
     accepted: u32,
 }
 
-impl Counts {
-    fn total(&self) -> u32 {
-        self.made.iter().sum()
-    }
+/// What came of a call that was sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fate {
+    /// The origin has done what it was asked.
+    Accepted,
+    /// It has not.
+    Refused,
+    /// Nobody knows: its caller gave it up, or there was no network. It is as if it had never been made.
+    Unknown,
 }
 
 /// The calls to one origin.
@@ -68,42 +107,86 @@ pub struct Share {
 
 impl Share {
     /// Of an origin that nothing is known of.
-    pub const fn new(config: ShareConfig) -> Self {
-        Self { config, parts: VecDeque::new(), sum: Counts { made: [0; 5], accepted: 0 }, shed: [0; 5] }
+    pub fn new(config: ShareConfig) -> Self {
+        Self { config, parts: VecDeque::new(), sum: Counts::default(), shed: [0; Level::ALL.len()] }
     }
 
     /// Calls with a time limit like this are made: they count for twice as long, or one that ends late would count for none.
     pub fn widen(&mut self, limit: Duration) {
-        self.config.window = self.config.window.max(limit * 2);
+        let window = (limit * 2).min(MAX_WINDOW);
+        if window > self.config.window {
+            // The parts that there are were shorter.
+            *self = Self::new(ShareConfig { window, ..self.config });
+        }
     }
 
-    /// A call is made. `route`: a hash of what it is for, from 0 up and below 1. Whether it is sent, and not shed.
-    pub fn admit(&mut self, level: Level, route: f64, now: Time) -> bool {
+    /// A call is made. `route`: a hash of what it is for, from 0 up and below 1. Whether it is turned away.
+    pub fn sheds(&mut self, level: Level, route: f64, now: Time) -> bool {
         self.forget(now);
-        let share = self.of_level(level);
-        self.count(now, |counts| counts.made[level as usize] += 1);
-        if route >= share {
-            return true;
+        if route >= self.of_level(level, now) {
+            return false;
         }
         let shed = &mut self.shed[level as usize];
         *shed = shed.wrapping_add(1);
-        shed.is_multiple_of(PROBE_EVERY)
+        if is_probe(*shed) {
+            return false;
+        }
+        self.count(now, |counts| counts.made[level as usize] += 1);
+        true
     }
 
-    /// The origin has done what it was asked.
-    pub fn accepted(&mut self, now: Time) {
+    /// An attempt of a call is sent.
+    pub fn sent(&mut self, level: Level, now: Time) {
         self.forget(now);
-        self.count(now, |counts| counts.accepted += 1);
+        self.count(now, |counts| {
+            counts.made[level as usize] += 1;
+            counts.open += 1;
+        });
+    }
+
+    /// An attempt that was sent then has ended.
+    pub fn ended(&mut self, level: Level, sent: Time, fate: Fate, now: Time) {
+        self.forget(now);
+        let part = self.part(sent);
+        if let Some((_, counts)) = self.parts.iter_mut().rev().find(|(other, _)| *other == part) {
+            // It may have been sent when there was another window.
+            let open = u32::from(counts.open > 0);
+            let made = u32::from(fate == Fate::Unknown && counts.made[level as usize] > 0);
+            for counts in [counts, &mut self.sum] {
+                counts.open -= open;
+                counts.made[level as usize] -= made;
+            }
+        }
+        if fate == Fate::Accepted {
+            self.count(now, |counts| counts.accepted += 1);
+        }
+    }
+
+    /// What it was told to do, with the longest window that was wanted since.
+    pub const fn config(&self) -> &ShareConfig {
+        &self.config
     }
 
     /// The share of all calls that is to be shed now.
     pub fn share(&mut self, now: Time) -> f64 {
         self.forget(now);
-        self.current()
+        self.current(now)
     }
 
-    fn current(&self) -> f64 {
-        let (requests, ShareConfig { k, minimum, most, .. }) = (self.sum.total(), self.config);
+    /// How long it takes until calls count that have no answer: sooner, nothing will have changed.
+    pub fn patience(&self) -> Duration {
+        self.config.window / PARTS as u32 * PATIENCE as u32
+    }
+
+    fn requests(&self, now: Time) -> u32 {
+        let present = self.part(now);
+        let young = self.parts.iter().rev().take_while(|(part, _)| part + PATIENCE > present);
+        let open: u32 = young.map(|(_, counts)| counts.open).sum();
+        self.sum.made.iter().sum::<u32>().saturating_sub(open)
+    }
+
+    fn current(&self, now: Time) -> f64 {
+        let (requests, ShareConfig { k, minimum, most, .. }) = (self.requests(now), self.config);
         if requests < minimum {
             return 0.0;
         }
@@ -112,11 +195,11 @@ impl Share {
     }
 
     /// The share of this level's calls that is to be shed: what the levels below leave of it.
-    fn of_level(&self, level: Level) -> f64 {
+    fn of_level(&self, level: Level, now: Time) -> f64 {
         if !sheddable(level) {
             return 0.0;
         }
-        let all = self.current() * f64::from(self.sum.total());
+        let all = self.current(now) * f64::from(self.sum.made.iter().sum::<u32>());
         let below: u32 = self.sum.made[..level as usize].iter().sum();
         let own = self.sum.made[level as usize];
         let left = all - f64::from(below);
@@ -147,6 +230,7 @@ impl Share {
             for (sum, made) in self.sum.made.iter_mut().zip(counts.made) {
                 *sum -= made;
             }
+            self.sum.open -= counts.open;
             self.sum.accepted -= counts.accepted;
             self.parts.pop_front();
         }
@@ -162,6 +246,18 @@ mod tests {
         Time::ZERO.after(Duration::from_millis(millis))
     }
 
+    impl Share {
+        /// A call is made, and if it is sent, the origin does what it asks or not, at once. Whether it was sent.
+        fn call(&mut self, level: Level, route: f64, accepts: bool, now: Time) -> bool {
+            if self.sheds(level, route, now) {
+                return false;
+            }
+            self.sent(level, now);
+            self.ended(level, now, if accepts { Fate::Accepted } else { Fate::Refused }, now);
+            true
+        }
+    }
+
     /// So many calls a second for a minute, of which the origin accepts so many; returns the shares of each level that were
     /// sent in the last 20 s, and all that were sent then.
     fn run(each_second: u64, accepts: u64, levels: &[Level]) -> ([f64; 5], u64) {
@@ -173,11 +269,8 @@ mod tests {
             for k in 0..each_second {
                 let now = millis(second * 1_000 + k * 1_000 / each_second);
                 let level = levels[usize::try_from(k).unwrap() % levels.len()];
-                let goes = share.admit(level, random.fraction(), now);
-                if goes && room > 0 {
-                    room -= 1;
-                    share.accepted(now);
-                }
+                let goes = share.call(level, random.fraction(), room > 0, now);
+                room = room.saturating_sub(u64::from(goes));
                 if second >= 40 {
                     made[level as usize] += 1;
                     sent[level as usize] += u32::from(goes);
@@ -222,12 +315,10 @@ mod tests {
     fn the_same_route_is_shed_each_time_but_for_probes() {
         let mut share = Share::new(ShareConfig::default());
         for k in 0..100 {
-            share.admit(Level::Low, 0.9, millis(k));
+            share.call(Level::Low, 0.9, k < 30, millis(k));
         }
-        for _ in 0..30 {
-            share.accepted(millis(100));
-        }
-        let mut sent = |route| (0..20).filter(|k| share.admit(Level::Low, route, millis(101 + k))).count();
+        let mut sent =
+            |route| (0..20).filter(|k| share.call(Level::Low, route, false, millis(101 + k))).count();
         assert_eq!((sent(0.1), sent(0.9)), (1, 20));
     }
 
@@ -235,22 +326,69 @@ mod tests {
     fn few_calls_say_nothing_and_old_ones_are_forgotten() {
         let mut share = Share::new(ShareConfig::default());
         for k in 0..9 {
-            assert!(share.admit(Level::Background, 0.0, millis(k)));
+            assert!(share.call(Level::Background, 0.0, false, millis(k)));
         }
         assert!(share.share(millis(9)) <= 0.0);
-        share.admit(Level::Background, 0.0, millis(10));
+        share.call(Level::Background, 0.0, false, millis(10));
         assert!(share.share(millis(11)) > 0.8);
         assert!(share.share(millis(31_000)) <= 0.0);
     }
 
     #[test]
-    fn calls_with_a_long_time_limit_count_for_twice_as_long() {
+    fn calls_with_a_long_time_limit_count_for_twice_as_long_and_five_minutes_at_most() {
+        let shed_after = |limit: u64, seconds: u64| {
+            let mut share = Share::new(ShareConfig::default());
+            share.widen(Duration::from_secs(limit));
+            for k in 0..20 {
+                share.call(Level::Background, 0.0, false, millis(k));
+            }
+            share.share(millis(seconds * 1_000)) > 0.8
+        };
+        assert!(shed_after(60, 100) && !shed_after(60, 125));
+        assert!(shed_after(36_000, 280) && !shed_after(36_000, 320));
+    }
+
+    #[test]
+    fn a_rush_to_an_origin_that_is_well_is_not_shed() {
         let mut share = Share::new(ShareConfig::default());
-        share.widen(Duration::from_secs(60));
-        for k in 0..20 {
-            share.admit(Level::Background, 0.0, millis(k));
+        for _ in 0..1_000 {
+            assert!(!share.sheds(Level::Background, 0.0, millis(5)));
+            share.sent(Level::Background, millis(5));
         }
-        assert!(share.share(millis(100_000)) > 0.8);
-        assert!(share.share(millis(125_000)) <= 0.0);
+        for k in 0..1_000 {
+            let now = millis(5 + 2 * k);
+            assert!(!share.sheds(Level::Background, 0.0, now));
+            share.ended(Level::Background, millis(5), Fate::Accepted, now);
+        }
+        assert!(share.share(millis(2_005)) <= 0.0);
+    }
+
+    #[test]
+    fn what_has_no_answer_for_long_counts_as_not_accepted() {
+        let mut share = Share::new(ShareConfig::default());
+        for _ in 0..20 {
+            share.sent(Level::Low, millis(0));
+        }
+        assert!(share.share(millis(2_900)) <= 0.0);
+        assert!(share.share(Time::ZERO.after(share.patience())) > 0.8);
+        for _ in 0..20 {
+            share.ended(Level::Low, millis(0), Fate::Accepted, millis(9_000));
+        }
+        assert!(share.share(millis(9_000)) <= 0.0);
+    }
+
+    #[test]
+    fn what_its_callers_gave_up_says_nothing() {
+        let mut share = Share::new(ShareConfig::default());
+        for k in 0..100 {
+            share.sent(Level::Normal, millis(k));
+            let fate = if k % 10 == 0 { Fate::Accepted } else { Fate::Unknown };
+            share.ended(Level::Normal, millis(k), fate, millis(k + 40));
+        }
+        assert!(share.share(millis(200)) <= 0.0);
+        // Also when it is given up long after it was sent.
+        share.sent(Level::Normal, millis(200));
+        share.ended(Level::Normal, millis(200), Fate::Unknown, millis(60_000));
+        assert!(share.share(millis(60_000)) <= 0.0);
     }
 }

@@ -12,6 +12,7 @@ pub use alarm::{Alarm, Change};
 pub use histogram::Histogram;
 pub use trend::{MINIMUM, Trend, trend};
 
+use crate::option::{Number, Options};
 use crate::priority::Level;
 use crate::time::{Duration, Time};
 use std::collections::VecDeque;
@@ -56,8 +57,10 @@ impl Trigger {
 }
 
 /// What a monitor is to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MonitorConfig {
+    /// How long a sample is to be.
+    pub interval: Duration,
     /// How far back it looks.
     pub retention: Duration,
     /// By [`Trigger::ALL`]: an alert each time that a value is above.
@@ -70,16 +73,31 @@ pub struct MonitorConfig {
     pub minimum: u64,
 }
 
+impl MonitorConfig {
+    /// What was said of it.
+    pub fn of(options: &Options) -> Self {
+        let thresholds = [
+            Number::ResponseTime,
+            Number::ErrorRate,
+            Number::QueueLength,
+            Number::MainThread,
+            Number::Memory,
+            Number::CpuPressure,
+        ];
+        Self {
+            interval: options.span(Number::Interval),
+            retention: options.span(Number::Retention),
+            thresholds: thresholds.map(|threshold| options.get(threshold)),
+            pending: options.span(Number::Pending),
+            clear: options.get(Number::Clear),
+            minimum: options.bound(Number::FewestRequests).into(),
+        }
+    }
+}
+
 impl Default for MonitorConfig {
     fn default() -> Self {
-        Self {
-            retention: Duration::from_secs(3_600),
-            // One word below "serious": a word is there or not, and counts as above what lies before it.
-            thresholds: [1_000.0, 0.05, 500.0, 0.8, 0.8, 1.5],
-            pending: Duration::from_secs(10),
-            clear: 0.8,
-            minimum: 10,
-        }
+        Self::of(&Options::default())
     }
 }
 
@@ -88,8 +106,8 @@ impl Default for MonitorConfig {
 pub struct Record {
     /// How urgent it was.
     pub level: Level,
-    /// From the call to sending.
-    pub queued: Duration,
+    /// From the call to sending. `None`: it had been sent before.
+    pub queued: Option<Duration>,
     /// From sending to headers. `None`: there were none.
     pub response: Option<Duration>,
     /// Whether it succeeded. What was turned away here is no failure, and is not to be recorded.
@@ -264,6 +282,8 @@ pub struct Monitor {
     config: MonitorConfig,
     current: Sample,
     begun: Time,
+    /// When [`skip`](Self::skip) was last called.
+    woke: Time,
     /// Minutes, then samples as they are; the oldest first.
     samples: VecDeque<Sample>,
     bins: usize,
@@ -277,6 +297,7 @@ impl Monitor {
             config,
             current: Sample::new(now),
             begun: now,
+            woke: now,
             samples: VecDeque::new(),
             bins: 0,
             alarms: Default::default(),
@@ -287,7 +308,9 @@ impl Monitor {
     pub fn record(&mut self, call: &Record) {
         let times = &mut self.current.levels[call.level as usize];
         times.requests += 1;
-        times.queued.record(call.queued.as_millis_f64());
+        if let Some(queued) = call.queued {
+            times.queued.record(queued.as_millis_f64());
+        }
         if let Some(response) = call.response {
             times.response.record(response.as_millis_f64());
         }
@@ -295,10 +318,25 @@ impl Monitor {
         self.current.bytes += call.bytes;
     }
 
-    /// Counts a call that the cache might have answered.
-    pub fn looked_up(&mut self, hit: bool) {
-        self.current.lookups += 1;
-        self.current.hits += u64::from(hit);
+    /// Counts bytes of bodies.
+    pub const fn received(&mut self, bytes: u64) {
+        self.current.bytes += bytes;
+    }
+
+    /// Counts calls that the cache might have answered, and those that it did.
+    pub const fn looked_up(&mut self, lookups: u64, hits: u64) {
+        self.current.lookups += lookups;
+        self.current.hits += hits;
+    }
+
+    /// When something was last left out: what began before says nothing.
+    pub const fn woke(&self) -> Time {
+        self.woke
+    }
+
+    /// Whether nothing has been counted since.
+    pub fn is_idle(&self) -> bool {
+        self.current.requests() == 0 && self.current.lookups == 0
     }
 
     /// Ends a sample, and begins the next. Returns what has become too high, or right again.
@@ -320,15 +358,34 @@ impl Monitor {
         alerts
     }
 
-    /// Leaves out what the sample has so far: the machine slept, and nothing in it says anything.
-    pub fn skip(&mut self, now: Time) {
+    /// Leaves out the time since the last sample, in which nothing happened and nobody looked.
+    pub fn begin(&mut self, now: Time) {
         self.current = Sample::new(now);
         self.begun = now;
+    }
+
+    /// Leaves out what the sample has so far: the machine slept, and nothing in it says anything.
+    pub fn skip(&mut self, now: Time) {
+        self.begin(now);
+        self.woke = now;
     }
 
     /// Whether an alert for this is on.
     pub fn is_raised(&self, trigger: Trigger) -> bool {
         self.alarms[trigger as usize].is_raised()
+    }
+
+    /// Whether the last value that is known of this was above that share of its threshold; `None` where no value is known that
+    /// is younger than `most`.
+    pub fn is_above(&self, trigger: Trigger, share: f64, most: Duration, now: Time) -> Option<bool> {
+        let recent = self.samples.iter().rev().take_while(|sample| now.since(sample.at) <= most);
+        let value = recent.filter_map(|sample| sample.value(trigger, self.config.minimum)).next()?;
+        Some(value > self.config.thresholds[trigger as usize] * share)
+    }
+
+    /// What it was told to do.
+    pub const fn config(&self) -> &MonitorConfig {
+        &self.config
     }
 
     /// The samples that ended within so much time, the oldest first.
@@ -379,7 +436,7 @@ mod tests {
     fn call(response: u64, ok: bool) -> Record {
         Record {
             level: Level::Normal,
-            queued: Duration::from_millis(3),
+            queued: Some(Duration::from_millis(3)),
             response: Some(Duration::from_millis(response)),
             ok,
             bytes: 100,
@@ -427,7 +484,7 @@ mod tests {
                 millis = millis * 1.013 % 60_000.0 + 0.01;
                 let response = Duration::from_millis_f64(millis);
                 let level = Level::ALL[k as usize % 5];
-                monitor.record(&Record { level, queued: Duration::ZERO, response, ok: true, bytes: 0 });
+                monitor.record(&Record { level, queued: Some(Duration::ZERO), response, ok: true, bytes: 0 });
             }
             monitor.close(Gauges::NONE, at(sample * SAMPLE));
         }

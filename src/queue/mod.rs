@@ -78,6 +78,8 @@ impl CallFlags {
     pub const HEEDFUL: Self = Self(16);
     /// Its caller is asked before each retry.
     pub const ASKS: Self = Self(32);
+    /// There is something that can be given in place of its answer.
+    pub const STANDS_IN: Self = Self(64);
 
     /// These flags and those.
     #[must_use]
@@ -92,7 +94,7 @@ impl CallFlags {
 
     /// From bits, in the order in which the flags stand here. What stands for none is dropped.
     pub const fn from_bits(bits: u32) -> Self {
-        Self((bits & 63) as u8)
+        Self((bits & 127) as u8)
     }
 }
 
@@ -102,7 +104,7 @@ struct Entry {
     /// Unique: order of arrival and age in one.
     arrived: Time,
     lane: u32,
-    /// 16 bits of it; flags ride on top, which keeps an entry at 40 bytes.
+    /// 16 bits of it; flags and the level that was told ride on top, which keeps an entry at 40 bytes.
     generation: u32,
     /// Places in the heaps.
     best: u32,
@@ -114,6 +116,8 @@ struct Entry {
 impl Entry {
     /// Where the flags of the call begin.
     const FLAGS: u32 = 16;
+    /// And where the level begins that its owner told.
+    const LEVEL: u32 = 24;
     const PARKED: u32 = 1 << 30;
     const FREE: u32 = 1 << 31;
 
@@ -200,6 +204,8 @@ struct Lane {
     parked: u32,
     /// Nothing starts in it for now.
     closed: bool,
+    /// The share of its slots that is used.
+    share: f64,
     /// Slots it has for now, fewer than it will have: what comes back from a pause begins slowly.
     ramp: Option<u32>,
     /// Slots it has, where they are fixed.
@@ -231,8 +237,15 @@ impl Lane {
 
     fn full_slots(&self) -> Option<u32> {
         let adaptive = self.adaptive.as_ref().filter(|_| self.multiplexed);
-        adaptive.map_or(self.limit, |adaptive| Some(adaptive.get()))
+        let all = adaptive.map_or(self.limit, |adaptive| Some(adaptive.get()));
+        all.map(|all| part_of(all, self.share))
     }
+}
+
+/// A share of slots, of which there is one at least.
+#[expect(clippy::cast_sign_loss, reason = "no share is negative")]
+fn part_of(slots: u32, share: f64) -> u32 {
+    ((f64::from(slots) * share + 0.5) as u32).clamp(1, slots.max(1))
 }
 
 #[derive(Debug)]
@@ -313,6 +326,8 @@ pub struct Queue {
     per_lane: Option<u32>,
     adaptive: bool,
     concurrency: Option<u32>,
+    /// The share of all slots that is used.
+    share: f64,
     drops: bool,
     aging: Aging,
     /// Contested starts since the last turn of the oldest of all.
@@ -341,6 +356,7 @@ impl Queue {
             per_lane: config.per_lane,
             adaptive: config.adaptive,
             concurrency: config.concurrency,
+            share: 1.0,
             drops: config.high_water.is_some() && config.strategy == Strategy::DropLowest,
             aging: config.aging,
             starts: 0,
@@ -360,6 +376,7 @@ impl Queue {
             streams: 0,
             parked: 0,
             closed: false,
+            share: self.share,
             ramp: None,
             limit: self.per_lane,
             adaptive: self.adaptive.then(AdaptiveLimit::default),
@@ -438,7 +455,7 @@ impl Queue {
             priority,
             arrived,
             lane: lane.0,
-            generation: u32::from(flags.0) << Entry::FLAGS,
+            generation: u32::from(flags.0) << Entry::FLAGS | (priority.level() as u32) << Entry::LEVEL,
             best: NOWHERE,
             oldest: NOWHERE,
             to_demote: NOWHERE,
@@ -460,7 +477,7 @@ impl Queue {
     /// Takes the call that goes next: it runs from now on. `None` when none may.
     pub fn take_next(&mut self, now: Time) -> Option<CallId> {
         self.demote(now);
-        if self.concurrency.is_some_and(|limit| self.running >= limit) {
+        if self.common().is_some_and(|limit| self.running >= limit) {
             return None;
         }
         let best = self.ready_best.first()?;
@@ -612,7 +629,16 @@ impl Queue {
             return false;
         };
         self.reprioritise(index, priority);
+        let entry = &mut self.entries[index as usize];
+        entry.generation =
+            entry.generation & !(7 << Entry::LEVEL) | (priority.level() as u32) << Entry::LEVEL;
         true
+    }
+
+    /// The level of a call as its owner told it, also where it has sunk.
+    pub fn told_level_of(&self, id: CallId) -> Option<Level> {
+        let index = self.find(id)?;
+        Level::ALL.get((self.entries[index as usize].generation >> Entry::LEVEL & 7) as usize).copied()
     }
 
     fn reprioritise(&mut self, index: u32, priority: Priority) {
@@ -624,6 +650,19 @@ impl Queue {
     /// How many may run in all. `None`: no bound.
     pub const fn concurrency(&self) -> Option<u32> {
         self.concurrency
+    }
+
+    fn common(&self) -> Option<u32> {
+        self.concurrency.map(|all| part_of(all, self.share))
+    }
+
+    /// Uses no more than this share of all slots, and of those of each lane.
+    pub fn set_share(&mut self, share: f64) {
+        self.share = share;
+        for index in 0..self.lanes.len() {
+            self.lanes[index].share = share;
+            self.refresh(index as u32);
+        }
     }
 
     /// Slots of a lane now. `None`: only the common limit counts.
@@ -672,7 +711,7 @@ impl Queue {
         // What others outside hold may be streams, too.
         let left = shared.map(|shared| shared.saturating_sub(foreign));
         let full = [slots, left].into_iter().flatten().any(|slots| streams >= slots);
-        streams > most.max(quarter) || full || self.concurrency.is_some_and(|limit| self.streams >= limit)
+        streams > most.max(quarter) || full || self.common().is_some_and(|limit| self.streams >= limit)
     }
 
     /// Takes a sample of the load of a lane's origin, of a running call that was sent at `sent`.
@@ -710,7 +749,7 @@ impl Queue {
         let Entry { priority, arrived, .. } = self.entries[first as usize];
         let ready = self.has_slot(lane.0)
             && !self.lanes[lane.0 as usize].closed
-            && self.concurrency.is_none_or(|limit| self.running < limit);
+            && self.common().is_none_or(|limit| self.running < limit);
         Some(Want { priority, arrived, ready })
     }
 

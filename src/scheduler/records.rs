@@ -68,6 +68,8 @@ pub(super) struct Record {
     pub(super) stage: Stage,
     /// [`Time::NEVER`]: no limit.
     pub(super) total_until: Time,
+    /// Until then it must have been sent. [`Time::NEVER`]: no limit, or it has been.
+    pub(super) wait_until: Time,
     /// Time for one attempt. [`Duration::MAX`]: no limit.
     pub(super) attempt: Duration,
     /// Attempts that followed a failed one.
@@ -83,6 +85,7 @@ impl Default for Record {
         Self {
             stage: Stage::Queued,
             total_until: Time::NEVER,
+            wait_until: Time::NEVER,
             attempt: Duration::MAX,
             retries: 0,
             backoff: Duration::ZERO,
@@ -95,13 +98,14 @@ impl Record {
     /// Whether the call, standing in line, needs no record.
     pub(super) fn is_plain(&self) -> bool {
         self.total_until == Time::NEVER
+            && self.wait_until == Time::NEVER
             && self.attempt == Duration::MAX
             && self.retries == 0
             && self.rules.is_none()
     }
 
     fn due(&self) -> Time {
-        self.stage.until().min(self.total_until)
+        self.stage.until().min(self.total_until).min(self.wait_until)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::{Action, Answer, Body, Record, Refusal, Scheduler, Stage};
 use crate::breaker::{Permit, Report, State};
+use crate::degrade::Fate;
 use crate::gate::Admission;
 use crate::limit::Sample;
 use crate::queue::{CallFlags, CallId, LaneId};
@@ -17,21 +18,44 @@ const SPREAD: u32 = 10;
 /// and by no more than this.
 const MAX_SPREAD: Duration = Duration::from_secs(1);
 
-/// What a status says of an origin's health.
-pub(super) const fn report_of(status: u16) -> Report {
-    match status {
-        // It is not to be seen.
-        0 => Report::Nothing,
-        400..=499 => Report::Alive,
-        500..=599 => Report::Failure,
-        _ => Report::Success,
-    }
+/// What came of an attempt, for everybody who wants to know.
+#[derive(Clone, Copy)]
+pub(super) struct Verdict {
+    /// For the breaker.
+    report: Report,
+    /// What it says of the origin's load.
+    sample: Option<Sample>,
+    /// For the share and the monitor.
+    fate: Fate,
+    /// Whether there was a response.
+    answered: bool,
 }
 
-/// What a status says of an origin's load.
-pub(super) const fn sample_of(status: u16) -> Sample {
-    // By 503 a server says that it has too much to do.
-    if status == 503 { Sample::Refusal } else { Sample::RoundTrip }
+impl Verdict {
+    pub(super) const NOTHING: Self =
+        Self { report: Report::Nothing, sample: None, fate: Fate::Unknown, answered: false };
+    pub(super) const SUCCESS: Self = Self { report: Report::Success, fate: Fate::Accepted, ..Self::NOTHING };
+    pub(super) const FAILURE: Self = Self { report: Report::Failure, fate: Fate::Refused, ..Self::NOTHING };
+    pub(super) const LOST: Self = Self { sample: Some(Sample::Refusal), ..Self::FAILURE };
+
+    const fn of_status(status: u16) -> Self {
+        let report = match status {
+            // It is not to be seen.
+            0 => Report::Nothing,
+            400..=499 => Report::Alive,
+            500..=599 => Report::Failure,
+            _ => Report::Success,
+        };
+        // By 503 a server says that it has too much to do.
+        let sample = if status == 503 { Sample::Refusal } else { Sample::RoundTrip };
+        let fate = if matches!(status, 429 | 500..=599) { Fate::Refused } else { Fate::Accepted };
+        Self { report, sample: Some(sample), fate, answered: true }
+    }
+
+    /// Nobody knows when it came, so it says nothing of times.
+    const fn late(self) -> Self {
+        Self { fate: Fate::Unknown, ..self }
+    }
 }
 
 impl Scheduler {
@@ -44,7 +68,7 @@ impl Scheduler {
         if unwell && self.queue.flags_of(id).has(CallFlags::HEEDFUL) {
             self.fail(id, Failure { cause: Cause::Status(status), retry_after }, body, now);
         } else {
-            self.report_outcome(id, report_of(status), Some(sample_of(status)), now);
+            self.report_outcome(id, Verdict::of_status(status), now);
             self.deliver(id, body, now);
         }
     }
@@ -77,15 +101,15 @@ impl Scheduler {
         }
         let &Answer { status, body, retry_after } = answer;
         if self.queue.flags_of(id).has(CallFlags::HEEDFUL) {
-            self.report_failure(id, &Failure { cause: Cause::Status(status), retry_after }, now);
+            self.report_failure(id, &Failure { cause: Cause::Status(status), retry_after }, true, now);
         } else {
-            self.report_outcome(id, report_of(status), Some(sample_of(status)), now);
+            self.report_outcome(id, Verdict::of_status(status).late(), now);
         }
         self.begin_body(id, body, now);
     }
 
     fn fail(&mut self, id: CallId, failure: Failure, body: Body, now: Time) {
-        self.report_failure(id, &failure, now);
+        self.report_failure(id, &failure, false, now);
         let cause = failure.cause;
         let asks = self.queue.flags_of(id).has(CallFlags::ASKS);
         match self.next_attempt(id, &failure, !asks, now) {
@@ -120,20 +144,23 @@ impl Scheduler {
         Rc::clone(own.unwrap_or(&self.retry))
     }
 
-    fn report_failure(&mut self, id: CallId, failure: &Failure, now: Time) {
+    /// `late`: nobody knows when it came.
+    fn report_failure(&mut self, id: CallId, failure: &Failure, late: bool, now: Time) {
         let &Failure { cause, retry_after } = failure;
         let pause = self.rules_of(id).pause(retry_after);
-        let (report, sample) = match cause {
+        let refused =
+            |status, report| Verdict { report, sample: Some(Sample::Refusal), ..Verdict::of_status(status) };
+        let verdict = match cause {
             // Only a pause that is obeyed says that the server is well.
-            Cause::Status(429 | 503) if pause.is_some() => (Report::Nothing, Some(Sample::Refusal)),
-            Cause::Status(429) if retry_after.is_some() => (Report::Alive, Some(Sample::Refusal)),
-            Cause::Status(status) => (report_of(status), Some(sample_of(status))),
-            Cause::Expired => (Report::Failure, None),
-            Cause::NoResponse => (Report::Failure, Some(Sample::Refusal)),
-            Cause::Offline => (Report::Nothing, None),
+            Cause::Status(status @ (429 | 503)) if pause.is_some() => refused(status, Report::Nothing),
+            Cause::Status(status @ 429) if retry_after.is_some() => refused(status, Report::Alive),
+            Cause::Status(status) => Verdict::of_status(status),
+            Cause::Expired => Verdict::FAILURE,
+            Cause::NoResponse => Verdict::LOST,
+            Cause::Offline => Verdict::NOTHING,
         };
         let first = matches!(self.stage(id), Some(Stage::Sent { reported: false, .. }));
-        self.report_outcome(id, report, sample, now);
+        self.report_outcome(id, if late { verdict.late() } else { verdict }, now);
         if let (Some(asked), Some(lane), true) = (pause, self.queue.lane_of(id), first) {
             let spread = (asked / SPREAD).min(MAX_SPREAD).mul_f64(self.random.fraction());
             if self.gates[lane.0 as usize].pause(now.after(asked).after(spread)) {
@@ -223,10 +250,12 @@ impl Scheduler {
         self.records.online();
     }
 
-    /// Reports the outcome of an attempt to breaker and limiter, at most once. `sample`: what it says of the lane's load.
-    pub(super) fn report_outcome(&mut self, id: CallId, report: Report, sample: Option<Sample>, now: Time) {
+    /// Reports the outcome of an attempt to all who want to know, at most once.
+    pub(super) fn report_outcome(&mut self, id: CallId, verdict: Verdict, now: Time) {
         let Some(record) = self.records.get(id) else { return };
         let Stage::Sent { since, until, permit, reported: false } = record.stage else { return };
+        let Verdict { report, sample, fate, answered } = verdict;
+        self.watch_ended(id, since, fate, answered, now);
         self.records.set_stage(id, Stage::Sent { since, until, permit: None, reported: true });
         let Some(lane) = self.queue.lane_of(id) else { return };
         if let Some(sample) = sample {
@@ -247,7 +276,7 @@ impl Scheduler {
             Some(Stage::Sent { since, .. }) => Some(since),
             _ => None,
         };
-        self.report_outcome(id, Report::Nothing, None, now);
+        self.report_outcome(id, Verdict::NOTHING, now);
         if let (Some(since), Some(lane), true) = (since, self.queue.lane_of(id), self.is_guarded()) {
             self.gates[lane.0 as usize].unsent(since, now);
             self.settle_gate(lane, now);
@@ -297,6 +326,7 @@ impl Scheduler {
         let standing = gate.admission(now);
         if let Some(state) = gate.breaker_change(now) {
             self.actions.push_back(Action::Breaker(lane, state));
+            self.step(now);
             if state == State::Closed {
                 self.queue.start_ramp(lane);
             }

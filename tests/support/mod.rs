@@ -9,11 +9,14 @@ pub(crate) use origin::{Brought, Origin, Wish};
 use fastrand::Rng;
 use sixlane::breaker::{BreakerConfig, State};
 use sixlane::cache::date::Wall;
+use sixlane::config::Degradation;
+use sixlane::degrade::{Relief, Rules, ShareConfig};
+use sixlane::monitor::MonitorConfig;
 use sixlane::queue::Count;
 use sixlane::rate::RateConfig;
 use sixlane::retry::{Cause, RetryConfig};
 use sixlane::retry_after;
-use sixlane::scheduler::{SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
+use sixlane::scheduler::{Measured, SMALL_BODY, STREAMS_PER_LANE, Totals, UNREAD_LIMIT};
 use sixlane::time::Duration;
 use sixlane::{
     Action, Aging, Answer, Body, CallFlags, CallId, Config, Event, LaneId, Level, Number, Options, Outcome,
@@ -95,6 +98,8 @@ struct Call {
     flags: CallFlags,
     keepalive: bool,
     total_until: Option<Time>,
+    /// Until it is first sent.
+    wait_until: Option<Time>,
     attempt_limit: Option<Duration>,
     attempt_until: Option<Time>,
 }
@@ -160,6 +165,13 @@ seen! {
     closed_again "breaker closed again",
     rate_limited "kept by a rate limit",
     unsent "not sent after all",
+    lost_its_moment "not sent in its time",
+    shed "turned away under pressure",
+    alerts "alert",
+    climbed "level entered",
+    descended "level left",
+    fewer_slots "started while slots were given up",
+    longer_limits "sent while time limits were longer",
 }
 
 /// What running counts were before a call was pre-empted: the start that follows may only swap.
@@ -198,6 +210,8 @@ pub(crate) struct World {
     last_arrival: Time,
     totals: Totals,
     swap: Option<Swap>,
+    /// Of the ladder.
+    level: u8,
     log: Vec<(Time, Action)>,
     seen: Seen,
     habit: Habit,
@@ -267,6 +281,7 @@ impl World {
             last_arrival: Time::ZERO,
             totals: Totals::default(),
             swap: None,
+            level: 0,
             log: Vec::new(),
             seen: Seen::default(),
             habit: Habit::None,
@@ -541,7 +556,8 @@ impl World {
         let lane = self.lane_of[origin].unwrap_or_else(|| self.open_lane(origin));
         let call = self.any_submission(lane);
         let id = self.core.submit(call.clone(), self.now);
-        let arrived = call.arrived.unwrap_or(self.now).min(self.now).max(self.last_arrival.next());
+        let made = call.arrived.unwrap_or(self.now);
+        let arrived = made.min(self.now).max(self.last_arrival.next());
         self.last_arrival = arrived;
         let keepalive = call.immediate && !call.flags.has(CallFlags::REPEATABLE);
         self.calls.push(Call {
@@ -563,7 +579,8 @@ impl World {
             settled: 0,
             flags: call.flags,
             keepalive,
-            total_until: call.total.map(|total| call.arrived.unwrap_or(self.now).after(total)),
+            total_until: call.total.map(|total| made.after(total.mul_f64(self.relief().time_limits))),
+            wait_until: call.wait.filter(|_| !call.immediate).map(|wait| made.after(wait)),
             attempt_limit: call.attempt,
             attempt_until: None,
         });
@@ -622,6 +639,13 @@ impl World {
         if self.rng.u8(..3) == 0 {
             call.total = Some(self.millis((1, 30_000)));
         }
+        if self.rng.u8(..8) == 0 {
+            call.wait = Some(self.millis((1, 4_000)));
+        }
+        call.route = self.rng.f64();
+        if self.rng.bool() {
+            call.flags = call.flags.and(CallFlags::STANDS_IN);
+        }
         if self.rng.u8(..3) == 0 {
             call.attempt = Some(self.millis((1, 10_000)));
             // Both limits at one moment, where a call starts at once.
@@ -643,10 +667,13 @@ impl World {
     }
 
     fn send(&mut self, number: usize) {
+        let longer = self.relief().time_limits;
+        self.seen.longer_limits += u32::from(longer > 1.0);
         let call = &mut self.calls[number];
         call.stage = Stage::Sent;
         call.attempt += 1;
-        call.attempt_until = call.attempt_limit.map(|limit| self.now.after(limit));
+        call.attempt_until = call.attempt_limit.map(|limit| self.now.after(limit.mul_f64(longer)));
+        call.wait_until = None;
         let (attempt, at) = (call.attempt, call.origin);
         let busy = self.running(|call| call.origin == at);
         let brought = if self.offline {
@@ -810,9 +837,50 @@ impl World {
                 Action::Breaker(_, State::HalfOpen) => self.seen.half_open += 1,
                 Action::Breaker(_, State::Closed) => self.seen.closed_again += 1,
                 Action::Breaker(..) => {}
+                Action::Sample => self.sample(),
+                Action::Alert(_) => self.seen.alerts += 1,
+                Action::Level(level) => self.level(level),
             }
         }
         self.check(self.swap.is_none(), || "pre-empted for nobody".to_owned());
+    }
+
+    fn sample(&mut self) {
+        // A world that is at rest has a browser that is at ease.
+        let busy = !self.future.is_empty();
+        let mut share = || if busy && self.rng.bool() { self.rng.f64() } else { f64::NAN };
+        let measured = Measured {
+            main_thread: share(),
+            memory: share(),
+            cpu_pressure: share() * 3.0,
+            ..Measured::NOTHING
+        };
+        self.tell(Event::Sampled(measured));
+    }
+
+    fn level(&mut self, level: u8) {
+        let Some(Degradation { rules, .. }) = self.config.degradation else {
+            self.fail("a level of nothing")
+        };
+        if level > self.level {
+            self.check(rules.triggers[level as usize - 1] != 0, || format!("level {level} has no triggers"));
+            self.seen.climbed += 1;
+        } else {
+            let between = self.level - level - 1;
+            let skipped = (level..self.level - 1).filter(|&k| rules.triggers[k as usize] != 0);
+            self.check(skipped.count() == 0, || format!("{between} levels were skipped down to {level}"));
+            self.seen.descended += 1;
+        }
+        self.level = level;
+    }
+
+    fn relief(&self) -> Relief {
+        self.config.degradation.map_or(Relief::NONE, |degradation| degradation.rules.relief(self.level))
+    }
+
+    /// What the level leaves of so many slots.
+    fn left_of(&self, slots: u32) -> u32 {
+        ((f64::from(slots) * self.relief().concurrency).round() as u32).max(1)
     }
 
     /// Its attempt took too long. The next action on it says what follows.
@@ -961,9 +1029,10 @@ impl World {
             let fits = in_lane < before || self.leaves_room(lane, in_lane);
             self.check(fits, || format!("{number} got a slot that others hold, not the one of its lane"));
         } else {
-            let fits = self.concurrency.is_none_or(|limit| running < limit);
+            let fits = self.concurrency.is_none_or(|limit| running < self.left_of(limit));
             self.check(fits, || format!("started {number} beside {running}"));
-            let fits = self.config.per_lane.is_none_or(|limit| in_lane < limit);
+            let fits = self.config.per_lane.is_none_or(|limit| in_lane < self.left_of(limit));
+            self.seen.fewer_slots += u32::from(self.relief().concurrency < 1.0);
             self.check(fits, || format!("started {number} beside {in_lane} of its lane"));
             let fits = self.leaves_room(lane, in_lane);
             self.check(fits, || format!("started {number} beside {in_lane} and others outside"));
@@ -1034,7 +1103,7 @@ impl World {
 
     fn reject(&mut self, id: CallId, why: Refusal) {
         let number = self.number(id);
-        let Call { stage, lane, total_until, attempt_until, priority, .. } = self.calls[number];
+        let Call { stage, lane, total_until, attempt_until, wait_until, priority, .. } = self.calls[number];
         self.check(stage.waits() || matches!(stage, Stage::Sent | Stage::Asking), || {
             format!("turned {number} away that is {stage:?}")
         });
@@ -1054,7 +1123,10 @@ impl World {
                 self.seen.queue_full += 1;
             }
             Refusal::TimedOut => {
-                let due = total_until.into_iter().chain(attempt_until).min();
+                let due = total_until.into_iter().chain(attempt_until).chain(wait_until).min();
+                if wait_until == due && wait_until.is_some() {
+                    self.seen.lost_its_moment += 1;
+                }
                 self.check(due.is_some_and(|at| at <= self.now), || format!("timed {number} out too soon"));
                 self.totals.failed += 1;
                 match stage {
@@ -1070,6 +1142,20 @@ impl World {
                 self.check(open, || format!("turned {number} away by a breaker that is not open"));
                 self.totals.failed += 1;
                 self.seen.circuit_open += 1;
+            }
+            Refusal::Shed(_) => {
+                let Call { attempt, .. } = self.calls[number];
+                self.check(stage == Stage::Waiting && attempt == 0, || {
+                    format!("shed {number} that is {stage:?}")
+                });
+                self.check(priority.level() < Level::High, || format!("shed {number}, {priority:?}"));
+                self.check(self.config.degradation.is_some(), || format!("shed {number} for nothing"));
+                let pause = self.core.paused_for(lane, self.now);
+                self.check(pause.is_zero(), || format!("shed {number} that a pause holds up"));
+                let open = self.core.breaker_of(lane, self.now) == State::Open;
+                self.check(!open, || format!("shed {number} that a breaker turns away"));
+                self.totals.shed += 1;
+                self.seen.shed += 1;
             }
         }
         self.calls[number].settled += 1;
@@ -1099,8 +1185,14 @@ impl World {
         let all = self.running(|call| call.stage == Stage::Streaming);
         let left = self.shared.get(&lane).map(|&(held, shared)| shared.saturating_sub(held));
         streams > STREAMS_PER_LANE
-            || self.config.per_lane.into_iter().chain(left).any(|slots| streams >= slots)
-            || self.concurrency.is_some_and(|limit| all >= limit)
+            || self
+                .config
+                .per_lane
+                .map(|slots| self.left_of(slots))
+                .into_iter()
+                .chain(left)
+                .any(|slots| streams >= slots)
+            || self.concurrency.is_some_and(|limit| all >= self.left_of(limit))
     }
 
     fn forget(&mut self, lane: LaneId) {
@@ -1184,7 +1276,7 @@ impl World {
 
     /// Checks that; whether somebody waits for a limit of rate and nothing else.
     fn nobody_waits_for_nothing(&self, all: Count, by_lane: &BTreeMap<LaneId, Count>) -> bool {
-        if self.paused || self.concurrency.is_some_and(|limit| all.running >= limit) {
+        if self.paused || self.concurrency.is_some_and(|limit| all.running >= self.left_of(limit)) {
             return false;
         }
         let mut rate_limited = false;
@@ -1216,7 +1308,7 @@ impl World {
             Stage::Waiting => {
                 let pause = self.core.paused_for(call.lane, self.now);
                 let over = (!pause.is_zero()).then(|| self.now.after(pause));
-                call.total_until.into_iter().chain(over).min()
+                call.total_until.into_iter().chain(over).chain(call.wait_until).min()
             }
             Stage::Held(until) => {
                 let pause = self.core.paused_for(call.lane, self.now);
@@ -1229,7 +1321,8 @@ impl World {
             Stage::Reading | Stage::Streaming | Stage::Over => None,
         });
         let (due, told) = (due.min(), self.core.poll_timeout());
-        let guarded = self.config.breaker.is_some() || self.config.rate.is_some();
+        let watched = self.config.monitor.is_some() || self.config.degradation.is_some();
+        let guarded = watched || self.config.breaker.is_some() || self.config.rate.is_some();
         let fits =
             if guarded { due.is_none_or(|due| told.is_some_and(|told| told <= due)) } else { told == due };
         self.check(fits, || format!("wants to wake at {told:?}, books: {due:?}"));
@@ -1279,6 +1372,26 @@ fn any_config(rng: &mut Rng) -> Config {
             };
             config.expect("it is in range")
         }),
+        monitor: (rng.u8(..3) == 0).then(|| {
+            let mut options = Options::default();
+            options.set(Number::ResponseTime, f64::from(rng.u16(1..2_000))).expect("it is in range");
+            MonitorConfig::of(&options)
+        }),
+        degradation: (rng.u8(..3) == 0).then(|| any_degradation(rng)),
         seed: rng.u64(..),
     }
+}
+
+fn any_degradation(rng: &mut Rng) -> Degradation {
+    let words: Vec<f64> = (0..5)
+        .flat_map(|_| {
+            let triggers = if rng.bool() { f64::from(rng.u8(..128)) } else { 0.0 };
+            let (shed, shed_stale) = (f64::from(rng.u8(..4)), f64::from(rng.u8(..4)));
+            let concurrency = [1.0, 0.5, 0.1][rng.usize(..3)];
+            [triggers, shed, shed_stale, concurrency, 1.0 + f64::from(rng.u8(..2)), 0.0, 1.0]
+        })
+        .collect();
+    let rules = if rng.bool() { Rules::of(&words) } else { Rules::default() };
+    let recover_after = MS * rng.u32(1_000..60_000);
+    Degradation { rules, recover_after, share: rng.bool().then(ShareConfig::default) }
 }

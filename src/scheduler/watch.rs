@@ -1,0 +1,374 @@
+//! How calls are doing, and what is given up when they do badly: the monitor, the shares of origins and the ladder of
+//! levels, and how they meet slots and order.
+//!
+//! A call is turned away by one thing: its lane pauses, or its breaker is open, or its origin does not get the share, or
+//! the level that the page has come to does without it. Who comes first in this order is asked first, and the others never
+//! hear of the call. What is turned away here is a failure for nobody.
+
+use super::{Action, Refusal, Scheduler};
+use crate::breaker::State;
+use crate::config::{Config, Degradation};
+use crate::degrade::{BREAKER_OPEN, Fate, Ladder, LadderConfig, Relief, Share, is_probe, sheddable};
+use crate::gate::Gate;
+use crate::monitor::{Gauges, Monitor, Record, Sample, Trigger};
+use crate::priority::Level;
+use crate::queue::{CallFlags, CallId, LaneId};
+use crate::time::{Duration, Time};
+
+/// A trigger is off again below this share of its threshold.
+const LEAVE: f64 = 0.7;
+
+/// A sample that ends so late has slept: timers of hidden pages fire once a minute.
+const SLEPT: Duration = Duration::from_secs(90);
+
+/// What the outside tells at the end of a sample. NaN where nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// As [`Gauges::main_thread`].
+    pub main_thread: f64,
+    /// As [`Gauges::memory`].
+    pub memory: f64,
+    /// As [`Gauges::cpu_pressure`].
+    pub cpu_pressure: f64,
+    /// Calls since the last time that a cache might have answered, and those that it did.
+    pub lookups: u32,
+    /// See `lookups`.
+    pub hits: u32,
+}
+
+impl Measured {
+    /// Nothing is known.
+    pub const NOTHING: Self =
+        Self { main_thread: f64::NAN, memory: f64::NAN, cpu_pressure: f64::NAN, lookups: 0, hits: 0 };
+}
+
+/// Where the ladder stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// The level.
+    pub level: u8,
+    /// Since when.
+    pub since: Time,
+    /// Whether its triggers are off.
+    pub healthy: bool,
+    /// What is done without.
+    pub relief: Relief,
+}
+
+#[derive(Debug)]
+pub(super) struct Watch {
+    monitor: Monitor,
+    /// Somebody looks at it: samples are taken also while nothing happens.
+    watched: bool,
+    /// When the sample ends. [`Time::NEVER`]: nothing happens, and nobody looks.
+    due: Time,
+    degrading: Option<Degrading>,
+}
+
+#[derive(Debug)]
+struct Degrading {
+    config: Degradation,
+    ladder: Ladder,
+    relief: Relief,
+    /// Triggers that are on, as bits.
+    on: u32,
+    /// Calls that were to be turned away by the ladder, by level.
+    shed: [u32; Level::ALL.len()],
+    /// By lane.
+    shares: Vec<Share>,
+}
+
+impl Watch {
+    /// `None`: nobody wants it.
+    pub(super) fn new(config: &Config) -> Option<Box<Self>> {
+        if config.monitor.is_none() && config.degradation.is_none() {
+            return None;
+        }
+        let degrading = config.degradation.map(|config| Degrading {
+            config,
+            ladder: Ladder::new(
+                LadderConfig { triggers: config.rules.triggers, recover_after: config.recover_after },
+                Time::ZERO,
+            ),
+            relief: Relief::NONE,
+            on: 0,
+            shed: [0; Level::ALL.len()],
+            shares: Vec::new(),
+        });
+        Some(Box::new(Self {
+            monitor: Monitor::new(config.monitor.unwrap_or_default(), Time::ZERO),
+            watched: false,
+            due: Time::NEVER,
+            degrading,
+        }))
+    }
+
+    pub(super) const fn due(&self) -> Time {
+        self.due
+    }
+
+    fn share(&mut self, lane: LaneId) -> Option<&mut Share> {
+        self.degrading.as_mut()?.shares.get_mut(lane.0 as usize)
+    }
+
+    fn wait(&mut self, now: Time) {
+        self.due = now.after(self.monitor.config().interval);
+    }
+
+    /// Something happens: samples are taken again.
+    fn wake(&mut self, now: Time) {
+        if self.due == Time::NEVER {
+            self.monitor.begin(now);
+            self.wait(now);
+        }
+    }
+}
+
+impl Degrading {
+    /// Whether the level that the page has come to does without a call, but for a probe now and then: what is left says little
+    /// of how the others would fare.
+    fn sheds(&mut self, level: Level, stands_in: bool) -> bool {
+        let Relief { shed, shed_stale, .. } = self.relief;
+        if !sheddable(level) || (shed < Some(level) && !(stands_in && shed_stale >= Some(level))) {
+            return false;
+        }
+        let count = &mut self.shed[level as usize];
+        *count = count.wrapping_add(1);
+        !is_probe(*count)
+    }
+
+    /// Until when it makes no sense to ask again.
+    fn retry_after(&self, now: Time) -> Duration {
+        self.ladder.due().map_or(self.config.recover_after, |due| due.since(now))
+    }
+
+    /// Which triggers are on. A monitor that has had nothing to look at for a stay holds none: what is given up may be why.
+    fn triggers(&self, monitor: &Monitor, breaker_open: bool, now: Time) -> u32 {
+        let on = Trigger::ALL.into_iter().filter(|&trigger| {
+            let held = monitor.is_raised(trigger) || self.on & 1 << trigger as u32 != 0;
+            held && monitor.is_above(trigger, LEAVE, self.config.recover_after, now) == Some(true)
+        });
+        let bits = on.fold(0, |bits, trigger| bits | 1 << trigger as u32);
+        bits | if breaker_open { BREAKER_OPEN } else { 0 }
+    }
+}
+
+impl Scheduler {
+    /// A new lane has nothing behind it.
+    pub(super) fn watch_lane(&mut self, lane: LaneId) {
+        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let Some(config) = degrading.config.share else { return };
+        let fresh = Share::new(config);
+        match degrading.shares.get_mut(lane.0 as usize) {
+            Some(old) => *old = fresh,
+            None => degrading.shares.push(fresh),
+        }
+    }
+
+    /// A call comes in.
+    pub(super) fn watch_call(&mut self, now: Time) {
+        if let Some(watch) = self.watch.as_mut() {
+            watch.wake(now);
+        }
+    }
+
+    /// A call that waits, and that neither a pause nor a breaker holds up, is turned away where its origin does not get it,
+    /// or where the page does without it.
+    pub(super) fn pass_watch(&mut self, id: CallId, lane: LaneId, route: f64, limit: Duration, now: Time) {
+        let Some(watch) = self.watch.as_mut() else { return };
+        let Some(degrading) = watch.degrading.as_mut() else { return };
+        if !self.queue.waits(id) || !self.gates[lane.0 as usize].paused_for(now).is_zero() {
+            return;
+        }
+        let Some(level) = self.queue.told_level_of(id) else { return };
+        let mut share = degrading.shares.get_mut(lane.0 as usize);
+        if let Some(share) = share.as_mut() {
+            if limit < Duration::MAX {
+                share.widen(limit);
+            }
+            if share.sheds(level, route, now) {
+                let patience = share.patience();
+                self.refuse(id, Refusal::Shed(patience));
+                return;
+            }
+        }
+        if degrading.sheds(level, self.queue.flags_of(id).has(CallFlags::STANDS_IN)) {
+            let wait = degrading.retry_after(now);
+            self.refuse(id, Refusal::Shed(wait));
+        }
+    }
+
+    /// How many times longer time limits are now.
+    pub(super) fn time_factor(&self) -> f64 {
+        self.relief().time_limits
+    }
+
+    fn relief(&self) -> Relief {
+        let degrading = self.watch.as_ref().and_then(|watch| watch.degrading.as_ref());
+        degrading.map_or(Relief::NONE, |degrading| degrading.relief)
+    }
+
+    /// An attempt is sent.
+    pub(super) fn watch_sent(&mut self, id: CallId, lane: LaneId, now: Time) {
+        let Some(share) = self.watch.as_mut().and_then(|watch| watch.share(lane)) else { return };
+        if let Some(level) = self.queue.told_level_of(id) {
+            share.sent(level, now);
+        }
+    }
+
+    /// An attempt that was sent then has ended. `answered`: there was a response.
+    pub(super) fn watch_ended(&mut self, id: CallId, sent: Time, fate: Fate, answered: bool, now: Time) {
+        let Some(watch) = self.watch.as_mut() else { return };
+        let (Some(level), Some(lane)) = (self.queue.told_level_of(id), self.queue.lane_of(id)) else {
+            return;
+        };
+        if let Some(share) = watch.share(lane) {
+            share.ended(level, sent, fate, now);
+        }
+        // What spans a sleep says nothing.
+        if fate == Fate::Unknown || sent < watch.monitor.woke() {
+            return;
+        }
+        watch.wake(now);
+        let is_first = self.records.get(id).is_none_or(|record| record.retries == 0);
+        let arrived = self.queue.arrival_of(id).filter(|_| is_first);
+        watch.monitor.record(&Record {
+            level,
+            queued: arrived.map(|arrived| sent.since(arrived)),
+            response: answered.then(|| now.since(sent)),
+            ok: fate == Fate::Accepted,
+            bytes: 0,
+        });
+    }
+
+    /// So many bytes of a body came.
+    pub fn received(&mut self, bytes: u64) {
+        if let Some(watch) = self.watch.as_mut() {
+            watch.monitor.received(bytes);
+        }
+    }
+
+    /// The page woke up, or came back: nothing that spans that says anything.
+    pub(super) fn watch_woken(&mut self, now: Time) {
+        if let Some(watch) = self.watch.as_mut().filter(|watch| watch.due < Time::NEVER) {
+            watch.monitor.skip(now);
+            watch.wait(now);
+        }
+    }
+
+    /// Ends the sample when it is due.
+    pub(super) fn watch_time(&mut self, now: Time) {
+        let Some(watch) = self.watch.as_mut().filter(|watch| watch.due <= now) else { return };
+        let slept = now.since(watch.due) > SLEPT;
+        watch.wait(now);
+        if slept {
+            watch.monitor.skip(now);
+        } else {
+            self.actions.push_back(Action::Sample);
+        }
+    }
+
+    /// Takes what the outside tells at the end of a sample.
+    pub(super) fn sampled(&mut self, measured: Measured, now: Time) {
+        let queue = self.count();
+        let Some(watch) = self.watch.as_mut() else { return };
+        let Measured { main_thread, memory, cpu_pressure, lookups, hits } = measured;
+        watch.monitor.looked_up(lookups.into(), hits.into());
+        let idle = watch.monitor.is_idle();
+        let gauges =
+            Gauges { queued: queue.queued, running: queue.running, main_thread, memory, cpu_pressure };
+        for alert in watch.monitor.close(gauges, now) {
+            self.actions.push_back(Action::Alert(alert));
+        }
+        watch.wait(now);
+        self.step(now);
+        let level = self.standing().map_or(0, |standing| standing.level);
+        let rests = idle && level == 0 && queue.queued == 0;
+        if let Some(watch) = self.watch.as_mut().filter(|watch| rests && !watch.watched) {
+            watch.due = Time::NEVER;
+        }
+    }
+
+    /// Somebody looks at the samples from now on.
+    pub(super) fn watched(&mut self, now: Time) {
+        if let Some(watch) = self.watch.as_mut() {
+            watch.watched = true;
+            watch.wake(now);
+        }
+    }
+
+    /// Climbs or descends, as the triggers say.
+    pub(super) fn step(&mut self, now: Time) {
+        let breaker_open = self.gates.iter().any(|gate: &Gate| gate.breaker(now) == State::Open);
+        let Some(watch) = self.watch.as_mut() else { return };
+        let Watch { monitor, degrading: Some(degrading), .. } = &mut **watch else { return };
+        degrading.on = degrading.triggers(monitor, breaker_open, now);
+        let before = degrading.ladder.level();
+        degrading.ladder.take(degrading.on, now);
+        self.settle_level(before);
+    }
+
+    /// Enters a level because somebody outside says that a trigger is on. 0: the lowest that has this trigger.
+    pub(super) fn triggered(&mut self, trigger: u32, level: u8, now: Time) {
+        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let before = degrading.ladder.level();
+        let lowest = degrading.config.rules.triggers.iter().position(|&of| of & 1 << trigger != 0);
+        let level = if level > 0 { level } else { lowest.map_or(0, |index| index as u8 + 1) };
+        degrading.ladder.enter(level, now);
+        self.settle_level(before);
+        // It is left as any other, so somebody has to look.
+        self.watch_call(now);
+    }
+
+    /// Back to normal, as if nothing had been.
+    pub(super) fn reset_level(&mut self, now: Time) {
+        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let before = degrading.ladder.level();
+        degrading.ladder.reset(now);
+        degrading.on = 0;
+        for share in &mut degrading.shares {
+            *share = Share::new(*share.config());
+        }
+        self.settle_level(before);
+    }
+
+    /// What is done without changes with the level. What comes back begins slowly in each lane.
+    fn settle_level(&mut self, before: u8) {
+        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let level = degrading.ladder.level();
+        if level == before {
+            return;
+        }
+        let relief = degrading.config.rules.relief(level);
+        degrading.relief = relief;
+        self.queue.set_share(relief.concurrency);
+        if level < before {
+            let lanes: Vec<LaneId> = self.queue.lanes().map(|status| status.lane).collect();
+            for lane in lanes {
+                self.queue.start_ramp(lane);
+            }
+        }
+        self.actions.push_back(Action::Level(level));
+    }
+
+    /// Where the ladder stands. `None`: there is none.
+    pub fn standing(&self) -> Option<Standing> {
+        let degrading = self.watch.as_ref()?.degrading.as_ref()?;
+        Some(Standing {
+            level: degrading.ladder.level(),
+            since: degrading.ladder.since(),
+            healthy: degrading.ladder.is_healthy(),
+            relief: degrading.relief,
+        })
+    }
+
+    /// The share of a lane's calls that is turned away now.
+    pub fn share_of(&mut self, lane: LaneId, now: Time) -> f64 {
+        self.watch.as_mut().and_then(|watch| watch.share(lane)).map_or(0.0, |share| share.share(now))
+    }
+
+    /// The samples that ended within so much time, the oldest first.
+    pub fn samples(&self, range: Duration, now: Time) -> impl Iterator<Item = &Sample> {
+        self.watch.iter().flat_map(move |watch| watch.monitor.samples(range, now))
+    }
+}
