@@ -103,7 +103,7 @@ numbers! {
     Total "total" LIMIT NEVER;
     /// Milliseconds for one attempt.
     Attempt "attempt" LIMIT NEVER;
-    /// Milliseconds that a call may wait before it is first sent.
+    /// Milliseconds after which no attempt of a call begins.
     Wait "wait" LIMIT NEVER;
     /// What a call is for, as a hash from 0 up and below 1.
     Route "route" ANY NONE;

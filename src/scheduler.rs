@@ -53,7 +53,7 @@ pub struct Submission {
     pub total: Option<Duration>,
     /// Time for one attempt.
     pub attempt: Option<Duration>,
-    /// Time until it is first sent.
+    /// Time after which no attempt begins.
     pub wait: Option<Duration>,
     /// When it was sent, if that was before now and it is [`immediate`](Self::immediate).
     pub begun: Option<Time>,
@@ -654,7 +654,7 @@ impl Scheduler {
                 self.actions.push_back(Action::ReleaseSlot(id, Released::Unread));
                 self.end(id);
             }
-            _ if record.total_until.min(record.wait_until) <= now => {
+            _ if record.limit() <= now => {
                 self.report_outcome(id, Verdict::FAILURE, now);
                 self.refuse(id, Refusal::TimedOut);
             }
@@ -705,7 +705,11 @@ impl Scheduler {
     fn preempt(&mut self, id: CallId, now: Time) {
         self.report_outcome(id, Verdict::NOTHING, now);
         match self.records.get(id) {
-            Some(record) if !record.is_plain() => self.records.set_stage(id, Stage::Queued),
+            Some(record) if !record.is_plain() => {
+                // It had been sent in time, and is not to lose more than its slot.
+                let record = Record { stage: Stage::Queued, wait_until: Time::NEVER, ..record.clone() };
+                self.records.put(id, record);
+            }
             _ => drop(self.records.remove(id)),
         }
         self.queue.put_back(id);
@@ -724,7 +728,7 @@ impl Scheduler {
         let limit = record.attempt;
         let longest = if limit < Duration::MAX { limit.mul_f64(self.time_factor()) } else { limit };
         let stage = Stage::Sent { since, until: now.after(longest), permit, reported: false };
-        self.records.put(id, Record { stage, wait_until: Time::NEVER, ..record });
+        self.records.put(id, Record { stage, ..record });
     }
 
     fn announce(&mut self, id: CallId) {

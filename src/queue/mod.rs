@@ -194,6 +194,26 @@ impl Order for Fading {
     }
 }
 
+/// How a lane begins after something that held it up: with one slot, and one more each time that as many answers went well
+/// as it has. To double them would be a second wave: all pages of an origin that comes back begin at about the same time.
+#[derive(Clone, Copy, Debug)]
+struct Ramp {
+    slots: u32,
+    /// Answers that it takes until there is one more.
+    left: u32,
+}
+
+impl Ramp {
+    const FIRST: Self = Self { slots: 1, left: 1 };
+
+    const fn grown(self) -> Self {
+        match self {
+            Self { slots, left: 0 | 1 } => Self { slots: slots + 1, left: slots + 1 },
+            Self { slots, left } => Self { slots, left: left - 1 },
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Lane {
     best: Heap<Best>,
@@ -207,7 +227,7 @@ struct Lane {
     /// The share of its slots that is used.
     share: f64,
     /// Slots it has for now, fewer than it will have: what comes back from a pause begins slowly.
-    ramp: Option<u32>,
+    ramp: Option<Ramp>,
     /// Slots it has, where they are fixed.
     limit: Option<u32>,
     /// What they may be where many share a connection, if that is wanted.
@@ -231,7 +251,7 @@ impl Lane {
     fn slots(&self) -> Option<u32> {
         let full = self.full_slots();
         // A stream brings nothing more by which a slow beginning could go on.
-        let ramp = self.ramp.map(|ramp| ramp.saturating_add(self.streams));
+        let ramp = self.ramp.map(|ramp| ramp.slots.saturating_add(self.streams));
         ramp.map_or(full, |ramp| Some(full.map_or(ramp, |full| full.min(ramp))))
     }
 
@@ -582,17 +602,17 @@ impl Queue {
     /// A lane begins with one slot, after something that held it up.
     pub fn start_ramp(&mut self, lane: LaneId) {
         if self.is_open(lane) {
-            self.lanes[lane.0 as usize].ramp = Some(1);
+            self.lanes[lane.0 as usize].ramp = Some(Ramp::FIRST);
             self.refresh(lane.0);
         }
     }
 
-    /// Something went well in a lane: if it began slowly, it has twice the slots now.
+    /// Something went well in a lane: if it began slowly, it goes on faster now.
     pub fn grow_ramp(&mut self, lane: LaneId) {
         let Some(entry) = self.lanes.get_mut(lane.0 as usize) else { return };
-        let Some(ramp) = entry.ramp else { return };
-        let more = ramp.saturating_mul(2);
-        entry.ramp = entry.full_slots().map_or(more < RAMP_END, |full| more < full).then_some(more);
+        let Some(ramp) = entry.ramp.map(Ramp::grown) else { return };
+        let is_slow = ramp.slots < entry.full_slots().unwrap_or(RAMP_END);
+        entry.ramp = is_slow.then_some(ramp);
         self.refresh(lane.0);
     }
 

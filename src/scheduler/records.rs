@@ -68,7 +68,7 @@ pub(super) struct Record {
     pub(super) stage: Stage,
     /// [`Time::NEVER`]: no limit.
     pub(super) total_until: Time,
-    /// Until then it must have been sent. [`Time::NEVER`]: no limit, or it has been.
+    /// No attempt begins after this. [`Time::NEVER`]: no limit.
     pub(super) wait_until: Time,
     /// Time for one attempt. [`Duration::MAX`]: no limit.
     pub(super) attempt: Duration,
@@ -104,8 +104,13 @@ impl Record {
             && self.rules.is_none()
     }
 
+    /// When its time is up where it stands.
+    pub(super) fn limit(&self) -> Time {
+        if self.stage.is_running() { self.total_until } else { self.total_until.min(self.wait_until) }
+    }
+
     fn due(&self) -> Time {
-        self.stage.until().min(self.total_until).min(self.wait_until)
+        self.stage.until().min(self.limit())
     }
 }
 

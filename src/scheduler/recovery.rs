@@ -203,7 +203,7 @@ impl Scheduler {
         // What a server asks for is "how long the user agent ought to wait" at least (RFC 9110, section 10.2.3): it may be
         // less than what this call waits anyway.
         let delay = backoff.max(pause);
-        if record.total_until <= now.after(delay) {
+        if record.total_until.min(record.wait_until) <= now.after(delay) {
             return None;
         }
         let stage = if offline {

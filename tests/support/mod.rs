@@ -98,7 +98,7 @@ struct Call {
     flags: CallFlags,
     keepalive: bool,
     total_until: Option<Time>,
-    /// Until it is first sent.
+    /// No attempt begins after this.
     wait_until: Option<Time>,
     attempt_limit: Option<Duration>,
     attempt_until: Option<Time>,
@@ -580,7 +580,7 @@ impl World {
             flags: call.flags,
             keepalive,
             total_until: call.total.map(|total| made.after(total.mul_f64(self.relief().time_limits))),
-            wait_until: call.wait.filter(|_| !call.immediate).map(|wait| made.after(wait)),
+            wait_until: call.wait.map(|wait| made.after(wait)),
             attempt_limit: call.attempt,
             attempt_until: None,
         });
@@ -673,7 +673,6 @@ impl World {
         call.stage = Stage::Sent;
         call.attempt += 1;
         call.attempt_until = call.attempt_limit.map(|limit| self.now.after(limit.mul_f64(longer)));
-        call.wait_until = None;
         let (attempt, at) = (call.attempt, call.origin);
         let busy = self.running(|call| call.origin == at);
         let brought = if self.offline {
@@ -952,7 +951,8 @@ impl World {
         self.check(asks == (stage == Stage::Asking), || format!("{number} was not asked"));
         let pause = self.core.paused_for(lane, self.now);
         self.check(delay >= pause, || format!("{delay:?} is too soon, {pause:?} to go"));
-        let in_time = total_until.is_none_or(|until| self.now.after(delay) < until);
+        let limits = total_until.into_iter().chain(self.calls[number].wait_until).min();
+        let in_time = limits.is_none_or(|until| self.now.after(delay) < until);
         self.check(in_time, || format!("{number} waits {delay:?}, longer than it may"));
         self.totals.retries += 1;
         let offline = brought == Brought::Offline;
@@ -1096,7 +1096,7 @@ impl World {
             self.seen.preempted_asking += 1;
         }
         let call = &mut self.calls[number];
-        (call.stage, call.brought, call.attempt_until) = (Stage::Waiting, None, None);
+        (call.stage, call.brought, call.attempt_until, call.wait_until) = (Stage::Waiting, None, None, None);
         self.totals.preempted += 1;
         self.seen.preempted += 1;
     }
@@ -1123,6 +1123,7 @@ impl World {
                 self.seen.queue_full += 1;
             }
             Refusal::TimedOut => {
+                let wait_until = wait_until.filter(|_| stage.waits());
                 let due = total_until.into_iter().chain(attempt_until).chain(wait_until).min();
                 if wait_until == due && wait_until.is_some() {
                     self.seen.lost_its_moment += 1;
@@ -1313,7 +1314,7 @@ impl World {
             Stage::Held(until) => {
                 let pause = self.core.paused_for(call.lane, self.now);
                 let over = (!pause.is_zero()).then(|| self.now.after(pause));
-                call.total_until.into_iter().chain(until).chain(over).min()
+                call.total_until.into_iter().chain(until).chain(over).chain(call.wait_until).min()
             }
             Stage::Sent => call.total_until.into_iter().chain(call.attempt_until).min(),
             Stage::Asking => call.total_until,
