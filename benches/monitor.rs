@@ -3,7 +3,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
 use sixlane::Level;
-use sixlane::degrade::{Share, ShareConfig};
+use sixlane::degrade::{Fate, Share, ShareConfig};
 use sixlane::monitor::{Gauges, Monitor, MonitorConfig, Record};
 use sixlane::time::{Duration, Time};
 use std::hint::black_box;
@@ -16,7 +16,7 @@ fn calls() -> Vec<Record> {
     (0..CALLS)
         .map(|k| Record {
             level: Level::ALL[usize::try_from(k).unwrap_or_default() % Level::ALL.len()],
-            queued: millis(0.5).unwrap_or_default(),
+            queued: millis(0.5),
             response: millis(30.0),
             ok: k % 50 != 0,
             bytes: 2_048,
@@ -39,13 +39,16 @@ fn monitor(criterion: &mut Criterion) {
         };
         bencher.iter_batched(fresh, run, BatchSize::SmallInput);
     });
-    group.bench_function("is admitted", |bencher| {
+    group.bench_function("is weighed", |bencher| {
         let mut share = Share::new(ShareConfig::default());
         let mut now = 0;
         bencher.iter(|| {
             for call in &calls {
                 now += 10;
-                black_box(share.admit(call.level, 0.5, at(now)));
+                if !black_box(share.sheds(call.level, 0.5, at(now))) {
+                    share.sent(call.level, at(now));
+                    share.ended(call.level, at(now), Fate::Accepted, at(now));
+                }
             }
         });
     });

@@ -185,6 +185,8 @@ pub enum Event {
     Watched,
     /// This trigger, by its number, is on, as somebody outside says: this level is entered, or, for 0, the lowest that has it.
     Triggered(u32, u8),
+    /// These triggers are on, as bits, as somebody outside has found, until the next time that this is said.
+    Signals(u32),
     /// The level is 0, as if nothing had been.
     Reset,
     /// The deadline has come.
@@ -400,6 +402,7 @@ impl Scheduler {
             Event::Sampled(measured) => self.sampled(measured, now),
             Event::Watched => self.watched(now),
             Event::Triggered(trigger, level) => self.triggered(trigger, level, now),
+            Event::Signals(bits) => self.signals(bits, now),
             Event::Reset => self.reset_level(now),
             Event::Woke => {}
         }
@@ -475,6 +478,11 @@ impl Scheduler {
     /// The same by level as it is now, indexed as [`Level::ALL`].
     pub const fn by_level(&self) -> [Count; 5] {
         self.queue.by_level()
+    }
+
+    /// Figures of a lane; nothing where it is not open. `None` where there is none, nor any after it.
+    pub fn lane(&self, lane: LaneId) -> Option<Option<LaneStatus>> {
+        self.queue.lane_status(lane)
     }
 
     /// Figures of each open lane.

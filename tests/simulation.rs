@@ -72,6 +72,6 @@ fn a_burst_on_any_one_kind_of_origin_comes_to_rest() {
         Origin::offline_for(Duration::from_secs(2)),
     ];
     for (seed, origin) in (0..).zip(origins) {
-        run(World::of_one_origin(seed, Config::default(), origin, 500), seed);
+        run(World::of_one_origin(seed, &Config::default(), origin, 500), seed);
     }
 }

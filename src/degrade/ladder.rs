@@ -20,13 +20,14 @@ pub struct LadderConfig {
     pub recover_after: Duration,
 }
 
-/// A level was entered or left.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Step {
-    /// Its actions are to be done.
-    Enter(u8),
-    /// Its actions are to be undone.
-    Leave(u8),
+impl LadderConfig {
+    /// The level that somebody means who says that a trigger, by its number, is on: the one that is said, or, for 0, the lowest
+    /// that has this trigger.
+    pub fn level_of(&self, trigger: u32, level: u8) -> u8 {
+        let lowest =
+            || self.triggers.iter().position(|&of| of & 1_u32.checked_shl(trigger).unwrap_or(0) != 0);
+        if level > 0 { level } else { lowest().map_or(0, |index| index as u8 + 1) }
+    }
 }
 
 /// Where a page stands.
@@ -51,6 +52,11 @@ impl Ladder {
         Self { config, level: 0, since: now, healthy: Some(now), stays, left: [None; MAX_LEVEL as usize] }
     }
 
+    /// What holds at each level.
+    pub const fn config(&self) -> &LadderConfig {
+        &self.config
+    }
+
     /// The level, 0 where nothing is given up.
     pub const fn level(&self) -> u8 {
         self.level
@@ -66,22 +72,21 @@ impl Ladder {
         self.healthy.is_some()
     }
 
-    /// Takes which triggers are on now, as bits. Returns what is to be done, in order.
-    pub fn take(&mut self, on: u32, now: Time) -> Vec<Step> {
+    /// Takes which triggers are on now, as bits. The level may be another one then: higher by as much as that takes, or lower
+    /// by one step.
+    pub fn take(&mut self, on: u32, now: Time) {
         let target = (1..=MAX_LEVEL).rev().find(|&level| self.triggers(level) & on != 0).unwrap_or(0);
         if target > self.level {
-            return self.rise(target, now);
-        }
-        if target == self.level && target > 0 {
+            self.rise(target, now);
+        } else if target == self.level && target > 0 {
             self.healthy = None;
-            return Vec::new();
+        } else {
+            let healthy = *self.healthy.get_or_insert(now);
+            // In what a late call brings, each level has had a stay of its own.
+            if self.level > 0 && now.since(healthy) >= self.stays[self.index()] {
+                self.fall(now);
+            }
         }
-        let healthy = *self.healthy.get_or_insert(now);
-        // In what a late call brings, each level has had a stay of its own.
-        if self.level == 0 || now.since(healthy) < self.stays[self.index()] {
-            return Vec::new();
-        }
-        self.fall(now)
     }
 
     /// When [`take`](Self::take) may bring something though nothing changes.
@@ -90,16 +95,16 @@ impl Ladder {
     }
 
     /// Enters a level because somebody says so; it is left as any other.
-    pub fn enter(&mut self, level: u8, now: Time) -> Vec<Step> {
+    pub fn enter(&mut self, level: u8, now: Time) {
         let level = level.min(MAX_LEVEL);
-        if level > self.level { self.rise(level, now) } else { Vec::new() }
+        if level > self.level {
+            self.rise(level, now);
+        }
     }
 
     /// Back to level 0, as if nothing had been.
-    pub fn reset(&mut self, now: Time) -> Vec<Step> {
-        let steps = self.steps().rev().map(Step::Leave).collect();
+    pub const fn reset(&mut self, now: Time) {
         *self = Self::new(self.config, now);
-        steps
     }
 
     const fn triggers(&self, level: u8) -> u32 {
@@ -110,29 +115,21 @@ impl Ladder {
         self.level as usize - 1
     }
 
-    /// The levels that hold now, from the lowest: each takes in those below.
-    fn steps(&self) -> impl DoubleEndedIterator<Item = u8> {
-        1..=self.level
-    }
-
-    fn rise(&mut self, target: u8, now: Time) -> Vec<Step> {
-        let before = self.level;
+    fn rise(&mut self, target: u8, now: Time) {
         (self.level, self.since, self.healthy) = (target, now, None);
         let index = self.index();
         // Soon is within the stay that was too short.
         let relapsed = self.left[index].is_some_and(|left| now.since(left) < self.stays[index]);
         self.stays[index] =
             if relapsed { (self.stays[index] * 2).min(MAX_STAY) } else { self.config.recover_after };
-        (before + 1..=target).map(Step::Enter).collect()
     }
 
-    fn fall(&mut self, now: Time) -> Vec<Step> {
+    fn fall(&mut self, now: Time) {
         let left = self.level;
         self.left[self.index()] = Some(now);
         // Levels without a rule are no steps.
         let next = (1..left).rev().find(|&level| self.triggers(level) != 0).unwrap_or(0);
         (self.level, self.since, self.healthy) = (next, now, Some(now));
-        (next + 1..=left).rev().map(Step::Leave).collect()
     }
 }
 
@@ -154,47 +151,35 @@ mod tests {
         Time::ZERO.after(Duration::from_secs(seconds))
     }
 
-    #[test]
-    fn it_rises_at_once_and_takes_in_the_levels_below() {
-        let mut ladder = ladder();
-        assert_eq!(ladder.take(FAILS, at(1)), [Step::Enter(1), Step::Enter(2), Step::Enter(3)]);
-        assert_eq!((ladder.level(), ladder.is_healthy()), (3, false));
+    /// What it takes at a time, and the level that it comes to.
+    #[track_caller]
+    fn check(ladder: &mut Ladder, steps: &[(u32, u64, u8)]) {
+        for &(on, seconds, level) in steps {
+            ladder.take(on, at(seconds));
+            assert_eq!(ladder.level(), level, "after {seconds} s");
+        }
     }
 
     #[test]
-    fn it_comes_back_one_level_at_a_time() {
+    fn it_rises_at_once_and_comes_back_one_level_at_a_time() {
         let mut ladder = ladder();
-        ladder.take(FAILS, at(0));
-        assert_eq!(ladder.take(0, at(10)), []);
+        check(&mut ladder, &[(FAILS, 0, 3)]);
+        assert!(!ladder.is_healthy());
+        check(&mut ladder, &[(0, 10, 3)]);
         assert_eq!(ladder.due(), Some(at(40)));
-        assert_eq!(ladder.take(0, at(39)), []);
-        assert_eq!(ladder.take(0, at(40)), [Step::Leave(3)]);
-        assert_eq!(ladder.take(0, at(41)), []);
-        assert_eq!(ladder.take(0, at(70)), [Step::Leave(2)]);
-        assert_eq!(ladder.take(0, at(100)), [Step::Leave(1)]);
-        assert_eq!((ladder.level(), ladder.due()), (0, None));
+        check(&mut ladder, &[(0, 39, 3), (0, 40, 2), (0, 41, 2), (0, 70, 1), (0, 100, 0)]);
+        assert_eq!(ladder.due(), None);
     }
 
     #[test]
     fn a_trigger_that_comes_back_begins_the_stay_anew() {
-        let mut ladder = ladder();
-        ladder.take(BUSY, at(0));
-        ladder.take(0, at(5));
-        ladder.take(BUSY, at(30));
-        assert_eq!(ladder.take(0, at(40)), []);
-        assert_eq!(ladder.take(0, at(69)), []);
-        assert_eq!(ladder.take(0, at(70)), [Step::Leave(2)]);
+        check(&mut ladder(), &[(BUSY, 0, 2), (0, 5, 2), (BUSY, 30, 2), (0, 40, 2), (0, 69, 2), (0, 70, 1)]);
     }
 
     #[test]
     fn a_trigger_of_a_lower_level_holds_that_level_alone() {
-        let mut ladder = ladder();
-        ladder.take(FAILS | SLOW, at(0));
-        ladder.take(SLOW, at(1));
-        assert_eq!(ladder.take(SLOW, at(31)), [Step::Leave(3)]);
-        assert_eq!(ladder.take(SLOW, at(61)), [Step::Leave(2)]);
-        assert_eq!(ladder.take(SLOW, at(1_000)), []);
-        assert_eq!(ladder.level(), 1);
+        let steps = [(FAILS | SLOW, 0, 3), (SLOW, 1, 3), (SLOW, 31, 2), (SLOW, 61, 1), (SLOW, 1_000, 1)];
+        check(&mut ladder(), &steps);
     }
 
     #[test]
@@ -207,7 +192,8 @@ mod tests {
             ladder.take(0, at(now + 1));
             let due = ladder.due().unwrap();
             stays.push(due.since(at(now + 1)).as_secs());
-            assert_eq!(ladder.take(0, due), [Step::Leave(1)]);
+            ladder.take(0, due);
+            assert_eq!(ladder.level(), 0);
             now = due.since(Time::ZERO).as_secs() + 5;
         }
         assert_eq!(stays, [30, 60, 120, 240, 300, 300]);
@@ -221,18 +207,23 @@ mod tests {
     fn levels_without_a_rule_are_no_steps() {
         let config = LadderConfig { triggers: [SLOW, 0, 0, FAILS, 0], recover_after: Duration::from_secs(1) };
         let mut ladder = Ladder::new(config, Time::ZERO);
-        assert_eq!(ladder.take(FAILS, at(0)).len(), 4);
-        ladder.take(0, at(0));
-        assert_eq!(ladder.take(0, at(1)), [Step::Leave(4), Step::Leave(3), Step::Leave(2)]);
-        assert_eq!(ladder.level(), 1);
+        check(&mut ladder, &[(FAILS, 0, 4), (0, 0, 4), (0, 1, 1)]);
     }
 
     #[test]
     fn it_can_be_entered_and_reset_from_outside() {
         let mut ladder = ladder();
-        assert_eq!(ladder.enter(2, at(0)), [Step::Enter(1), Step::Enter(2)]);
-        assert_eq!(ladder.enter(1, at(0)), []);
-        assert_eq!(ladder.reset(at(1)), [Step::Leave(2), Step::Leave(1)]);
+        ladder.enter(2, at(0));
+        ladder.enter(1, at(0));
+        assert_eq!(ladder.level(), 2);
+        ladder.reset(at(1));
         assert_eq!(ladder.level(), 0);
+    }
+
+    #[test]
+    fn who_names_a_trigger_means_the_lowest_level_that_has_it() {
+        let level = |trigger, level| ladder().config().level_of(trigger, level);
+        assert_eq!([level(0, 0), level(1, 0), level(2, 0), level(6, 0), level(77, 0)], [1, 2, 3, 0, 0]);
+        assert_eq!(level(0, 5), 5);
     }
 }

@@ -9,115 +9,109 @@ use crate::time::Duration;
 /// The trigger beside those of the monitor: a circuit breaker is open.
 pub const BREAKER_OPEN: u32 = 1 << Trigger::ALL.len();
 
+/// Numbers of a rule. The first are its triggers, as bits. Then come the level of the calls that are turned away, with those
+/// below, and the same where there is something that can be given in place of their answers: a level is its number from 1, 0
+/// for none. Then the share of slots that is used, how many times longer time limits are, milliseconds for which stale answers
+/// are given, and how many times larger batches are.
+pub const NUMBERS: usize = 7;
+
+const SHED: usize = 1;
+const SHED_STALE: usize = 2;
+const CONCURRENCY: usize = 3;
+const TIME_LIMITS: usize = 4;
+const STALE: usize = 5;
+const BATCHES: usize = 6;
+
+type Rule = [f64; NUMBERS];
+
 /// What is done about trouble.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Relief {
-    /// Calls of this level and below are turned away.
-    pub shed: Option<Level>,
-    /// Calls of this level and below are turned away where there is something that can be given in place of their answers.
-    pub shed_stale: Option<Level>,
-    /// The share of slots that is used.
-    pub concurrency: f64,
-    /// How many times longer time limits are.
-    pub time_limits: f64,
-    /// For how long answers are given after they have become stale.
-    pub stale: Duration,
-    /// How many times larger batches are, and how many times longer they wait.
-    pub batches: f64,
-}
+pub struct Relief(Rule);
 
 impl Relief {
     /// Nothing is done.
-    pub const NONE: Self = Self {
-        shed: None,
-        shed_stale: None,
-        concurrency: 1.0,
-        time_limits: 1.0,
-        stale: Duration::ZERO,
-        batches: 1.0,
-    };
+    pub const NONE: Self = Self([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0]);
 
-    /// Numbers of one in [`Rules::of`]: the triggers of the level as bits, then what is done, in the order of the fields. A
-    /// level of calls is its number from 1, 0 for none.
-    pub const NUMBERS: usize = 7;
+    /// Whether calls of this level are turned away. `stands_in`: there is something that can be given in place of the answer.
+    pub fn sheds(&self, level: Level, stands_in: bool) -> bool {
+        let reaches = |up_to: f64| up_to > f64::from(level as u8);
+        reaches(self.0[SHED]) || (stands_in && reaches(self.0[SHED_STALE]))
+    }
 
-    /// This and that: of each, what relieves more.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            shed: self.shed.max(other.shed),
-            shed_stale: self.shed_stale.max(other.shed_stale),
-            concurrency: self.concurrency.min(other.concurrency),
-            time_limits: self.time_limits.max(other.time_limits),
-            stale: self.stale.max(other.stale),
-            batches: self.batches.max(other.batches),
-        }
+    /// The share of slots that is used.
+    pub const fn concurrency(&self) -> f64 {
+        self.0[CONCURRENCY]
+    }
+
+    /// How many times longer time limits are.
+    pub const fn time_limits(&self) -> f64 {
+        self.0[TIME_LIMITS]
+    }
+
+    /// For how long answers are given after they have become stale.
+    pub fn stale(&self) -> Duration {
+        span(self.0[STALE])
+    }
+
+    /// How many times larger batches are, and how many times longer they wait.
+    pub const fn batches(&self) -> f64 {
+        self.0[BATCHES]
     }
 }
 
 /// What makes a page enter each level, and what is done there.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rules {
-    /// By level, from 1: bits of triggers. 0: there is no such level.
-    pub triggers: [u32; MAX_LEVEL as usize],
-    /// By level, from 1. Each takes in those below.
-    pub reliefs: [Relief; MAX_LEVEL as usize],
-}
+pub struct Rules([Rule; MAX_LEVEL as usize]);
 
 impl Rules {
-    /// Of [`Relief::NUMBERS`] for each level; what is missing is no level.
-    #[expect(clippy::cast_sign_loss, reason = "a float cast saturates")]
+    /// Of the [`NUMBERS`] of each level; what is missing is no level.
     pub fn of(words: &[f64]) -> Self {
-        let mut rules =
-            Self { triggers: [0; MAX_LEVEL as usize], reliefs: [Relief::NONE; MAX_LEVEL as usize] };
-        let level =
-            |number: f64| (number as usize).checked_sub(1).and_then(|index| Level::ALL.get(index).copied());
-        for (k, words) in words.chunks_exact(Relief::NUMBERS).take(MAX_LEVEL as usize).enumerate() {
-            let &[triggers, shed, shed_stale, concurrency, time_limits, stale, batches] = words else {
-                continue;
-            };
-            rules.triggers[k] = triggers as u32;
-            rules.reliefs[k] = Relief {
-                shed: level(shed),
-                shed_stale: level(shed_stale),
-                concurrency,
-                time_limits,
-                stale: span(stale),
-                batches,
-            };
+        let mut rules = Self([Relief::NONE.0; MAX_LEVEL as usize]);
+        for (rule, words) in rules.0.iter_mut().zip(words.chunks_exact(NUMBERS)) {
+            rule.copy_from_slice(words);
         }
         rules
     }
 
-    /// What is done at a level in all.
-    pub fn relief(&self, level: u8) -> Relief {
-        self.reliefs.iter().take(level.into()).fold(Relief::NONE, |all, relief| all.and(*relief))
+    /// By level, from 1: bits of triggers. 0: there is no such level.
+    #[expect(clippy::cast_sign_loss, reason = "a float cast saturates")]
+    pub fn triggers(&self) -> [u32; MAX_LEVEL as usize] {
+        self.0.map(|rule| rule[0] as u32)
     }
+
+    /// What is done at a level in all: of each, what relieves most at it or below.
+    pub fn relief(&self, level: u8) -> Relief {
+        let Relief(mut all) = Relief::NONE;
+        for rule in &self.0[..usize::from(level.min(MAX_LEVEL))] {
+            for (k, (most, own)) in all.iter_mut().zip(rule).enumerate() {
+                *most = if k == CONCURRENCY { most.min(*own) } else { most.max(*own) };
+            }
+        }
+        Relief(all)
+    }
+}
+
+const fn bit(trigger: Trigger) -> u32 {
+    1 << trigger as u32
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        let bit = |trigger: Trigger| 1 << trigger as u32;
-        let light =
-            Relief { shed: Some(Level::Background), stale: Duration::from_secs(5 * 60), ..Relief::NONE };
-        let medium = Relief {
-            shed: Some(Level::Low),
-            stale: Duration::from_secs(3_600),
-            concurrency: 0.5,
-            batches: 2.0,
-            ..Relief::NONE
-        };
-        let heavy = Relief { shed_stale: Some(Level::Normal), concurrency: 0.25, ..Relief::NONE };
-        Self {
-            triggers: [
-                bit(Trigger::ResponseTime) | bit(Trigger::Queued),
-                bit(Trigger::MainThread) | bit(Trigger::Memory) | bit(Trigger::CpuPressure),
-                bit(Trigger::ErrorRate) | BREAKER_OPEN,
-                0,
-                0,
-            ],
-            reliefs: [light, medium, heavy, Relief::NONE, Relief::NONE],
-        }
+        const NEVER: Rule = Relief::NONE.0;
+        const LIGHT: u32 = bit(Trigger::ResponseTime) | bit(Trigger::Queued);
+        const MEDIUM: u32 = bit(Trigger::MainThread) | bit(Trigger::Memory) | bit(Trigger::CpuPressure);
+        const HEAVY: u32 = bit(Trigger::ErrorRate) | BREAKER_OPEN;
+        const MINUTE: f64 = 60_000.0;
+        const BACKGROUND: f64 = 1.0;
+        const LOW: f64 = 2.0;
+        const NORMAL: f64 = 3.0;
+        Self([
+            [f64::from(LIGHT), BACKGROUND, 0.0, 1.0, 1.0, 5.0 * MINUTE, 1.0],
+            [f64::from(MEDIUM), LOW, 0.0, 0.5, 1.0, 60.0 * MINUTE, 2.0],
+            [f64::from(HEAVY), 0.0, NORMAL, 0.25, 1.0, 0.0, 1.0],
+            NEVER,
+            NEVER,
+        ])
     }
 }
 
@@ -130,19 +124,22 @@ mod tests {
         let rules = Rules::default();
         assert_eq!(rules.relief(0), Relief::NONE);
         let heavy = rules.relief(3);
-        assert_eq!((heavy.shed, heavy.shed_stale), (Some(Level::Low), Some(Level::Normal)));
-        assert_eq!((heavy.concurrency, heavy.batches), (0.25, 2.0));
-        assert_eq!(heavy.stale, Duration::from_secs(3_600));
+        assert!(heavy.sheds(Level::Low, false) && heavy.sheds(Level::Normal, true));
+        assert!(!heavy.sheds(Level::Normal, false) && !heavy.sheds(Level::High, true));
+        assert_eq!((heavy.concurrency(), heavy.batches(), heavy.time_limits()), (0.25, 2.0, 1.0));
+        assert_eq!(heavy.stale(), Duration::from_secs(3_600));
         assert_eq!(rules.relief(5), heavy);
     }
 
     #[test]
     fn rules_are_read_from_numbers_and_any_numbers_will_do() {
         let rules = Rules::of(&[1.0, 0.0, 3.0, 0.5, 2.0, 1_000.0, 1.0]);
-        assert_eq!(rules.triggers, [1, 0, 0, 0, 0]);
-        assert_eq!((rules.reliefs[0].shed, rules.reliefs[0].shed_stale), (None, Some(Level::Normal)));
-        assert_eq!(rules.reliefs[1], Relief::NONE);
-        assert_eq!(Rules::of(&[f64::NAN; 40]).triggers, [0; 5]);
-        assert_eq!(Rules::of(&[]).triggers, [0; 5]);
+        assert_eq!(rules.triggers(), [1, 0, 0, 0, 0]);
+        assert!(
+            rules.relief(1).sheds(Level::Normal, true) && !rules.relief(1).sheds(Level::Background, false)
+        );
+        assert_eq!(Rules::of(&[]).relief(5), Relief::NONE);
+        let odd = Rules::of(&[f64::NAN; 40]);
+        assert_eq!((odd.triggers(), odd.relief(5)), ([0; 5], Relief::NONE));
     }
 }

@@ -15,7 +15,6 @@
 use crate::option::{Number, Options};
 use crate::priority::Level;
 use crate::time::{Duration, Time};
-use std::collections::VecDeque;
 
 /// Counts are kept for this many parts of the window: the oldest part goes as a whole.
 const PARTS: u64 = 30;
@@ -83,6 +82,12 @@ struct Counts {
     accepted: u32,
 }
 
+impl Counts {
+    fn total(&self) -> u32 {
+        self.made.iter().sum()
+    }
+}
+
 /// What came of a call that was sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fate {
@@ -98,8 +103,10 @@ pub enum Fate {
 #[derive(Clone, Debug)]
 pub struct Share {
     config: ShareConfig,
-    /// With the number of the part in which they were counted; the oldest first.
-    parts: VecDeque<(u64, Counts)>,
+    /// Each at its number, taken by how many there are.
+    parts: [Counts; PARTS as usize],
+    /// The number of the part that counts now.
+    part: u64,
     sum: Counts,
     /// Calls that were to be shed, by level.
     shed: [u32; Level::ALL.len()],
@@ -108,7 +115,13 @@ pub struct Share {
 impl Share {
     /// Of an origin that nothing is known of.
     pub fn new(config: ShareConfig) -> Self {
-        Self { config, parts: VecDeque::new(), sum: Counts::default(), shed: [0; Level::ALL.len()] }
+        Self {
+            config,
+            parts: [Counts::default(); PARTS as usize],
+            part: 0,
+            sum: Counts::default(),
+            shed: [0; Level::ALL.len()],
+        }
     }
 
     /// Calls with a time limit like this are made: they count for twice as long, or one that ends late would count for none.
@@ -123,7 +136,7 @@ impl Share {
     /// A call is made. `route`: a hash of what it is for, from 0 up and below 1. Whether it is turned away.
     pub fn sheds(&mut self, level: Level, route: f64, now: Time) -> bool {
         self.forget(now);
-        if route >= self.of_level(level, now) {
+        if route >= self.of_level(level) {
             return false;
         }
         let shed = &mut self.shed[level as usize];
@@ -131,14 +144,14 @@ impl Share {
         if is_probe(*shed) {
             return false;
         }
-        self.count(now, |counts| counts.made[level as usize] += 1);
+        self.count(|counts| counts.made[level as usize] += 1);
         true
     }
 
     /// An attempt of a call is sent.
     pub fn sent(&mut self, level: Level, now: Time) {
         self.forget(now);
-        self.count(now, |counts| {
+        self.count(|counts| {
             counts.made[level as usize] += 1;
             counts.open += 1;
         });
@@ -147,8 +160,9 @@ impl Share {
     /// An attempt that was sent then has ended.
     pub fn ended(&mut self, level: Level, sent: Time, fate: Fate, now: Time) {
         self.forget(now);
-        let part = self.part(sent);
-        if let Some((_, counts)) = self.parts.iter_mut().rev().find(|(other, _)| *other == part) {
+        let part = self.number(sent);
+        if part <= self.part && part + PARTS > self.part {
+            let counts = &mut self.parts[(part % PARTS) as usize];
             // It may have been sent when there was another window.
             let open = u32::from(counts.open > 0);
             let made = u32::from(fate == Fate::Unknown && counts.made[level as usize] > 0);
@@ -158,7 +172,7 @@ impl Share {
             }
         }
         if fate == Fate::Accepted {
-            self.count(now, |counts| counts.accepted += 1);
+            self.count(|counts| counts.accepted += 1);
         }
     }
 
@@ -170,7 +184,7 @@ impl Share {
     /// The share of all calls that is to be shed now.
     pub fn share(&mut self, now: Time) -> f64 {
         self.forget(now);
-        self.current(now)
+        self.current()
     }
 
     /// How long it takes until calls count that have no answer: sooner, nothing will have changed.
@@ -178,15 +192,15 @@ impl Share {
         self.config.window / PARTS as u32 * PATIENCE as u32
     }
 
-    fn requests(&self, now: Time) -> u32 {
-        let present = self.part(now);
-        let young = self.parts.iter().rev().take_while(|(part, _)| part + PATIENCE > present);
-        let open: u32 = young.map(|(_, counts)| counts.open).sum();
-        self.sum.made.iter().sum::<u32>().saturating_sub(open)
+    /// What is under way and young does not count.
+    fn requests(&self) -> u32 {
+        let oldest = (self.part + 1).saturating_sub(PATIENCE);
+        let open: u32 = (oldest..=self.part).map(|part| self.parts[(part % PARTS) as usize].open).sum();
+        self.sum.total().saturating_sub(open)
     }
 
-    fn current(&self, now: Time) -> f64 {
-        let (requests, ShareConfig { k, minimum, most, .. }) = (self.requests(now), self.config);
+    fn current(&self) -> f64 {
+        let (requests, ShareConfig { k, minimum, most, .. }) = (self.requests(), self.config);
         if requests < minimum {
             return 0.0;
         }
@@ -195,44 +209,39 @@ impl Share {
     }
 
     /// The share of this level's calls that is to be shed: what the levels below leave of it.
-    fn of_level(&self, level: Level, now: Time) -> f64 {
+    fn of_level(&self, level: Level) -> f64 {
         if !sheddable(level) {
             return 0.0;
         }
-        let all = self.current(now) * f64::from(self.sum.made.iter().sum::<u32>());
+        let all = self.current() * f64::from(self.sum.total());
         let below: u32 = self.sum.made[..level as usize].iter().sum();
         let own = self.sum.made[level as usize];
         let left = all - f64::from(below);
         if left <= 0.0 { 0.0 } else { (left / f64::from(own.max(1))).min(1.0) }
     }
 
-    fn part(&self, now: Time) -> u64 {
-        now.since(Time::ZERO).as_nanos() / (self.config.window.as_nanos() / PARTS).max(1)
+    fn number(&self, at: Time) -> u64 {
+        at.since(Time::ZERO).as_nanos() / (self.config.window.as_nanos() / PARTS).max(1)
     }
 
-    fn count(&mut self, now: Time, add: impl Fn(&mut Counts)) {
-        let part = self.part(now);
-        if self.parts.back().is_none_or(|(last, _)| *last != part) {
-            self.parts.push_back((part, Counts::default()));
-        }
-        if let Some((_, counts)) = self.parts.back_mut() {
+    fn count(&mut self, add: impl Fn(&mut Counts)) {
+        for counts in [&mut self.parts[(self.part % PARTS) as usize], &mut self.sum] {
             add(counts);
         }
-        add(&mut self.sum);
     }
 
     fn forget(&mut self, now: Time) {
-        let part = self.part(now);
-        while let Some(&(old, counts)) = self.parts.front() {
-            if old + PARTS > part && old <= part {
-                break;
-            }
-            for (sum, made) in self.sum.made.iter_mut().zip(counts.made) {
+        let part = self.number(now);
+        // What is older than the window is all there is.
+        self.part = self.part.max(part.saturating_sub(PARTS));
+        while self.part < part {
+            self.part += 1;
+            let old = std::mem::take(&mut self.parts[(self.part % PARTS) as usize]);
+            for (sum, made) in self.sum.made.iter_mut().zip(old.made) {
                 *sum -= made;
             }
-            self.sum.open -= counts.open;
-            self.sum.accepted -= counts.accepted;
-            self.parts.pop_front();
+            self.sum.open -= old.open;
+            self.sum.accepted -= old.accepted;
         }
     }
 }

@@ -15,7 +15,6 @@ pub use trend::{MINIMUM, Trend, trend};
 use crate::option::{Number, Options};
 use crate::priority::Level;
 use crate::time::{Duration, Time};
-use std::collections::VecDeque;
 
 /// For so long samples are kept as they are.
 pub const RECENT: Duration = Duration::from_secs(300);
@@ -164,7 +163,7 @@ pub struct Sample {
     /// How long it was, without what was left out.
     pub span: Duration,
     /// By [`Level::ALL`].
-    pub levels: [Times; Level::ALL.len()],
+    pub levels: Vec<Times>,
     /// Requests that failed.
     pub failed: u64,
     /// Of bodies, on the wire.
@@ -182,7 +181,7 @@ impl Sample {
         Self {
             at,
             span: Duration::ZERO,
-            levels: Default::default(),
+            levels: vec![Times::default(); Level::ALL.len()],
             failed: 0,
             bytes: 0,
             hits: 0,
@@ -285,7 +284,7 @@ pub struct Monitor {
     /// When [`skip`](Self::skip) was last called.
     woke: Time,
     /// Minutes, then samples as they are; the oldest first.
-    samples: VecDeque<Sample>,
+    samples: Vec<Sample>,
     bins: usize,
     alarms: [Alarm; Trigger::ALL.len()],
 }
@@ -298,7 +297,7 @@ impl Monitor {
             current: Sample::new(now),
             begun: now,
             woke: now,
-            samples: VecDeque::new(),
+            samples: Vec::new(),
             bins: 0,
             alarms: Default::default(),
         }
@@ -353,7 +352,7 @@ impl Monitor {
             }
         }
         self.bins += sample.bins();
-        self.samples.push_back(sample);
+        self.samples.push(sample);
         self.age(now);
         alerts
     }
@@ -375,12 +374,14 @@ impl Monitor {
         self.alarms[trigger as usize].is_raised()
     }
 
-    /// Whether the last value that is known of this was above that share of its threshold; `None` where no value is known that
-    /// is younger than `most`.
-    pub fn is_above(&self, trigger: Trigger, share: f64, most: Duration, now: Time) -> Option<bool> {
-        let recent = self.samples.iter().rev().take_while(|sample| now.since(sample.at) <= most);
-        let value = recent.filter_map(|sample| sample.value(trigger, self.config.minimum)).next()?;
-        Some(value > self.config.thresholds[trigger as usize] * share)
+    /// Whether the last value that is known of this, and is younger than `most`, was above that share of its threshold.
+    pub fn is_above(&self, trigger: Trigger, share: f64, most: Duration, now: Time) -> bool {
+        for sample in self.samples(most, now).iter().rev() {
+            if let Some(value) = sample.value(trigger, self.config.minimum) {
+                return value > self.config.thresholds[trigger as usize] * share;
+            }
+        }
+        false
     }
 
     /// What it was told to do.
@@ -389,28 +390,31 @@ impl Monitor {
     }
 
     /// The samples that ended within so much time, the oldest first.
-    pub fn samples(&self, range: Duration, now: Time) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(move |sample| now.since(sample.at) <= range)
+    pub fn samples(&self, range: Duration, now: Time) -> &[Sample] {
+        &self.samples[self.first_within(range, now)..]
+    }
+
+    fn first_within(&self, range: Duration, now: Time) -> usize {
+        self.samples.partition_point(|sample| now.since(sample.at) > range)
     }
 
     /// Merges what is no longer recent, and forgets what is too old or too much.
     fn age(&mut self, now: Time) {
-        let first = self.samples.iter().position(|sample| now.since(sample.at) <= RECENT);
-        let mut recent = first.unwrap_or(self.samples.len());
+        let mut recent = self.first_within(RECENT, now);
         // The last minute takes in what follows it until it is full. Spans are added up: a sample that is longer stays one.
         while let Some(at) =
             (1..recent).find(|&at| self.samples[at - 1].span + self.samples[at].span <= MINUTE)
         {
-            let Some(later) = self.samples.remove(at) else { break };
+            let later = self.samples.remove(at);
             self.change(at - 1, |sample| sample.merge(&later), later.bins());
             recent -= 1;
         }
-        while let Some(oldest) = self.samples.front() {
+        while let Some(oldest) = self.samples.first() {
             if now.since(oldest.at) <= self.config.retention && self.bins <= MAX_BINS {
                 break;
             }
             self.bins -= oldest.bins();
-            self.samples.pop_front();
+            self.samples.remove(0);
         }
     }
 
@@ -458,7 +462,7 @@ mod tests {
     #[test]
     fn five_minutes_are_kept_as_samples_and_an_hour_as_minutes() {
         let monitor = filled(2_000, 12);
-        let kept: Vec<_> = monitor.samples(Duration::MAX, at(10_000)).collect();
+        let kept = monitor.samples(Duration::MAX, at(10_000));
         let recent = kept.iter().filter(|sample| sample.span == Duration::from_secs(SAMPLE)).count();
         let minutes = kept.iter().filter(|sample| sample.span == MINUTE).count();
         assert!((60..=72).contains(&recent), "{recent}");
@@ -469,7 +473,7 @@ mod tests {
     #[test]
     fn what_is_merged_has_the_same_quantiles_as_if_it_had_been_one() {
         let monitor = filled(1_000, 50);
-        let oldest = monitor.samples(Duration::MAX, at(5_000)).next().unwrap();
+        let oldest = monitor.samples(Duration::MAX, at(5_000)).first().unwrap();
         let p50 = oldest.all().response.quantile(0.5).unwrap();
         assert!((p50 / 44.0 - 1.0).abs() < 0.01, "{p50}");
         assert_eq!(oldest.bytes, oldest.requests() * 100);

@@ -599,6 +599,13 @@ impl Queue {
         }
     }
 
+    /// Each lane begins with one slot.
+    pub fn start_ramps(&mut self) {
+        for index in 0..self.lanes.len() {
+            self.start_ramp(LaneId(index as u32));
+        }
+    }
+
     /// A lane begins with one slot, after something that held it up.
     pub fn start_ramp(&mut self, lane: LaneId) {
         if self.is_open(lane) {
@@ -876,11 +883,17 @@ impl Queue {
 
     /// Figures of each open lane.
     pub fn lanes(&self) -> impl Iterator<Item = LaneStatus> + '_ {
-        self.lanes.iter().enumerate().filter(|(_, lane)| lane.open).map(|(index, lane)| LaneStatus {
-            lane: LaneId(index as u32),
-            limit: lane.slots(),
-            count: Count { queued: lane.best.len() as u32 + lane.parked, running: lane.running },
-        })
+        (0..).map_while(|index| self.lane_status(LaneId(index))).flatten()
+    }
+
+    /// Figures of a lane; nothing where it is not open. `None` where there is none, nor any after it.
+    pub fn lane_status(&self, lane: LaneId) -> Option<Option<LaneStatus>> {
+        let entry = self.lane(lane)?;
+        Some(entry.open.then(|| LaneStatus {
+            lane,
+            limit: entry.slots(),
+            count: Count { queued: entry.best.len() as u32 + entry.parked, running: entry.running },
+        }))
     }
 
     #[cfg(test)]

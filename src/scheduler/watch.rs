@@ -72,6 +72,8 @@ struct Degrading {
     relief: Relief,
     /// Triggers that are on, as bits.
     on: u32,
+    /// Of them, those that somebody outside has found.
+    signals: u32,
     /// Calls that were to be turned away by the ladder, by level.
     shed: [u32; Level::ALL.len()],
     /// By lane.
@@ -87,11 +89,12 @@ impl Watch {
         let degrading = config.degradation.map(|config| Degrading {
             config,
             ladder: Ladder::new(
-                LadderConfig { triggers: config.rules.triggers, recover_after: config.recover_after },
+                LadderConfig { triggers: config.rules.triggers(), recover_after: config.recover_after },
                 Time::ZERO,
             ),
             relief: Relief::NONE,
             on: 0,
+            signals: 0,
             shed: [0; Level::ALL.len()],
             shares: Vec::new(),
         });
@@ -128,8 +131,7 @@ impl Degrading {
     /// Whether the level that the page has come to does without a call, but for a probe now and then: what is left says little
     /// of how the others would fare.
     fn sheds(&mut self, level: Level, stands_in: bool) -> bool {
-        let Relief { shed, shed_stale, .. } = self.relief;
-        if !sheddable(level) || (shed < Some(level) && !(stands_in && shed_stale >= Some(level))) {
+        if !sheddable(level) || !self.relief.sheds(level, stands_in) {
             return false;
         }
         let count = &mut self.shed[level as usize];
@@ -144,12 +146,15 @@ impl Degrading {
 
     /// Which triggers are on. A monitor that has had nothing to look at for a stay holds none: what is given up may be why.
     fn triggers(&self, monitor: &Monitor, breaker_open: bool, now: Time) -> u32 {
-        let on = Trigger::ALL.into_iter().filter(|&trigger| {
-            let held = monitor.is_raised(trigger) || self.on & 1 << trigger as u32 != 0;
-            held && monitor.is_above(trigger, LEAVE, self.config.recover_after, now) == Some(true)
-        });
-        let bits = on.fold(0, |bits, trigger| bits | 1 << trigger as u32);
-        bits | if breaker_open { BREAKER_OPEN } else { 0 }
+        let mut bits = self.signals | if breaker_open { BREAKER_OPEN } else { 0 };
+        for trigger in Trigger::ALL {
+            let bit = 1 << trigger as u32;
+            let held = monitor.is_raised(trigger) || self.on & bit != 0;
+            if held && monitor.is_above(trigger, LEAVE, self.config.recover_after, now) {
+                bits |= bit;
+            }
+        }
+        bits
     }
 }
 
@@ -200,7 +205,7 @@ impl Scheduler {
 
     /// How many times longer time limits are now.
     pub(super) fn time_factor(&self) -> f64 {
-        self.relief().time_limits
+        self.relief().time_limits()
     }
 
     fn relief(&self) -> Relief {
@@ -312,12 +317,19 @@ impl Scheduler {
     pub(super) fn triggered(&mut self, trigger: u32, level: u8, now: Time) {
         let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
         let before = degrading.ladder.level();
-        let lowest = degrading.config.rules.triggers.iter().position(|&of| of & 1 << trigger != 0);
-        let level = if level > 0 { level } else { lowest.map_or(0, |index| index as u8 + 1) };
+        let level = degrading.ladder.config().level_of(trigger, level);
         degrading.ladder.enter(level, now);
         self.settle_level(before);
         // It is left as any other, so somebody has to look.
         self.watch_call(now);
+    }
+
+    /// Takes which triggers somebody outside has found to be on.
+    pub(super) fn signals(&mut self, bits: u32, now: Time) {
+        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        degrading.signals = bits;
+        self.watch_call(now);
+        self.step(now);
     }
 
     /// Back to normal, as if nothing had been.
@@ -341,12 +353,9 @@ impl Scheduler {
         }
         let relief = degrading.config.rules.relief(level);
         degrading.relief = relief;
-        self.queue.set_share(relief.concurrency);
+        self.queue.set_share(relief.concurrency());
         if level < before {
-            let lanes: Vec<LaneId> = self.queue.lanes().map(|status| status.lane).collect();
-            for lane in lanes {
-                self.queue.start_ramp(lane);
-            }
+            self.queue.start_ramps();
         }
         self.actions.push_back(Action::Level(level));
     }
@@ -368,7 +377,15 @@ impl Scheduler {
     }
 
     /// The samples that ended within so much time, the oldest first.
-    pub fn samples(&self, range: Duration, now: Time) -> impl Iterator<Item = &Sample> {
-        self.watch.iter().flat_map(move |watch| watch.monitor.samples(range, now))
+    pub fn samples(&self, range: Duration, now: Time) -> &[Sample] {
+        self.watch.as_ref().map_or(&[], |watch| watch.monitor.samples(range, now))
+    }
+
+    /// Something outside is over, which is to be counted like a call.
+    pub fn recorded(&mut self, record: &Record, now: Time) {
+        if let Some(watch) = self.watch.as_mut() {
+            watch.wake(now);
+            watch.monitor.record(record);
+        }
     }
 }

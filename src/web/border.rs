@@ -123,7 +123,7 @@ pub fn range(option: u32) -> u32 {
     with_buffers(|buffers| buffers.write_text(Number::of(option).map_or("", |option| option.range().text)))
 }
 
-/// Opens an object of a [`Kind`] with the options in the words, and after them statuses of a list. Returns its number, or -1 less the number of an option that is out of its range, and that value
+/// Opens an object of a [`Kind`] with the options in the words, and after them statuses of a list and the numbers of rules. Returns its number, or -1 less the number of an option that is out of its range, and that value
 /// is the first of the words then.
 #[wasm_bindgen]
 pub fn open(kind: u32) -> f64 {
@@ -149,7 +149,7 @@ fn make(kind: u32, buffers: &mut Buffers) -> Result<Option<Object>, ConfigError>
     let options = options::said(buffers)?;
     let Some(kind) = Kind::of(kind) else { return Ok(None) };
     Ok(Some(match kind {
-        Kind::Requests => Object::Scheduler(Box::new(Driver::new(&options::of_requests(&options)?))),
+        Kind::Requests => Object::Scheduler(Box::new(Driver::new(&options::of_requests(&options, buffers)?))),
         Kind::Tasks => Object::Scheduler(Box::new(Driver::new(&crate::config::Config::for_tasks(&options)))),
         Kind::Batches => Object::Batches(Box::new(Batches::new(crate::batch::BatchConfig::of(&options)))),
         Kind::Batcher => Object::Batches(Box::new(Batches::new(crate::batch::BatchConfig::alone(&options)))),

@@ -53,7 +53,7 @@ codes! {
         Protocol,
         /// The body is being read [call].
         Reading,
-        /// The body has ended [call].
+        /// The body has ended [call, its bytes where its length was not known before].
         BodyEnded,
         /// The call is settled [call, how]; see [`Settled`].
         Settled,
@@ -71,14 +71,34 @@ codes! {
         ForeignSlots,
         /// A call of this lane gives its slot to an emergency of another instance [lane].
         YieldSlot,
+        /// A sample ends. In the words: the share of time in long tasks, the used share of the heap, the number of the word
+        /// for the processor's load, each NaN where the browser does not tell; calls since the last time that the cache might
+        /// have answered, and those that it did.
+        Sampled,
+        /// Somebody looks at samples from now on.
+        Watched,
+        /// Something outside is over [priority, milliseconds that it waited or NaN, milliseconds to its end, 1 if it went well].
+        Recorded,
+        /// Bytes came outside [bytes].
+        Received,
+        /// These triggers are on, as somebody outside has found [bits].
+        Signals,
+        /// A trigger is on, as somebody says [trigger, level or 0 for the lowest that has it].
+        Triggered,
+        /// The level is 0 again.
+        Reset,
+        /// Writes the trends and samples of so many milliseconds to the words [milliseconds]: [`TrendFigure`]s of the time
+        /// to headers, the share of failures and the queue, then the numbers of each sample, see [`SampleFigure`], and those
+        /// of all together. Returns how many samples there are.
+        Report,
         /// The deadline has come, or the actions before were performed.
         Woke,
         /// Returns how many wait.
         Queued,
         /// Returns how many hold a slot.
         Running,
-        /// Writes [`Figure`]s to the words, then six numbers for each lane: its number, limit, calls waiting, slots held,
-        /// state of its breaker, milliseconds left of a pause. Returns how many lanes there are.
+        /// Writes [`Figure`]s to the words, then seven numbers for each lane: its number, limit, calls waiting, slots held,
+        /// state of its breaker, milliseconds left of a pause, share of calls that is shed. Returns how many lanes there are.
         Status,
         /// Writes the [`LaneFigure`]s of a lane to the words [lane].
         Lane,
@@ -94,7 +114,7 @@ codes! {
         Emergency,
         /// It must not wait.
         Immediate,
-        /// Its time limits are in the words.
+        /// Its time limits, its route, and when it was sent before it came here, are in the words.
         Limits,
         /// Its rules of retries are there, and the statuses of a list behind them.
         Rules,
@@ -112,6 +132,8 @@ codes! {
         Heedful,
         /// Its caller is asked before each retry.
         Asks,
+        /// There is something that can be given in place of its answer.
+        StandsIn,
     }
 }
 
@@ -153,6 +175,13 @@ codes! {
         Pause,
         /// The lane's breaker has changed [state, milliseconds until asking again makes sense or NaN].
         Breaker,
+        /// A sample ends: `Sampled` is to tell what only JavaScript knows.
+        Sample,
+        /// In place of a call: a trigger [value, 1 where it is resolved].
+        Alert,
+        /// In place of a call: the level that the page has come to [milliseconds for which stale answers are given, how many
+        /// times larger batches are].
+        Level,
     }
 }
 
@@ -167,6 +196,8 @@ codes! {
         TimedOut,
         /// The breaker of its lane is open.
         CircuitOpen,
+        /// Its origin does not get it, or the page does without it for now.
+        Shed,
     }
 }
 
@@ -209,6 +240,14 @@ codes! {
         Retries,
         /// Milliseconds for which the oldest has waited.
         OldestWait,
+        /// Turned away under pressure.
+        Shed,
+        /// The level that the page has come to,
+        Level,
+        /// since when, in milliseconds,
+        LevelSince,
+        /// and 1 where its triggers are off.
+        Healthy,
         /// Ten numbers: calls waiting and running of each level, the least urgent first.
         Levels,
     }
@@ -322,6 +361,68 @@ codes! {
         Alive,
         /// It tells nothing.
         Nothing,
+    }
+}
+
+codes! {
+    /// The first numbers of a sample. For all calls, and then for each level, the least urgent first, eleven follow: how many
+    /// there were, then of the time in the queue how many are known, the quantiles 0.5, 0.95, 0.99 and the longest, and the
+    /// same of the time to headers; in milliseconds, NaN where there is none.
+    pub(super) enum SampleFigure {
+        /// When it ended, in milliseconds.
+        At,
+        /// How long it was.
+        Span,
+        /// Requests that failed.
+        Failed,
+        /// Bytes of bodies.
+        Bytes,
+        /// Calls that the cache might have answered.
+        Lookups,
+        /// Those that it did.
+        Hits,
+        /// Calls that wait.
+        Queued,
+        /// Calls that hold a slot.
+        Running,
+        /// The share of time in long tasks.
+        MainThread,
+        /// The used share of the heap.
+        Memory,
+        /// The number of the word for the processor's load.
+        CpuPressure,
+        /// Where the others begin.
+        Levels,
+    }
+}
+
+codes! {
+    /// The numbers of a trend, NaN where there is none.
+    pub(super) enum TrendFigure {
+        /// How much the value grows in a minute.
+        PerMinute,
+        /// What it is in a minute.
+        NextMinute,
+    }
+}
+
+codes! {
+    /// What a page may be in trouble about.
+    pub(super) enum Trouble {
+        /// The time to headers that 95 % do not exceed.
+        ResponseTime,
+        /// The share of requests that failed.
+        ErrorRate,
+        /// Calls that wait.
+        Queued,
+        /// The share of time in long tasks.
+        MainThread,
+        /// The used share of the heap.
+        Memory,
+        /// The word for the processor's load.
+        CpuPressure,
+        /// A circuit breaker is open.
+        BreakerOpen,
     }
 }
 

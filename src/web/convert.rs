@@ -3,6 +3,8 @@
 use super::codes::{Action as Code, Lost, Refused, Settled};
 use crate::breaker::State;
 use crate::cache::date::Wall;
+use crate::degrade::Relief;
+use crate::monitor::Change;
 use crate::queue::CallId;
 use crate::retry::Cause;
 use crate::scheduler::{Action, Answer, Body, Outcome, Refusal, Released, Scheduler};
@@ -20,6 +22,14 @@ pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
                 Refusal::QueueFull => Refused::QueueFull,
                 Refusal::Cleared => Refused::Cleared,
                 Refusal::TimedOut => Refused::TimedOut,
+                Refusal::Shed(after) => {
+                    return [
+                        f64::from(Code::Reject as u8),
+                        about(id),
+                        f64::from(Refused::Shed as u8),
+                        millis(after),
+                    ];
+                }
                 Refusal::CircuitOpen(lane) => {
                     let again = wait(core.retry_after(lane, now));
                     return [
@@ -45,6 +55,15 @@ pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
         Action::Breaker(lane, state) => {
             let again = wait(core.retry_after(lane, now));
             (Code::Breaker, f64::from(lane.0), f64::from(state_number(state)), again)
+        }
+        Action::Sample => (Code::Sample, 0.0, f64::NAN, f64::NAN),
+        Action::Alert(alert) => {
+            let resolved = flag(alert.change == Change::Resolved);
+            (Code::Alert, f64::from(alert.trigger as u8), alert.value, resolved)
+        }
+        Action::Level(level) => {
+            let relief = core.standing().map_or(Relief::NONE, |standing| standing.relief);
+            (Code::Level, f64::from(level), millis(relief.stale()), relief.batches())
         }
     };
     [f64::from(kind as u8), subject, first, second]
@@ -121,6 +140,11 @@ pub(super) fn asked(millis: f64) -> Option<Duration> {
 /// A time for JavaScript.
 pub(super) fn millis(time: Duration) -> f64 {
     time.as_millis_f64()
+}
+
+/// A yes or no for JavaScript.
+pub(super) fn flag(flag: bool) -> f64 {
+    f64::from(u8::from(flag))
 }
 
 /// A large count for JavaScript.

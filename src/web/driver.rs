@@ -2,13 +2,15 @@
 
 use super::border::Buffers;
 use super::codes::{Figure, LaneFigure, SchedulerEvent, SubmitFlag};
-use super::{convert, options};
+use super::convert::flag;
+use super::{convert, options, report};
 use crate::config::Config;
+use crate::monitor::Record;
 use crate::option::{Number, Options};
 use crate::priority::Priority;
 use crate::queue::{CallFlags, LaneId};
 use crate::retry::RetryConfig;
-use crate::scheduler::{Event, Protocol, Scheduler, Submission};
+use crate::scheduler::{Event, Measured, Protocol, Scheduler, Submission};
 use crate::time::Time;
 use std::rc::Rc;
 
@@ -63,7 +65,10 @@ impl Driver {
                 Event::Protocol(lane, protocol)
             }
             SchedulerEvent::Reading => Event::Reading(id),
-            SchedulerEvent::BodyEnded => Event::BodyEnded(id),
+            SchedulerEvent::BodyEnded => {
+                self.core.received(convert::count(b).into());
+                Event::BodyEnded(id)
+            }
             SchedulerEvent::Settled => Event::Settled(id, convert::outcome(b)),
             SchedulerEvent::Reprioritise => {
                 let waits = self.core.waits(id);
@@ -86,6 +91,31 @@ impl Driver {
                 Event::ForeignSlots(lane, convert::count(b), Some(convert::count(c)))
             }
             SchedulerEvent::YieldSlot => Event::YieldSlot(lane),
+            SchedulerEvent::Sampled => Event::Sampled(Measured {
+                main_thread: buffers.word(0),
+                memory: buffers.word(1),
+                cpu_pressure: buffers.word(2),
+                lookups: convert::count(buffers.word(3)),
+                hits: convert::count(buffers.word(4)),
+            }),
+            SchedulerEvent::Watched => Event::Watched,
+            SchedulerEvent::Recorded => {
+                let queued = (!b.is_nan()).then(|| crate::option::span(b));
+                let response = Some(crate::option::span(c));
+                let level = priority_of(a).level();
+                self.core.recorded(&Record { level, queued, response, ok: d > 0.0, bytes: 0 }, now);
+                return 0.0;
+            }
+            SchedulerEvent::Received => {
+                self.core.received(convert::count(a).into());
+                return 0.0;
+            }
+            SchedulerEvent::Signals => Event::Signals(convert::count(a)),
+            SchedulerEvent::Triggered => Event::Triggered(convert::count(a), convert::count(b) as u8),
+            SchedulerEvent::Reset => Event::Reset,
+            SchedulerEvent::Report => {
+                return report::write(self.core.samples(crate::option::span(a), now), buffers);
+            }
             SchedulerEvent::Woke => Event::Woke,
             SchedulerEvent::Queued => return f64::from(self.core.count().queued),
             SchedulerEvent::Running => return f64::from(self.core.count().running),
@@ -120,6 +150,7 @@ impl Driver {
             (SubmitFlag::SameOrigin, CallFlags::SAME_ORIGIN),
             (SubmitFlag::Heedful, CallFlags::HEEDFUL),
             (SubmitFlag::Asks, CallFlags::ASKS),
+            (SubmitFlag::StandsIn, CallFlags::STANDS_IN),
         ] {
             if set(flag) {
                 call.flags = call.flags.and(of_core);
@@ -134,7 +165,10 @@ impl Driver {
                 let millis = buffers.word(number as usize);
                 millis.is_finite().then(|| crate::option::span(millis))
             };
-            (call.total, call.attempt) = (time(Number::Total), time(Number::Attempt));
+            (call.total, call.attempt, call.wait) =
+                (time(Number::Total), time(Number::Attempt), time(Number::Wait));
+            call.begun = time(Number::Begun).map(|begun| Time::ZERO.after(begun));
+            call.route = buffers.word(Number::Route as usize).max(0.0);
         }
         if set(SubmitFlag::Rules) {
             let said = options::said(buffers).unwrap_or_default();
@@ -160,8 +194,9 @@ impl Driver {
         self.out[1] = deadline.map_or(f64::INFINITY, |at| convert::millis(at.since(Time::ZERO)));
     }
 
-    fn status(&self, now: Time, buffers: &mut Buffers) -> f64 {
-        let core = &self.core;
+    fn status(&mut self, now: Time, buffers: &mut Buffers) -> f64 {
+        let core = &mut self.core;
+        let standing = core.standing();
         let (count, totals) = (core.count(), core.totals());
         let mut words = vec![0.0; Figure::Levels as usize];
         for (figure, value) in [
@@ -175,6 +210,13 @@ impl Driver {
             (Figure::Preempted, convert::whole(totals.preempted)),
             (Figure::Retries, convert::whole(totals.retries)),
             (Figure::OldestWait, convert::millis(core.oldest_wait(now))),
+            (Figure::Shed, convert::whole(totals.shed)),
+            (Figure::Level, standing.map_or(0.0, |standing| f64::from(standing.level))),
+            (
+                Figure::LevelSince,
+                standing.map_or(0.0, |standing| convert::millis(standing.since.since(Time::ZERO))),
+            ),
+            (Figure::Healthy, flag(standing.is_none_or(|standing| standing.healthy))),
         ] {
             words[figure as usize] = value;
         }
@@ -182,7 +224,9 @@ impl Driver {
             words.extend([f64::from(level.queued), f64::from(level.running)]);
         }
         let mut lanes = 0;
-        for lane in core.lanes() {
+        for index in 0.. {
+            let Some(lane) = core.lane(LaneId(index)) else { break };
+            let Some(lane) = lane else { continue };
             lanes += 1;
             words.extend([
                 f64::from(lane.lane.0),
@@ -191,6 +235,7 @@ impl Driver {
                 f64::from(lane.count.running),
                 f64::from(convert::state_number(core.breaker_of(lane.lane, now))),
                 convert::millis(core.paused_for(lane.lane, now)),
+                core.share_of(lane.lane, now),
             ]);
         }
         buffers.write(&words);
@@ -212,10 +257,6 @@ impl Driver {
         }
         words
     }
-}
-
-fn flag(flag: bool) -> f64 {
-    f64::from(u8::from(flag))
 }
 
 /// Priorities are judged before they come here.

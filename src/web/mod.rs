@@ -14,6 +14,7 @@ mod convert;
 mod driver;
 mod options;
 mod policies;
+mod report;
 
 pub use border::{close, event, open, range, text, words};
 pub use cache::{

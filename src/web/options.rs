@@ -2,7 +2,8 @@
 //! shape is read in `js/options.ts`.
 
 use super::border::Buffers;
-use crate::config::Config;
+use crate::config::{Config, Degradation};
+use crate::degrade::Rules;
 use crate::option::{ConfigError, Number, Options};
 use crate::rate::RateConfig;
 use crate::retry::RetryConfig;
@@ -22,10 +23,21 @@ pub(super) fn held(options: &Options) -> Vec<f64> {
 }
 
 /// The options of `createFetch`.
-pub(super) fn of_requests(options: &Options) -> Result<Config, ConfigError> {
+pub(super) fn of_requests(options: &Options, buffers: &Buffers) -> Result<Config, ConfigError> {
     let limited = options.said(Number::Algorithm).is_some();
     let rate = if limited { Some(RateConfig::of(options)?) } else { None };
-    Ok(Config { rate, ..Config::of(options) })
+    let config = Config::of(options);
+    let rules = rules(options, buffers);
+    let degradation = config.degradation.map(|degradation| Degradation { rules, ..degradation });
+    Ok(Config { rate, degradation, ..config })
+}
+
+/// The rules of degradation, which follow all else in the words.
+pub(super) fn rules(options: &Options, buffers: &Buffers) -> Rules {
+    let statuses = statuses(options, buffers).map_or(0, <[f64]>::len);
+    options.count(Number::Rules).map_or_else(Rules::default, |count| {
+        Rules::of(buffers.words(Number::ALL.len() + statuses, count as usize))
+    })
 }
 
 /// Rules of retries; a list of statuses follows the options in the words.

@@ -235,14 +235,14 @@ impl World {
         // Now and then more origins than the scheduler remembers lanes.
         let many = if rng.u8(..10) == 0 { 90 } else { 5 };
         let origins = (0..rng.usize(1..=many)).map(|_| Origin::any(&mut rng)).collect();
-        let mut world = Self::with(seed, rng, config, origins);
+        let mut world = Self::with(seed, rng, &config, origins);
         world.schedule_load();
         world.schedule_operator();
         world
     }
 
     /// One origin as told and as many calls at once: for tests about that origin.
-    pub(crate) fn of_one_origin(seed: u64, config: Config, origin: Origin, calls: u32) -> Self {
+    pub(crate) fn of_one_origin(seed: u64, config: &Config, origin: Origin, calls: u32) -> Self {
         let mut world = Self::with(seed, Rng::with_seed(seed), config, vec![origin]);
         for _ in 0..calls {
             world.later(Duration::ZERO, Happening::Submitted);
@@ -252,18 +252,18 @@ impl World {
 
     /// A world that never rests: after each call there is another.
     pub(crate) fn restless(seed: u64) -> Self {
-        let mut world = Self::of_one_origin(seed, Config::default(), Origin::healthy(), 1);
+        let mut world = Self::of_one_origin(seed, &Config::default(), Origin::healthy(), 1);
         world.habit = Habit::Restless;
         world
     }
 
-    fn with(seed: u64, rng: Rng, config: Config, origins: Vec<Origin>) -> Self {
+    fn with(seed: u64, rng: Rng, config: &Config, origins: Vec<Origin>) -> Self {
         Self {
             seed,
             rng,
             now: Time::ZERO,
-            core: Scheduler::new(&config),
-            config,
+            core: Scheduler::new(config),
+            config: *config,
             offline: false,
             leaving: false,
             counted: BTreeMap::new(),
@@ -579,7 +579,7 @@ impl World {
             settled: 0,
             flags: call.flags,
             keepalive,
-            total_until: call.total.map(|total| made.after(total.mul_f64(self.relief().time_limits))),
+            total_until: call.total.map(|total| made.after(total.mul_f64(self.relief().time_limits()))),
             wait_until: call.wait.map(|wait| made.after(wait)),
             attempt_limit: call.attempt,
             attempt_until: None,
@@ -667,7 +667,7 @@ impl World {
     }
 
     fn send(&mut self, number: usize) {
-        let longer = self.relief().time_limits;
+        let longer = self.relief().time_limits();
         self.seen.longer_limits += u32::from(longer > 1.0);
         let call = &mut self.calls[number];
         call.stage = Stage::Sent;
@@ -862,11 +862,13 @@ impl World {
             self.fail("a level of nothing")
         };
         if level > self.level {
-            self.check(rules.triggers[level as usize - 1] != 0, || format!("level {level} has no triggers"));
+            self.check(rules.triggers()[level as usize - 1] != 0, || {
+                format!("level {level} has no triggers")
+            });
             self.seen.climbed += 1;
         } else {
             let between = self.level - level - 1;
-            let skipped = (level..self.level - 1).filter(|&k| rules.triggers[k as usize] != 0);
+            let skipped = (level..self.level - 1).filter(|&k| rules.triggers()[k as usize] != 0);
             self.check(skipped.count() == 0, || format!("{between} levels were skipped down to {level}"));
             self.seen.descended += 1;
         }
@@ -878,8 +880,9 @@ impl World {
     }
 
     /// What the level leaves of so many slots.
+    #[expect(clippy::cast_sign_loss, reason = "no share is negative")]
     fn left_of(&self, slots: u32) -> u32 {
-        ((f64::from(slots) * self.relief().concurrency).round() as u32).max(1)
+        ((f64::from(slots) * self.relief().concurrency()).round() as u32).max(1)
     }
 
     /// Its attempt took too long. The next action on it says what follows.
@@ -1032,7 +1035,7 @@ impl World {
             let fits = self.concurrency.is_none_or(|limit| running < self.left_of(limit));
             self.check(fits, || format!("started {number} beside {running}"));
             let fits = self.config.per_lane.is_none_or(|limit| in_lane < self.left_of(limit));
-            self.seen.fewer_slots += u32::from(self.relief().concurrency < 1.0);
+            self.seen.fewer_slots += u32::from(self.relief().concurrency() < 1.0);
             self.check(fits, || format!("started {number} beside {in_lane} of its lane"));
             let fits = self.leaves_room(lane, in_lane);
             self.check(fits, || format!("started {number} beside {in_lane} and others outside"));
