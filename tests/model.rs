@@ -82,9 +82,9 @@ struct Model {
 }
 
 impl Model {
-    fn new(config: Config) -> Self {
+    fn new(config: &Config) -> Self {
         Self {
-            config,
+            config: *config,
             calls: Vec::new(),
             paused: false,
             last_arrival: Time::ZERO,
@@ -287,8 +287,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(config: Config) -> Self {
-        let mut core = Scheduler::new(&config);
+    fn new(config: &Config) -> Self {
+        let mut core = Scheduler::new(config);
         let lanes = (0..LANES).map(|_| core.open_lane()).collect();
         let model = Model::new(config);
         Self { core, model, now: Time::ZERO, lanes, ids: Vec::new(), numbers: BTreeMap::new() }
@@ -528,7 +528,7 @@ proptest! {
         config in configs(),
         history in vec(ops(), 1..120),
     ) {
-        let mut pair = Pair::new(config);
+        let mut pair = Pair::new(&config);
         for op in &history {
             pair.perform(op);
             pair.compare()?;
