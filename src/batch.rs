@@ -78,6 +78,8 @@ pub struct Windows {
     order: VecDeque<(Time, usize)>,
     /// What the end point is known to take.
     most: Option<u32>,
+    /// How many times larger batches are than was said, and how many times longer they wait.
+    wider: f64,
 }
 
 impl Windows {
@@ -88,7 +90,7 @@ impl Windows {
 
     /// None is open.
     pub const fn new(config: BatchConfig) -> Self {
-        Self { config, open: Vec::new(), order: VecDeque::new(), most: None }
+        Self { config, open: Vec::new(), order: VecDeque::new(), most: None, wider: 1.0 }
     }
 
     /// A key that the open batch of its group does not have yet.
@@ -168,7 +170,7 @@ impl Windows {
     }
 
     fn begin(&self, bytes: u32, now: Time) -> Open {
-        Open { due: now.after(self.config.max_wait), keys: 1, bytes }
+        Open { due: now.after(self.config.max_wait.mul_f64(self.wider)), keys: 1, bytes }
     }
 
     fn first(&mut self) -> Option<(Time, usize)> {
@@ -182,9 +184,16 @@ impl Windows {
     }
 
     /// Keys that a batch may have. `None`: no bound.
+    #[expect(clippy::cast_sign_loss, reason = "no size is negative")]
     pub fn most(&self) -> Option<u32> {
-        let known = self.most.unwrap_or(u32::MAX).min(self.config.max_size.unwrap_or(u32::MAX));
+        let said = self.config.max_size.map(|most| (f64::from(most) * self.wider) as u32);
+        let known = self.most.unwrap_or(u32::MAX).min(said.unwrap_or(u32::MAX));
         (known < u32::MAX).then_some(known)
+    }
+
+    /// Batches are so many times larger from now on, and wait so many times longer. None is to be open.
+    pub const fn widen(&mut self, times: f64) {
+        self.wider = times;
     }
 
     /// A click is not to wait for statistics.
@@ -511,5 +520,18 @@ mod tests {
             }
             prop_assert_eq!(model.sent, added);
         }
+    }
+
+    #[test]
+    fn wider_batches_have_more_keys_and_wait_longer() {
+        let config = BatchConfig { max_size: Some(2), max_wait: Duration::from_millis(10), max_bytes: None };
+        let mut windows = Windows::new(config);
+        windows.widen(2.0);
+        assert_eq!(windows.most(), Some(4));
+        windows.add(0, 3, Level::Normal.into(), Time::ZERO);
+        assert_eq!(windows.poll_timeout(), Some(Time::ZERO.after(Duration::from_millis(20))));
+        windows.close(0);
+        windows.widen(1.0);
+        assert_eq!(windows.most(), Some(2));
     }
 }

@@ -26,7 +26,7 @@ const END: u64 = 200;
 const CALM: u64 = 20;
 
 /// What the origin takes in a step when it is well: three times what the pages ask for.
-const CAPACITY: f64 = 3.0 * PAGES as f64;
+const CAPACITY: usize = 3 * PAGES;
 
 /// The routes of a page: one for each of its widgets.
 const ROUTES: f64 = 20.0;
@@ -157,7 +157,8 @@ struct State {
     pause: Option<Duration>,
 }
 
-const WELL: State = State { takes: CAPACITY, steps: 0, pause: None };
+#[expect(clippy::cast_precision_loss, reason = "some hundred calls")]
+const WELL: State = State { takes: CAPACITY as f64, steps: 0, pause: None };
 
 /// What became of one run.
 #[derive(Default)]
@@ -204,7 +205,7 @@ fn run(seed: u64, degrades: bool) -> Run {
     for step in 0..steps {
         let phase = (step / PHASE) as usize;
         let trouble = phase.checked_sub(1).and_then(|phase| phases.get(phase)).copied();
-        let state = trouble.filter(|_| !flaps || step / FLAP % 2 == 0).unwrap_or(WELL);
+        let state = trouble.filter(|_| !flaps || (step / FLAP).is_multiple_of(2)).unwrap_or(WELL);
         let mut sent = std::mem::take(&mut next);
         for (index, page) in pages.iter_mut().enumerate() {
             let level = match (random.fraction() * 10.0) as u32 {
@@ -266,20 +267,20 @@ fn check(seed: u64) -> Sums {
         assert!(critical >= before, "seed {seed}: {critical} critical calls succeed in place of {before}");
     }
     assert_eq!(with.left, 0, "seed {seed}: a page has not come back");
-    assert!(with.wave as f64 <= CAPACITY, "seed {seed}: a second wave of {}", with.wave);
+    assert!(with.wave <= CAPACITY, "seed {seed}: a second wave of {}", with.wave);
     let between = with.between.map(|steps| steps * STEP);
     assert!(
         between.is_none_or(|millis| millis >= RECOVER_AFTER.as_millis()),
         "seed {seed}: a level entered again after {between:?} ms"
     );
     let mut sums =
-        Sums { shed: with.shed.into(), waves: u32::from(without.wave as f64 > CAPACITY), ..Sums::default() };
+        Sums { shed: with.shed.into(), waves: u32::from(without.wave > CAPACITY), ..Sums::default() };
     (sums.critical, sums.before) = (critical.into(), before.into());
     sums
 }
 
 /// Of many seeds.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Sums {
     critical: u64,
     before: u64,

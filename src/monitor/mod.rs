@@ -177,7 +177,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn new(at: Time) -> Self {
+    /// One in which nothing happened.
+    pub fn new(at: Time) -> Self {
         Self {
             at,
             span: Duration::ZERO,
@@ -271,6 +272,8 @@ pub struct Alert {
     pub trigger: Trigger,
     /// What it is.
     pub value: f64,
+    /// What it is not to be above.
+    pub threshold: f64,
     /// Which way it has changed.
     pub change: Change,
 }
@@ -348,7 +351,7 @@ impl Monitor {
         for ((trigger, alarm), threshold) in Trigger::ALL.into_iter().zip(&mut self.alarms).zip(thresholds) {
             let value = sample.value(trigger, minimum);
             if let Some(change) = alarm.take(value, sample.span, threshold, clear, pending) {
-                alerts.push(Alert { trigger, value: value.unwrap_or_default(), change });
+                alerts.push(Alert { trigger, value: value.unwrap_or_default(), threshold, change });
             }
         }
         self.bins += sample.bins();

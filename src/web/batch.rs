@@ -64,6 +64,10 @@ impl Batches {
                 }
                 0.0
             }
+            Some(BatchEvent::Widen) => {
+                windows.widen(a);
+                0.0
+            }
             Some(BatchEvent::Suspended) => flag(end_point.is_aside(now)),
             None => f64::NAN,
         }

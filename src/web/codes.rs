@@ -177,8 +177,10 @@ codes! {
         Breaker,
         /// A sample ends: `Sampled` is to tell what only JavaScript knows.
         Sample,
-        /// In place of a call: a trigger [value, 1 where it is resolved].
+        /// In place of a call: a trigger [value, threshold].
         Alert,
+        /// The same; its value is right again.
+        Resolved,
         /// In place of a call: the level that the page has come to [milliseconds for which stale answers are given, how many
         /// times larger batches are].
         Level,
@@ -298,6 +300,8 @@ codes! {
         Read,
         /// Returns 1 while the end point takes no batches.
         Suspended,
+        /// Batches are so many times larger from now on, and wait so many times longer [times].
+        Widen,
     }
 }
 

@@ -6,8 +6,7 @@ use super::convert::{millis, whole};
 use crate::monitor::{Sample, Times, trend};
 use crate::time::Time;
 
-/// Writes the trends, then each sample, then all of them merged, which is left out where there is none. Returns how many
-/// samples there are.
+/// Writes the trends, then each sample, then all of them merged. Returns how many samples there are.
 pub(super) fn write(samples: &[Sample], buffers: &mut Buffers) -> f64 {
     let mut words = Vec::new();
     let queued = |sample: &Sample| Some(f64::from(sample.gauges.queued));
@@ -22,15 +21,12 @@ pub(super) fn write(samples: &[Sample], buffers: &mut Buffers) -> f64 {
         words.push(slope);
         words.push(next);
     }
-    if let Some(first) = samples.first() {
-        let mut all = first.clone();
-        write_sample(first, &mut words);
-        for sample in &samples[1..] {
-            write_sample(sample, &mut words);
-            all.merge(sample);
-        }
-        write_sample(&all, &mut words);
+    let mut all = Sample::new(Time::ZERO);
+    for sample in samples {
+        write_sample(sample, &mut words);
+        all.merge(sample);
     }
+    write_sample(&all, &mut words);
     buffers.write(&words);
     whole(samples.len() as u64)
 }
