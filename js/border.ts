@@ -60,6 +60,8 @@ export class Said {
   /** By the number of the option, NaN where nothing is said. */
   readonly words = new Float64Array(OPTIONS).fill(Number.NaN);
   readonly statuses: number[] = [];
+  /** Numbers of the rules of degradation. */
+  rules: readonly number[] = [];
   readonly methods: string[] = [];
   readonly #paths: string[] = [];
   #retries: boolean | undefined;
@@ -108,9 +110,9 @@ function shown(value: unknown): string {
   return `${value}`;
 }
 
-/** Hands options over, with the list that follows them. */
+/** Hands options over, with the lists that follow them. */
 export function putOptions(core: Core, said: Said | undefined): void {
-  put(core, said?.words ?? NOTHING, said?.statuses ?? []);
+  put(core, said?.words ?? NOTHING, said?.statuses ?? [], said?.rules ?? []);
 }
 
 const NOTHING = new Float64Array(OPTIONS).fill(Number.NaN);

@@ -23,6 +23,14 @@ export interface Brought {
 /** What is sent at each attempt, where a call may be sent again: the request as it is, or another one like it. */
 export type Resend = 'as it is' | (() => Request) | undefined;
 
+/** Who writes down what comes of calls that are sent. */
+export interface Recorder {
+  /** An attempt has ended, with a response or without. */
+  ended(call: Call, brought: Brought): void;
+  /** The body has. */
+  read(call: Call): void;
+}
+
 /** Who does things to calls. */
 interface Owner {
   abort(call: Call, reason: unknown): void;
@@ -48,6 +56,8 @@ export class Call implements Scheduled, Sent {
   /** The caller's own signal. It knows of an abort before the listeners of all the calls that share it have heard. */
   readonly source: Source | null | undefined;
   priority: number;
+  /** There is something that can be given in place of its answer. */
+  readonly standsIn: boolean;
   stage: Stage = 'waiting';
   /** Which attempt is on the wire: answers of an earlier one, pre-empted since, are not heard. */
   attempt = 0;
@@ -96,6 +106,7 @@ export class Call implements Scheduled, Sent {
     this.arrived = asking.arrived;
     this.source = joint ?? asking.source;
     this.priority = asking.priority;
+    this.standsIn = asking.standsIn === true;
   }
 
   abort(reason: unknown): void {

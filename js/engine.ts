@@ -5,6 +5,7 @@ import { BREAKER_STATES, type CoreStatus, lengthOf, statusOf } from './figures.j
 import { onTrap, poison } from './load.js';
 import type { Sharer, Want } from './page.js';
 import { isMultiplexed } from './protocols.js';
+import { lengthOfReport } from './samples.js';
 import type { BreakerState } from './types.js';
 
 /** A call as the engine knows it: an id while the core has it, and the key of its lane. */
@@ -36,6 +37,12 @@ export interface Host<C extends Scheduled> {
   /** The circuit breaker of this key has changed. */
   breaker?(key: string, state: BreakerState, retryAfter: number | null): void;
   releaseSlot?(call: C, why: 'unread' | 'streams'): void;
+  /** A sample ends: `sampled` is to tell what the core cannot know. */
+  sample?(): void;
+  /** A trigger, by its number: its value is too high, or right again. */
+  alert?(trigger: number, value: number, threshold: number, resolved: boolean): void;
+  /** The page has come to this level: stale answers are given for so many milliseconds, batches are so many times larger. */
+  level?(level: number, stale: number, batches: number): void;
   /** A key is used that was not, and the first call is still to be handed over. */
   opened?(): void;
   /** After each event, when all actions are done. */
@@ -55,11 +62,17 @@ export interface Terms {
   protocol?: string | undefined;
   total?: number | undefined;
   attempt?: number | undefined;
+  /** Milliseconds after which no attempt begins. */
+  wait?: number | undefined;
+  /** A hash of what it is for, from 0 up and below 1. */
+  route?: number | undefined;
+  /** When it was sent before there was a core. */
+  begun?: number | undefined;
   arrived?: number;
 }
 
 /** By {@link Refused}. */
-const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout', 'circuit-open'];
+const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout', 'circuit-open', 'shed'];
 
 /** Added to a code while actions are performed: the next are read when these are done. */
 const QUIET = 256;
@@ -138,8 +151,8 @@ export class Engine<C extends Scheduled> implements Sharer {
 
   /** Hands over what does not fit into an event. Returns the flags. */
   #put(terms: Terms): number {
-    const { rules, total, attempt } = terms;
-    const limited = total !== undefined || attempt !== undefined;
+    const { rules, total, attempt, wait, route, begun } = terms;
+    const limited = [total, attempt, wait, route, begun].some((term) => term !== undefined);
     const known = rules === this.#rules;
     if (limited || (rules && !known)) {
       this.#core.use((core) => {
@@ -147,6 +160,9 @@ export class Engine<C extends Scheduled> implements Sharer {
         const to = words(core, OPTIONS);
         to[Option.Total] = total ?? Number.NaN;
         to[Option.Attempt] = attempt ?? Number.NaN;
+        to[Option.Wait] = wait ?? Number.NaN;
+        to[Option.Route] = route ?? Number.NaN;
+        to[Option.Begun] = begun ?? Number.NaN;
       }, undefined);
     }
     if (rules) this.#rules = rules;
@@ -207,9 +223,10 @@ export class Engine<C extends Scheduled> implements Sharer {
     this.#tell(SchedulerEvent.Reading, call.id);
   }
 
-  bodyEnded(call: C): void {
+  /** `bytes`: those that came, where that was not known before. */
+  bodyEnded(call: C, bytes = 0): void {
     this.#touched.add(call.key);
-    this.#tell(SchedulerEvent.BodyEnded, call.id);
+    this.#tell(SchedulerEvent.BodyEnded, call.id, bytes);
   }
 
   /** The call is over, and the engine forgets it. */
@@ -350,6 +367,52 @@ export class Engine<C extends Scheduled> implements Sharer {
     this.#tell(SchedulerEvent.ForeignSlots, lane, held, shared);
   }
 
+  /** What the core cannot know of a sample, in the order of {@link SchedulerEvent.Sampled}. */
+  sampled(figures: readonly number[]): void {
+    this.#core.use((core) => put(core, figures), undefined);
+    this.#tell(SchedulerEvent.Sampled);
+  }
+
+  /** Somebody looks at samples from now on. */
+  watched(): void {
+    this.#tell(SchedulerEvent.Watched);
+  }
+
+  /** Something outside is over, which is to be counted as a call is. */
+  recorded(priority: number, queued: number, duration: number, ok: boolean): void {
+    this.#tell(SchedulerEvent.Recorded, priority, queued, duration, Number(ok));
+  }
+
+  received(bytes: number): void {
+    this.#tell(SchedulerEvent.Received, bytes);
+  }
+
+  /** These triggers are on, as bits, as somebody outside has found. */
+  signals(bits: number): void {
+    this.#tell(SchedulerEvent.Signals, bits);
+  }
+
+  /** A trigger, by its number, is on, as somebody says. */
+  triggered(trigger: number, level: number): void {
+    this.#touchAll();
+    this.#tell(SchedulerEvent.Triggered, trigger, level);
+  }
+
+  /** Back to level 0. */
+  reset(): void {
+    this.#touchAll();
+    this.#tell(SchedulerEvent.Reset);
+  }
+
+  /** The samples of so many milliseconds, as the core writes them. Undefined after a trap. */
+  report(range: number): { readonly figures: Float64Array; readonly samples: number } | undefined {
+    if (this.#dead) return undefined;
+    const samples = this.#core.event(SchedulerEvent.Report | QUIET, 0, range);
+    const length = lengthOfReport(samples);
+    const figures = this.#core.use((core) => words(core, length).slice(0, length), undefined);
+    return figures && { figures, samples };
+  }
+
   /** Every call that is not forgotten. */
   *calls(): IterableIterator<C> {
     for (const call of this.#calls) if (call) yield call;
@@ -444,10 +507,7 @@ export class Engine<C extends Scheduled> implements Sharer {
   /** A timer that is due no later than the deadline stays: waking for nothing is cheaper than to set it for each call. */
   #setTimer(deadline: number): void {
     if (deadline >= this.#due) {
-      // Where timers keep a process alive, only one with a deadline does.
-      const timer = this.#timer as { ref?(): void; unref?(): void } | undefined;
-      if (deadline === Number.POSITIVE_INFINITY) timer?.unref?.();
-      else timer?.ref?.();
+      this.#holdProcess(deadline);
       return;
     }
     clearTimeout(this.#timer);
@@ -456,6 +516,14 @@ export class Engine<C extends Scheduled> implements Sharer {
     const self = new WeakRef(this);
     const wait = Math.min(Math.ceil(deadline - performance.now()), LONGEST_SLEEP);
     this.#timer = setTimeout(() => self.deref()?.wake(), Math.max(0, wait));
+    this.#holdProcess(deadline);
+  }
+
+  /** Where timers keep a process alive, only one with a deadline of a call does: samples are taken of what runs anyway. */
+  #holdProcess(deadline: number): void {
+    const timer = this.#timer as { ref?(): void; unref?(): void } | undefined;
+    if (deadline === Number.POSITIVE_INFINITY || this.#known === 0) timer?.unref?.();
+    else timer?.ref?.();
   }
 
   /** Time alone may have brought actions. */
@@ -465,6 +533,10 @@ export class Engine<C extends Scheduled> implements Sharer {
   }
 
   #perform(code: Action, subject: number, first: number, second: number): void {
+    if (code >= Action.Sample) {
+      this.#performOnPage(code, subject, first, second);
+      return;
+    }
     if (code === Action.Forget || code === Action.Pause || code === Action.Breaker) {
       this.#performOnLane(code, subject, first, second);
       return;
@@ -490,6 +562,13 @@ export class Engine<C extends Scheduled> implements Sharer {
       this.forget(call);
       host.refuse(call, REFUSALS[first] as Refusal, numberOrNull(second));
     }
+  }
+
+  #performOnPage(code: Action, subject: number, first: number, second: number): void {
+    const host = this.#host;
+    if (code === Action.Sample) host.sample?.();
+    else if (code === Action.Level) host.level?.(subject, first, second);
+    else host.alert?.(subject, first, second, code === Action.Resolved);
   }
 
   #performOnLane(code: Action, lane: number, first: number, second: number): void {

@@ -4,13 +4,12 @@ const MESSAGES = {
   'queue-full': 'turned away: as many calls wait as `highWater` allows',
   'queue-cleared': 'turned away: the queue was cleared',
   'circuit-open': 'turned away: the circuit breaker is open, after too many failures',
+  shed: 'turned away: the origin is overloaded, or the page does without such calls for now',
   closed: 'turned away: this instance is closed',
 };
 
-type Reason = keyof typeof MESSAGES;
-
-/** Why sixlane turned a call away. The last three are reserved: nothing rejects with them. */
-export type SixlaneErrorCode = Reason | 'rate-limited' | 'retries-exhausted' | 'shed';
+/** Why sixlane turned a call away. */
+export type SixlaneErrorCode = keyof typeof MESSAGES;
 
 /**
  * Thrown only when sixlane itself turns a call away. A failed request rejects as native fetch does.
@@ -22,7 +21,7 @@ export class SixlaneError extends Error {
   /** Milliseconds after which another try makes sense; null where that is unknown. */
   readonly retryAfter: number | null;
 
-  constructor(code: Reason, retryAfter: number | null = null) {
+  constructor(code: SixlaneErrorCode, retryAfter: number | null = null) {
     super(MESSAGES[code]);
     this.name = 'SixlaneError';
     this.code = code;
@@ -36,7 +35,7 @@ export function isSixlaneError(value: unknown): value is SixlaneError {
 }
 
 /** Why the core turned a call away. */
-export type Refusal = 'queue-full' | 'queue-cleared' | 'circuit-open' | 'timeout';
+export type Refusal = 'queue-full' | 'queue-cleared' | 'circuit-open' | 'shed' | 'timeout';
 
 /** What a call rejects with that the core turned away. A time-out has the name that native ones have. */
 export function refusalReason(why: Refusal, clearReason?: unknown, retryAfter: number | null = null): unknown {

@@ -40,6 +40,8 @@ function surfaceOf(instance: Instance, isForeign: (self: unknown) => boolean): S
     events: instance.events,
     status: () => instance.status(),
     cache: instance.cache,
+    monitor: instance.monitor,
+    degradation: instance.degradation,
     preload: (input: RequestInfo | URL, init?: RequestInit) => instance.preload(input, init),
     clear: (reason?: unknown) => instance.clear(reason),
     pause: () => instance.pause(),

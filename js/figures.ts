@@ -8,7 +8,7 @@ export const BREAKER_STATES = ['closed', 'open', 'half-open', 'isolated'] as con
 
 /** Numbers of a status before those of lanes, and those of each lane. */
 const GENERAL = Figure.Levels + 2 * LEVEL_NAMES.length;
-const LANE = 6;
+const LANE = 7;
 
 /** How many numbers a status with so many lanes has. */
 export function lengthOf(lanes: number): number {
@@ -27,6 +27,10 @@ export interface CoreStatus {
   retries: number;
   byPriority: Record<PriorityName, { queued: number; running: number }>;
   oldestWait: number;
+  shed: number;
+  /** When the level was come to that the page is at, in milliseconds of `performance.now()`, and whether its triggers are off. */
+  levelSince: number;
+  healthy: boolean;
   lanes: {
     key: string;
     protocol: string | null;
@@ -35,6 +39,7 @@ export interface CoreStatus {
     running: number;
     breaker: BreakerState;
     pausedFor: number;
+    share: number;
   }[];
 }
 
@@ -67,6 +72,9 @@ export function statusOf(
       }).reverse(),
     ) as CoreStatus['byPriority'],
     oldestWait: at(Figure.OldestWait),
+    shed: at(Figure.Shed),
+    levelSince: at(Figure.LevelSince),
+    healthy: at(Figure.Healthy) === 1,
     lanes: Array.from({ length: lanes }, (_, n) => {
       const place = GENERAL + n * LANE;
       return {
@@ -76,6 +84,7 @@ export function statusOf(
         running: at(place + 3),
         breaker: BREAKER_STATES[at(place + 4)] as BreakerState,
         pausedFor: at(place + 5),
+        share: at(place + 6),
       };
     }),
   };

@@ -29,6 +29,8 @@ export interface Asking extends Caller {
   readonly windowless: boolean;
   /** It only asks for something, as a GET does, whatever its method. */
   readonly reads?: boolean;
+  /** There is something that can be given in place of its answer. */
+  readonly standsIn?: boolean;
   readonly lane: LaneInit | undefined;
   readonly resend: Resend;
   readonly arrived: number;
@@ -55,10 +57,12 @@ export interface Sent extends Wire {
 type From = CacheTier | 'stale';
 
 /** How a call was answered without a request of its own. */
-export type How = { readonly cache: From } | { readonly batched: true };
+export type How = { readonly cache: From } | { readonly batched: true } | { readonly static: true };
 
 /** What sends requests in their turn. */
 export interface Network {
+  /** Whether it turns calls away under pressure. */
+  readonly sheds?: boolean;
   /** Whatever is kept. For a joint, it ends by `abort` alone. */
   send(
     asking: Asking,
@@ -155,6 +159,11 @@ export class Gets {
     this.#batching = batching;
     this.#store = cache?.store;
     this.#cache = cache?.http;
+  }
+
+  /** Stale answers are given for so many milliseconds. */
+  ease(stale: number): void {
+    if (this.#cache) this.#cache.stale = stale;
   }
 
   /** Whether nothing is kept in memory. */
@@ -390,16 +399,21 @@ export class Gets {
     const cache = this.#cache;
     const place = this.#batching?.place(asking);
     const { request } = asking;
+    // Only where calls may be turned away for it, what is kept is looked at once more.
+    const standsIn = this.#network.sheds === true && asked?.entry !== undefined && cache?.standsInForAll(asked);
+    const call = standsIn ? { ...asking, standsIn } : asking;
     const { wire, response: coming } = place
-      ? place.send(asking, request, joint)
-      : this.#network.send(asking, request, joint);
+      ? place.send(call, request, joint)
+      : this.#network.send(call, request, joint);
     if (joint) joint.wire = wire;
     let response: Response;
     try {
       response = await coming;
     } catch (error) {
       const gone = joint ? joint.aborted : asking.signal.aborted;
-      if (!gone && isOutage(error, wire) && asked && this.#mayStandIn(asked)) return { kept: asked, stale: true };
+      const shed = wire.refusal === 'shed' && cache?.standsInForAll(asked) === true;
+      const outage = isOutage(error, wire) && asked?.standsIn === true;
+      if (!gone && asked && (shed || outage) && this.#isThere(asked)) return { kept: asked, stale: true };
       throw error;
     }
     if (!cache || !asked || !isResponse(response)) return { response };
@@ -419,9 +433,13 @@ export class Gets {
 
   /** Whether what is kept may be given in place of an error. */
   #mayStandIn(asked: Asked): boolean {
+    return asked.standsIn && this.#isThere(asked);
+  }
+
+  /** It may be that no response can be made of it. */
+  #isThere(asked: Asked): boolean {
     const cache = this.#cache;
-    // It may be that no response can be made of it.
-    return asked.standsIn && cache?.isCurrent(asked) === true && cache.give(asked) !== undefined;
+    return cache?.isCurrent(asked) === true && cache.give(asked) !== undefined;
   }
 
   /** Asks again behind an answer that was given, once for all who get it. */

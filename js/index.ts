@@ -4,13 +4,18 @@
  * Importing this touches no global, starts no timer and opens no storage.
  */
 import { load } from './load.js';
-import { loadBlocks, needBlocks } from './ondemand.js';
+import { blocks, loadParts, needPart, watch } from './ondemand.js';
 import type {
   Batcher,
   BatcherOptions,
   BatchLoad,
   BreakerOptions,
   CircuitBreaker,
+  Degradation,
+  DegradationOptions,
+  LoneMonitor,
+  Monitor,
+  MonitorOptions,
   Queue,
   RateLimiter,
   RateLimitOptions,
@@ -28,6 +33,7 @@ export type { Priority, PriorityName } from './levels.js';
 export type {
   AddOptions,
   AgingOptions,
+  Alert,
   Batcher,
   BatcherOptions,
   BatchItem,
@@ -43,9 +49,20 @@ export type {
   CacheStats,
   CacheTier,
   CircuitBreaker,
+  Degradation,
+  DegradationAction,
+  DegradationLevel,
+  DegradationOptions,
+  DegradationRule,
   LaneInit,
   LoadOptions,
+  LoneMonitor,
+  Meter,
+  Monitor,
+  MonitorOptions,
+  MonitorReport,
   OriginStatus,
+  Quantiles,
   Queue,
   QueueOptions,
   QueueStatus,
@@ -53,15 +70,19 @@ export type {
   RateLimiter,
   RateLimitOptions,
   RateVerdict,
+  RecordedCall,
   Retry,
   RetryOptions,
   RetryTask,
   Route,
+  Sample,
   SixlaneFetch,
   SixlaneOptions,
   Status,
   TaskQueueOptions,
   Timeout,
+  Trend,
+  Trigger,
   WasmSource,
 } from './types.js';
 
@@ -73,7 +94,7 @@ export type {
  * @throws (rejects) when there is no WebAssembly, a policy forbids it, or the module cannot be had
  */
 export async function init(source?: WasmSource): Promise<void> {
-  await Promise.all([load(source), loadBlocks()]);
+  await Promise.all([load(source), loadParts(blocks, watch)]);
 }
 
 /**
@@ -83,7 +104,7 @@ export async function init(source?: WasmSource): Promise<void> {
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
 export function createQueue(options?: TaskQueueOptions): Queue {
-  return needBlocks('createQueue').createQueue(options);
+  return needPart(blocks, 'createQueue').createQueue(options);
 }
 
 /**
@@ -94,7 +115,7 @@ export function createQueue(options?: TaskQueueOptions): Queue {
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
 export function createBatcher<K, V>(load: BatchLoad<K, V>, options?: BatcherOptions<K>): Batcher<K, V> {
-  return needBlocks('createBatcher').createBatcher(load, options);
+  return needPart(blocks, 'createBatcher').createBatcher(load, options);
 }
 
 /**
@@ -104,7 +125,7 @@ export function createBatcher<K, V>(load: BatchLoad<K, V>, options?: BatcherOpti
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
 export function createRetry(options?: RetryOptions & { seed?: number }): Retry {
-  return needBlocks('createRetry').createRetry(options);
+  return needPart(blocks, 'createRetry').createRetry(options);
 }
 
 /**
@@ -114,7 +135,7 @@ export function createRetry(options?: RetryOptions & { seed?: number }): Retry {
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
 export function createCircuitBreaker(options?: BreakerOptions): CircuitBreaker {
-  return needBlocks('createCircuitBreaker').createCircuitBreaker(options);
+  return needPart(blocks, 'createCircuitBreaker').createCircuitBreaker(options);
 }
 
 /**
@@ -124,7 +145,28 @@ export function createCircuitBreaker(options?: BreakerOptions): CircuitBreaker {
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
 export function createRateLimiter(options?: RateLimitOptions): RateLimiter {
-  return needBlocks('createRateLimiter').createRateLimiter(options);
+  return needPart(blocks, 'createRateLimiter').createRateLimiter(options);
+}
+
+/**
+ * The monitor by itself: what it is told of is counted as calls are. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createMonitor(options?: MonitorOptions): LoneMonitor {
+  return needPart(watch, 'createMonitor').createMonitor(options);
+}
+
+/**
+ * The ladder by itself: levels by what a monitor finds, or by what it is told. Of the actions, `call` is done; what a level
+ * means else is for its owner. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createDegradation(options?: DegradationOptions & { monitor?: Monitor }): Degradation {
+  return needPart(watch, 'createDegradation').createDegradation(options);
 }
 
 declare global {

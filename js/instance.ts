@@ -11,11 +11,12 @@ import { Kind, Option, Settled } from './codes.js';
 import { Engine } from './engine.js';
 import { SixlaneError } from './errors.js';
 import { Events } from './events.js';
+import type { InstanceExtras } from './extras.js';
 import { type Asking, Gets } from './gets.js';
 import { Lanes, mayRepeat, termsOf } from './lane.js';
 import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
 import { load, loaded } from './load.js';
-import { blocksLoaded, loadBlocks, needBlocks } from './ondemand.js';
+import { blocks, loadParts, needPart, watch } from './ondemand.js';
 import { read } from './options.js';
 import { senderOf } from './page.js';
 import { Performer } from './perform.js';
@@ -27,8 +28,9 @@ import { join, leave, replace } from './share.js';
 import { snapshot } from './snapshot.js';
 import { Starting } from './starting.js';
 import { Transport } from './transport.js';
-import type { CacheRule, LaneInit, SixlaneOptions, Status } from './types.js';
+import type { CacheRule, Degradation, LaneInit, Monitor, SixlaneOptions, Status } from './types.js';
 import { unscheduled } from './unscheduled.js';
+import { degradationOf, monitorOf } from './watching.js';
 
 /** A module that is not there by then is not waited for. */
 const START_LIMIT = 10_000;
@@ -55,6 +57,10 @@ export class Instance {
   /** Once the module runs. */
   #gets: Gets | undefined;
   #batching: Batching | undefined;
+  /** Once somebody watches, or where things are to be given up under pressure. */
+  #extras: InstanceExtras | undefined;
+  readonly monitor: Monitor;
+  readonly degradation: Degradation;
   /** What became of calls that no core counts. */
   #early = { completed: 0, failed: 0, cancelled: 0, preempted: 0, retries: 0 };
   readonly #stopLearning: () => void;
@@ -84,7 +90,18 @@ export class Instance {
       this.#failOpen(error, calls),
     );
     this.#performer = performer;
-    if (loaded() && !(this.#options.batch && !blocksLoaded())) {
+    const { watching } = performer;
+    this.monitor = monitorOf(
+      watching,
+      (act) => this.#watch(act),
+      () => this.#extras,
+    );
+    this.degradation = degradationOf(watching);
+    watching.eased = (stale, batches) => {
+      this.#gets?.ease(stale);
+      this.#batching?.widen(batches);
+    };
+    if (loaded() && this.#parts().every(({ made }) => made)) {
       join(this.#begin());
       this.ready = Promise.resolve();
     } else {
@@ -147,6 +164,12 @@ export class Instance {
     const lane = this.#lanes.of(this.#routing?.of(request), init, emergency);
     const { signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
+    const instead = this.#extras?.answer(request);
+    if (instead) {
+      const { url, method } = request;
+      this.#performer.told({ url, method, lane, arrived: performance.now() }, instead, { static: true });
+      return Promise.resolve(instead);
+    }
     const said = termsOf(lane);
     const asking: Asking = {
       request,
@@ -183,7 +206,7 @@ export class Instance {
   status(): Status {
     const { engine, starting } = this.#performer;
     const figures = engine?.status() ?? starting?.status() ?? new Starting(1, () => {}).status();
-    const { lanes, paused: _paused, concurrency: _concurrency, ...rest } = figures;
+    const { lanes, paused: _paused, concurrency: _concurrency, levelSince: _since, healthy: _healthy, ...rest } = figures;
     for (const name of COUNTED) rest[name] += this.#early[name];
     return {
       ...rest,
@@ -191,7 +214,7 @@ export class Instance {
       deduplicated: (this.#gets?.deduplicated ?? 0) + (this.#batching?.deduplicated ?? 0),
       mode: this.#mode,
       reason: this.#reason,
-      origins: lanes.map((lane) => ({ ...lane, utilization: lane.running / lane.limit })),
+      origins: lanes.map(({ share: _, ...lane }) => ({ ...lane, utilization: lane.running / lane.limit })),
     };
   }
 
@@ -236,6 +259,7 @@ export class Instance {
       call.controller?.abort(reason);
     }
     const stored = this.cache.close();
+    this.#extras?.gauges.stop();
     const { engine, starting } = performer;
     // What was counted stays.
     const last = engine?.status();
@@ -268,16 +292,52 @@ export class Instance {
     const said = read('fetch', this.#options);
     if (Number.isNaN(said.words[Option.Seed])) said.set(Option.Seed, 'seed', Math.random());
     const performer = this.#performer;
+    const { batch, degradation, trace } = this.#options;
+    if (this.#parts().includes(watch)) {
+      const { InstanceExtras } = needPart(watch, 'createFetch');
+      this.#extras = new InstanceExtras(performer.settler.recorders, degradation, trace === true);
+      said.rules = this.#extras.numbers;
+      said.set(Option.Rules, 'degradation.rules', said.rules.length || Number.NaN);
+    }
     const engine = new Engine<Call>(new Handle('createFetch', Kind.Requests, said), performer);
+    performer.sheds = said.get(Option.Degradation, 0) === 1;
     this.#routing = compileRoutes(this.#options.routes);
     performer.engine = engine;
     performer.starting = undefined;
     if (performer.leaving) engine.leaving(true);
-    const { batch } = this.#options;
-    this.#batching = batch && new (needBlocks('createFetch').Batching)(performer, batch);
+    this.#batching = batch && new (needPart(blocks, 'createFetch').Batching)(performer, batch);
     this.#gets = new Gets(performer, this.#options.dedupe, this.cache, this.#batching, this.#openCache());
     this.#mode = 'wasm';
+    performer.watching.looked = () => this.cache.looked;
+    if (this.#extras) this.#attend(this.#extras);
     return engine;
+  }
+
+  // ── who watches
+
+  /** The files that its options need. */
+  #parts(): readonly (typeof blocks | typeof watch)[] {
+    const { batch, monitor, degradation, trace } = this.#options;
+    return [...(batch ? [blocks] : []), ...(monitor || degradation || trace ? [watch] : [])];
+  }
+
+  /** Somebody looks at how calls fare: what only that needs is loaded. */
+  #watch(act?: (extras: InstanceExtras) => void): void {
+    if (this.#performer.closed) return;
+    if (this.#extras) act?.(this.#extras);
+    else watch.load().then(({ InstanceExtras }) => {
+      if (this.#performer.closed) return;
+      this.#extras ??= new InstanceExtras(this.#performer.settler.recorders, undefined, false);
+      this.#attend(this.#extras);
+      act?.(this.#extras);
+    }).catch((error: unknown) => globalThis.reportError?.(error));
+  }
+
+  #attend({ gauges, steps }: InstanceExtras): void {
+    const { watching, engine } = this.#performer;
+    watching.gauges = gauges;
+    watching.steps = steps;
+    engine?.watched();
   }
 
   #openCache(): { store: Store; http: HttpCache } | undefined {
@@ -302,9 +362,7 @@ export class Instance {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('the module was not there within 10 s')), START_LIMIT);
     });
-    // What takes batches is a file of its own.
-    const blocks = this.#options.batch && loadBlocks();
-    const loading = Promise.all([load(this.#options.wasm), blocks]);
+    const loading = Promise.all([load(this.#options.wasm), loadParts(...this.#parts())]);
     try {
       await Promise.race([loading, late]);
     } catch (error) {

@@ -1,9 +1,11 @@
 /** Files that are loaded when they are first needed. */
 import { need, trapped } from './load.js';
 import * as shared from './shared.js';
+import { VERSION } from './version.js';
 
 type Blocks = typeof import('./blocks.js');
 type Tiers = typeof import('./tiers.js');
+type Watch = typeof import('./watch.js');
 
 /** What such a file leaves behind: makes its parts of what they share with one copy of the first file. */
 type Make<T> = (own: typeof shared) => T;
@@ -15,9 +17,13 @@ class Part<T> {
   #loading: Promise<T> | undefined;
   made: T | undefined;
 
-  /** @param name of this version: another copy of the package may be on the page */
+  /** As it is imported. */
+  readonly path: string;
+
+  /** @param name one of this version: another copy of the package may be on the page */
   constructor(name: string, load: () => Promise<unknown>) {
-    this.#symbol = Symbol.for(name);
+    this.path = `sixlane/${name}`;
+    this.#symbol = Symbol.for(`sixlane.${name}.${VERSION}`);
     this.#import = load;
   }
 
@@ -41,28 +47,34 @@ class Part<T> {
   }
 }
 
-const blocks = new Part<Blocks>('sixlane.blocks.__VERSION__', () => import('./blocks.js'));
+/** Batches, and what stands by itself. */
+export const blocks = new Part<Blocks>('blocks', () => import('./blocks.js'));
 
 /** What keeps things beyond the page. */
-export const tiers = new Part<Tiers>('sixlane.tiers.__VERSION__', () => import('./tiers.js'));
+export const tiers = new Part<Tiers>('tiers', () => import('./tiers.js'));
 
-/** Undefined in a service worker that has not imported them: the function that needs them reports it. */
-export async function loadBlocks(): Promise<Blocks | undefined> {
-  return blocks.load().catch((error: unknown) => {
-    if ('ServiceWorkerGlobalScope' in globalThis) return undefined;
-    throw error;
-  });
+/** What watches an instance, and what only a page can do under pressure. */
+export const watch = new Part<Watch>('watch', () => import('./watch.js'));
+
+/** Loads these parts. Of one that a service worker has not imported, the function that needs it reports it. */
+export async function loadParts(...parts: readonly Part<unknown>[]): Promise<void> {
+  await Promise.all(
+    parts.map((part) =>
+      part.load().catch((error: unknown) => {
+        if (!('ServiceWorkerGlobalScope' in globalThis)) throw error;
+      }),
+    ),
+  );
 }
 
-/** Whether they are there. */
-export function blocksLoaded(): boolean {
-  return blocks.made !== undefined;
-}
-
-/** @throws Error when they are not there, naming the function that needs them */
-export function needBlocks(owner: string): Blocks {
-  if (blocks.made) return blocks.made;
+/**
+ * What a part has, which must be there.
+ *
+ * @throws Error when it is not, naming the function that needs it
+ */
+export function needPart<T>(part: Part<T>, owner: string): T {
+  if (part.made) return part.made;
   // Where the module is not there either, that says it all.
   if (!trapped()) need(owner);
-  throw new Error(`sixlane/blocks is not loaded: await init() before ${owner}(), in a service worker import it, too`);
+  throw new Error(`${part.path} is not loaded: await init() before ${owner}(), in a service worker import it, too`);
 }

@@ -7,11 +7,11 @@ import { Option } from './codes.js';
 import { LEVEL_NAMES, priorityValue } from './levels.js';
 
 /** Reads one value, which is not undefined, and throws where it is of a wrong kind. */
-type Reader = (value: unknown, path: string, said: Said) => void;
+export type Reader = (value: unknown, path: string, said: Said) => void;
 
-type Shape = Readonly<Record<string, Reader>>;
+export type Shape = Readonly<Record<string, Reader>>;
 
-const number =
+export const number =
   (option: Option, expected?: string): Reader =>
   (value, path, said) => {
     if (typeof value !== 'number') throw wrongType(path, expected ?? rangeOf(option), value);
@@ -20,15 +20,15 @@ const number =
     said.set(option, path, value);
   };
 
-const is =
+export const is =
   (test: (value: unknown) => boolean, expected: string): Reader =>
   (value, path) => {
     if (!test(value)) throw wrongType(path, expected, value);
   };
 
-const text = is((value) => typeof value === 'string', 'a string');
-const callback = is((value) => typeof value === 'function', 'a function');
-const anything: Reader = () => {};
+export const text = is((value) => typeof value === 'string', 'a string');
+export const callback = is((value) => typeof value === 'function', 'a function');
+export const anything: Reader = () => {};
 
 const flag =
   (option?: Option): Reader =>
@@ -38,7 +38,7 @@ const flag =
   };
 
 /** One of these words, as its place among them. */
-const choice =
+export const choice =
   (option: Option, ...names: readonly string[]): Reader =>
   (value, path, said) => {
     const place = names.indexOf(value as string);
@@ -55,7 +55,7 @@ const unless =
   };
 
 /** @param required what must be there */
-const object =
+export const object =
   (shape: Shape, expected = 'an object', required: readonly string[] = []): Reader =>
   (value, path, said) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -71,7 +71,7 @@ const object =
     }
   };
 
-const list =
+export const list =
   (one: (part: unknown, path: string, said: Said, place: number) => void): Reader =>
   (value, path, said) => {
     if (!Array.isArray(value)) throw wrongType(path, 'an array', value);
@@ -81,7 +81,7 @@ const list =
   };
 
 /** Each has options of its own. */
-const each = (shape: Reader): Reader =>
+export const each = (shape: Reader): Reader =>
   list((part, path, _, place) => {
     const own = new Said();
     shape(part, `${path}[${place}]`, own);
@@ -230,7 +230,7 @@ const dedupe: Reader = (value, path) => {
 };
 
 const total = number(Option.Total);
-const limits = object({ total, attempt: number(Option.Attempt) });
+const limits = object({ total, attempt: number(Option.Attempt), wait: number(Option.Wait) });
 const timeout: Reader = (...args) => (typeof args[0] === 'object' && args[0] !== null ? limits : total)(...args);
 
 const aNumber = number(Option.Priority);
@@ -253,7 +253,7 @@ const LANE: Shape = {
   slot: choice(Option.Slot, 'body', 'headers'),
 };
 
-const match = is(
+export const match = is(
   (value) => typeof value === 'string' || typeof value === 'function' || (typeof value === 'object' && value !== null),
   'a pathname pattern, a RegExp, a URLPattern or a function',
 );
@@ -276,6 +276,42 @@ const batch = object(BATCH, 'an object', ['match', 'endpoint']);
 
 const seed = number(Option.Seed, A_NUMBER);
 
+// A word is above what lies before it.
+const pressure: Reader = (value, path, said) => {
+  choice(Option.CpuPressure, 'fair', 'serious', 'critical')(value, path, said);
+  said.set(Option.CpuPressure, path, said.get(Option.CpuPressure, 0) + 0.5);
+};
+
+const MONITOR: Shape = {
+  interval: number(Option.Interval),
+  retention: number(Option.Retention),
+  thresholds: object({
+    responseTime: number(Option.ResponseTime),
+    errorRate: number(Option.ErrorRate),
+    queued: number(Option.QueueLength),
+    mainThread: number(Option.MainThread),
+    memory: number(Option.Memory),
+    cpuPressure: pressure,
+  }),
+  pending: number(Option.Pending),
+  clear: number(Option.Clear),
+  minimum: number(Option.FewestRequests),
+};
+
+const rejection = object({
+  k: number(Option.ShareK),
+  window: number(Option.ShareWindow),
+  minimum: number(Option.ShareMinimum),
+  most: number(Option.ShareMost),
+});
+const DEGRADATION: Shape = {
+  // What stands in them is read where they are used: `degrading.ts`.
+  rules: list(anything),
+  recoverAfter: number(Option.RecoverAfter),
+  share: unless(false, rejection, [Option.NoShare, 1]),
+};
+const monitor = object(MONITOR, 'an object or false');
+
 const FETCH: Shape = {
   queue: object({ perOrigin: unless('auto', number(Option.PerOrigin)), ...QUEUE }),
   timeout,
@@ -296,6 +332,16 @@ const FETCH: Shape = {
   wasm: anything,
   fetch: callback,
   seed,
+  monitor: unless(false, monitor, [Option.Monitor, 0]),
+  degradation: unless(
+    true,
+    unless(false, (value, path, said) => {
+      object(DEGRADATION, 'an object, true or false')(value, path, said);
+      said.set(Option.Degradation, path, 1);
+    }),
+    [Option.Degradation, 1],
+  ),
+  trace: flag(),
 };
 
 /** Of each function of the package, what it takes. */
@@ -318,6 +364,8 @@ const SHAPES = {
   batch,
   cache: object(CACHE),
   rule: object(CACHE_RULE),
+  monitor: object(MONITOR),
+  degradation: object({ ...DEGRADATION, monitor: anything }),
   weight: object({ weight: number(Option.Weight) }),
 };
 

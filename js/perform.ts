@@ -22,6 +22,7 @@ import { Timing } from './timing.js';
 import type { Transport } from './transport.js';
 import type { BreakerState, LaneInit, RetryOptions } from './types.js';
 import { notCached } from './unscheduled.js';
+import { Watching } from './watching.js';
 
 /** The browser's own hint for each level, by its index; "normal" is what it assumes anyway. */
 const HINTS: readonly (RequestPriority | undefined)[] = ['low', 'low', undefined, 'high', 'high'];
@@ -34,6 +35,9 @@ export class Performer implements Host<Call>, Network {
   readonly settler: Settler;
   readonly #transport: Transport;
   readonly #past: Values['past'];
+  readonly watching: Watching<Call>;
+  /** Whether calls are turned away under pressure. */
+  sheds = false;
   /** What is to be done when the module has trapped. */
   readonly trapped: (calls: readonly Call[], error: Error) => void;
   /** While the module runs. */
@@ -51,6 +55,7 @@ export class Performer implements Host<Call>, Network {
     this.events = events;
     this.settler = new Settler(this, events, cache);
     this.#past = cache.past;
+    this.watching = new Watching(events, () => this.engine);
     this.trapped = trapped;
   }
 
@@ -124,7 +129,7 @@ export class Performer implements Host<Call>, Network {
     clearTimeout(call.timer);
     let terms: Terms;
     try {
-      terms = termsOfCall(call, this.leaving);
+      terms = termsOfCall(call, this.leaving, this.sheds);
     } catch (error) {
       if (call.settle) {
         call.controller?.abort(error);
@@ -267,6 +272,18 @@ export class Performer implements Host<Call>, Network {
     this.events.emit('breaker', () => ({ key, state, retryAfter }));
   }
 
+  sample(): void {
+    this.watching.sample();
+  }
+
+  alert(trigger: number, value: number, threshold: number, resolved: boolean): void {
+    this.watching.alert(trigger, value, threshold, resolved);
+  }
+
+  level(level: number, stale: number, batches: number): void {
+    this.watching.come(level, stale, batches);
+  }
+
   readonly opened = balance;
   readonly drained = balance;
 
@@ -338,6 +355,7 @@ export class Performer implements Host<Call>, Network {
   }
 
   #again(call: Call, delay: number, response: Response | undefined, error: unknown): void {
+    this.settler.record(call, response ? { response } : { error });
     discard(response);
     call.lost?.timing?.stop();
     call.lost = undefined;

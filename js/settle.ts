@@ -2,7 +2,7 @@ import { isSameOrigin, withoutFragment } from './addresses.js';
 import { type BodyWatch, discard, watchBody } from './body.js';
 import type { Values } from './cache/values.js';
 import { noteWrite, writeOf } from './cache/writes.js';
-import { type Call, describe, times } from './call.js';
+import { type Brought, type Call, describe, type Recorder, times } from './call.js';
 import { Settled } from './codes.js';
 import type { Engine } from './engine.js';
 import type { Events } from './events.js';
@@ -12,6 +12,9 @@ import type { Starting } from './starting.js';
 
 /** Addresses that are known to redirect to where the page may go. */
 const MAX_REDIRECTS = 100;
+
+/** The length of a body of which the headers do not tell it. */
+const UNTOLD = -2;
 
 /** Who is told that a slot is free: the core, or what stands in for it until it runs. */
 interface Core {
@@ -28,6 +31,7 @@ export class Settler {
   readonly #redirects = new Set<string>();
   /** Calls whose callers have the headers, while their bodies are watched. */
   readonly bodies = new Set<Call>();
+  readonly recorders = new Set<Recorder>();
 
   constructor(core: Core, events: Events, cache: Values) {
     this.#core = core;
@@ -41,6 +45,7 @@ export class Settler {
     call.brought = undefined;
     if (!settle) return;
     call.stage = 'body';
+    this.record(call, { response });
     const real = isResponse(response);
     if (real) this.#noteAnswer(call, response);
     if (!call.reads) noteWrite(call.request.url);
@@ -74,6 +79,15 @@ export class Settler {
     this.#events.emit('settled', () => ({ ...describe(call), ok, status, ...times(call) }));
   }
 
+  #tellRead(call: Call): void {
+    this.#events.emit('body', () => ({ ...describe(call), bytes: bytesOf(call), ...times(call) }));
+  }
+
+  /** An attempt has ended. */
+  record(call: Call, brought: Brought): void {
+    for (const recorder of this.recorders) recorder.ended(call, brought);
+  }
+
   #watch(call: Call): BodyWatch {
     const ended = (): void => this.bodyEnded(call);
     this.bodies.add(call);
@@ -96,9 +110,11 @@ export class Settler {
     this.release(call);
     call.onRead?.();
     call.timing?.stop();
+    for (const recorder of this.recorders) recorder.read(call);
+    this.#tellRead(call);
     if (this.#core.engine) {
       this.#core.engine.forget(call);
-      this.#core.engine.bodyEnded(call);
+      this.#core.engine.bodyEnded(call, call.length === UNTOLD ? call.timing?.bytes : 0);
     }
     this.#core.starting?.end(call, Settled.Completed);
   }
@@ -108,6 +124,7 @@ export class Settler {
     const { settle } = call;
     if (!settle) return;
     this.drop(call);
+    if (call.stage === 'sent' || call.stage === 'asking') this.record(call, { error: reason });
     call.stage = 'over';
     if (!call.reads) noteWrite(call.request.url);
     this.release(call);
@@ -151,4 +168,10 @@ export class Settler {
     const network = nameOf(error) === 'TypeError';
     return network && redirect === 'follow' && isSameOrigin(url) && !this.#redirects.has(withoutFragment(url));
   }
+}
+
+/** Bytes of its body on the wire; null where the browser does not tell. */
+export function bytesOf({ length, timing }: Call): number | null {
+  if (length === UNTOLD || length === -3) return timing?.bytes ?? null;
+  return Math.max(0, length);
 }

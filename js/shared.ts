@@ -13,9 +13,9 @@ export { isSixlaneError, refusalReason, SixlaneError } from './errors.js';
 export { Events } from './events.js';
 export { BREAKER_STATES } from './figures.js';
 export { mayRepeat, termsOf } from './lane.js';
-export { LEVELS, priorityAlone, priorityValue } from './levels.js';
+export { LEVEL_NAMES, LEVELS, priorityAlone, priorityValue } from './levels.js';
 export { compile, need, trapped } from './load.js';
-export { read } from './options.js';
+export { anything, callback, is, list, match, number, object, read, text } from './options.js';
 export { pauseAsked } from './pause.js';
 export { permits } from './permit.js';
 export {
@@ -29,7 +29,12 @@ export {
   tagOf,
   textOf,
 } from './platform.js';
-export { realOf } from './requests.js';
+export { protocolOf } from './protocols.js';
+export { isPlain, realOf } from './requests.js';
 export { compileMatch, patternOf } from './routes.js';
+export { PRESSURES, TRIGGERS } from './samples.js';
+export { bytesOf } from './settle.js';
 export { LONGEST_TIMER, withTimeout } from './timeout.js';
+export { VERSION } from './version.js';
 export { timeLeft } from './waits.js';
+export { degradationOf, monitorOf, Watching } from './watching.js';

@@ -21,6 +21,8 @@ export class Timing {
   #finished = false;
   #status = 0;
   #watched = true;
+  /** Bytes of the body on the wire, once its entry has come; undefined where that does not tell. */
+  bytes: number | undefined;
 
   /** `sent` is on the clock of `performance.now()`, before the request was handed to the browser. */
   constructor(url: string, sent: number) {
@@ -60,7 +62,7 @@ export class Timing {
   }
 
   /** The entry is that of the last request to its address that was sent shortly before the entry's start. */
-  static match({ name, startTime, responseStatus }: PerformanceResourceTiming): void {
+  static match({ name, startTime, responseStatus, encodedBodySize }: PerformanceResourceTiming): void {
     let last: Timing | undefined;
     for (const request of requests.get(name.split('#', 1)[0] as string) ?? []) {
       const wait = startTime - request.#sent;
@@ -70,6 +72,7 @@ export class Timing {
     requests.get(last.#name)?.delete(last);
     last.#finished = true;
     last.#status = responseStatus ?? 0;
+    last.bytes = encodedBodySize || undefined;
     last.#forget();
     const ended = last.#ended;
     ended?.();

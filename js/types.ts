@@ -11,6 +11,8 @@ export type Timeout =
       total?: number;
       /** For one attempt, up to its headers. */
       attempt?: number;
+      /** From the call: no attempt begins later. What waits has lost its moment then. */
+      wait?: number;
     };
 
 /** How failed attempts are followed by others. */
@@ -390,6 +392,25 @@ export interface SixlaneOptions {
    * @defaultValue "storable"
    */
   dedupe?: 'storable' | boolean;
+  /**
+   * How calls are watched. Counting costs next to nothing; what only a browser tells (its main thread, heap and processor) is
+   * asked for when this is said, or `monitor` is first used. `false`: nothing is counted, unless degradation needs it.
+   *
+   * @defaultValue the defaults of {@link MonitorOptions}
+   */
+  monitor?: MonitorOptions | false;
+  /**
+   * What is given up under pressure, see the guide to degradation. `true`: the three default rules, and the share.
+   *
+   * @defaultValue false
+   */
+  degradation?: DegradationOptions | boolean;
+  /**
+   * Shows each call and its waits on tracks of the browser's performance panel (`console.timeStamp`), where it has them.
+   *
+   * @defaultValue false
+   */
+  trace?: boolean;
   /** The first match wins. */
   routes?: readonly Route[];
   /** Where the module comes from. Default: `sixlane.wasm` beside this file. */
@@ -735,6 +756,290 @@ export interface OriginStatus {
   readonly pausedFor: number;
 }
 
+/** What may be wrong with how calls fare, or with the page. */
+export type Trigger =
+  | 'response-time'
+  | 'error-rate'
+  | 'queued'
+  | 'main-thread'
+  | 'memory'
+  | 'cpu-pressure'
+  | 'breaker-open';
+
+export interface MonitorOptions {
+  /**
+   * Length of a sample. Milliseconds from 100 up.
+   *
+   * @defaultValue 5000
+   */
+  interval?: number;
+  /**
+   * How far back a report can look. Beyond five minutes samples are merged to minutes. Milliseconds above 0. All that is kept
+   * takes 256 kB at most: what is oldest goes before its time where that is not enough.
+   *
+   * @defaultValue 3600000
+   */
+  retention?: number;
+  /** An alert each time that a value is above one of these for `pending`, and one when it was below `clear` times it for as long. */
+  thresholds?: {
+    /** Milliseconds from sending to headers that 95 % do not exceed. Above 0. Default 1000. */
+    responseTime?: number;
+    /** The share of requests that failed, from 0 to 1. Default 0.05. */
+    errorRate?: number;
+    /** Calls that wait. From 0 up. Default 500. */
+    queued?: number;
+    /** The share of time in tasks over 50 ms, from 0 to 1. Default 0.8. */
+    mainThread?: number;
+    /** The used share of the JavaScript heap, from 0 to 1. Default 0.8. */
+    memory?: number;
+    /** This word of the browser's for the processor's load, or a worse one. Default "serious". */
+    cpuPressure?: 'fair' | 'serious' | 'critical';
+  };
+  /**
+   * Milliseconds from 0 up.
+   *
+   * @defaultValue 10000
+   */
+  pending?: number;
+  /**
+   * A share of the threshold, from 0 to 1.
+   *
+   * @defaultValue 0.8
+   */
+  clear?: number;
+  /**
+   * Fewer requests than this in a sample say nothing of times and failures: the state is held. A whole number from 1 up.
+   *
+   * @defaultValue 10
+   */
+  minimum?: number;
+}
+
+export interface Alert {
+  readonly trigger: Trigger;
+  /** "info" when it is resolved, "critical" at twice the threshold, else "warning". */
+  readonly level: 'info' | 'warning' | 'critical';
+  /** In the unit of the threshold; of "cpu-pressure" 0 for nominal, 1 fair, 2 serious, 3 critical. */
+  readonly value: number;
+  readonly threshold: number;
+  /** In milliseconds of `performance.now()`. */
+  readonly at: number;
+  /** Whether the value is right again. */
+  readonly resolved: boolean;
+  readonly message: string;
+}
+
+/** Times in milliseconds, each within 1 % of the exact one; null where nothing was measured. */
+export interface Quantiles {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
+}
+
+interface Times {
+  /** Attempts that were sent and have ended, but for those that their callers gave up. */
+  readonly requests: number;
+  /** From the call to sending, of first attempts. */
+  readonly queueTime: Quantiles;
+  /** From sending to headers. */
+  readonly responseTime: Quantiles;
+}
+
+export interface Sample extends Times {
+  /** When it ended, in milliseconds of `performance.now()`. */
+  readonly at: number;
+  /** What it really spans: timers of hidden pages come late. What spans a sleep of the machine is left out. */
+  readonly span: number;
+  /** The share that failed, from 0 to 1: no response, 429, or 5xx. Null without requests. */
+  readonly errorRate: number | null;
+  readonly byPriority: Readonly<Record<PriorityName, Times>>;
+  /** Calls that wait and that hold a slot at its end; of several samples the most. */
+  readonly queued: number;
+  readonly running: number;
+  /** Of bodies, on the wire, as far as the browser tells. */
+  readonly bytes: number;
+  /** Of calls that the cache might have answered, the share that it did. Null without any. */
+  readonly cacheHitRate: number | null;
+  /** The share of time in tasks over 50 ms: long tasks, else handlers of events. Null where the browser tells neither. */
+  readonly mainThread: number | null;
+  /** The used share of the JavaScript heap. Null where the browser does not tell. */
+  readonly memory: number | null;
+  /** The browser's own word for the processor's load (Compute Pressure). Null where it has none. */
+  readonly cpuPressure: 'nominal' | 'fair' | 'serious' | 'critical' | null;
+}
+
+/** By Theil and Sen: the median slope of all pairs of samples, so that one outlier does not turn it. */
+export interface Trend {
+  readonly perMinute: number;
+  /** The value that it predicts one minute ahead. */
+  readonly nextMinute: number;
+}
+
+export interface MonitorReport {
+  /** The oldest first. */
+  readonly samples: Sample[];
+  /** All of them as one. */
+  readonly summary: Omit<Sample, 'at'>;
+  /** Null below ten samples that say something. `responseTime` is that of the 95 % quantile. */
+  readonly trend: Readonly<Record<'responseTime' | 'errorRate' | 'queued', Trend | null>>;
+  readonly alerts: Alert[];
+}
+
+/** The part of an OpenTelemetry meter that is used. */
+export interface Meter {
+  createHistogram(
+    name: string,
+    options?: object,
+  ): { record(value: number, attributes?: Record<string, string | number>): void };
+}
+
+export interface Monitor {
+  /** Returns how to stop. */
+  onAlert(callback: (alert: Alert) => void): () => void;
+  /**
+   * Over the last `range` milliseconds, or all that is kept.
+   *
+   * @throws RangeError when `range` is not above 0
+   */
+  report(range?: number): MonitorReport;
+  /**
+   * Records `http.client.request.duration` (seconds from sending to headers, by OpenTelemetry's names, attributes and buckets)
+   * and `sixlane.queue.duration` of each request from now on. Returns how to stop.
+   */
+  otel(meter: Meter): () => void;
+  /**
+   * The last 1000 requests since somebody watches, as an HTTP Archive 1.2; the wait in the queue is `blocked` and `_blocked_queueing`.
+   * Queries, Authorization and cookies are left out unless `secrets`.
+   */
+  har(options?: { secrets?: boolean }): object;
+}
+
+/** Something that is over. */
+export interface RecordedCall {
+  /** Milliseconds from 0 up. */
+  readonly duration: number;
+  readonly ok: boolean;
+  /** Milliseconds before that in which it waited. */
+  readonly queued?: number;
+  readonly bytes?: number;
+  /** Said where a cache might have answered. */
+  readonly cacheHit?: boolean;
+  /** Default "normal". */
+  readonly priority?: Priority;
+}
+
+/** What `createMonitor` makes. */
+export interface LoneMonitor extends Monitor {
+  /** @throws RangeError or TypeError for what is no time, number of bytes or priority */
+  record(call: RecordedCall): void;
+  close(): void;
+}
+
+/** 0 is normal. */
+export type DegradationLevel = 0 | 1 | 2 | 3 | 4 | 5;
+
+export interface DegradationOptions {
+  /** Default: light, medium and heavy, as in the guide to degradation. Two rules of one level are an error. */
+  rules?: readonly DegradationRule[];
+  /**
+   * A level is given back when its triggers were off for so long; twice as long after each relapse, up to 300000. Milliseconds
+   * above 0.
+   *
+   * @defaultValue 30000
+   */
+  recoverAfter?: number;
+  /**
+   * The rejection share of an origin: `max(0, (requests - k * accepts) / (requests + 1))`, over `window` milliseconds or twice
+   * the longest time limit, nothing below `minimum` requests, and no more than `most`. `false`: levels alone.
+   */
+  share?:
+    | {
+        /** A finite number from 1 up. Default 2. */
+        k?: number;
+        /** Milliseconds above 0. Default 30000. */
+        window?: number;
+        /** A whole number from 1 up. Default 10. */
+        minimum?: number;
+        /** From 0 to 1. Default 0.9. */
+        most?: number;
+      }
+    | false;
+}
+
+export interface DegradationRule {
+  /** Takes in those below. */
+  level: 1 | 2 | 3 | 4 | 5;
+  name: string;
+  /** One of them is enough. */
+  triggers: readonly Trigger[];
+  /** Undone in reverse order. */
+  actions: readonly DegradationAction[];
+}
+
+export type DegradationAction =
+  | {
+      /** Calls of this level and below are rejected ("shed"), or served stale where the cache can. Never high or critical. */
+      do: 'shed';
+      priority: 'normal' | 'low' | 'background';
+      /** "stale": only where the cache can. */
+      where?: 'stale';
+    }
+  | {
+      /** Of all slots, and of those of each origin, this share is used, above 0 and at most 1. */
+      do: 'limit-concurrency';
+      to: number;
+    }
+  | {
+      /** Time limits of calls and attempts that begin are so many times longer. From 1 up. */
+      do: 'extend-timeouts';
+      factor: number;
+    }
+  | {
+      /** What the cache has is given for so many milliseconds after it became stale, where nothing forbids that. */
+      do: 'serve-stale';
+      for: number;
+    }
+  | {
+      /** Batches have so many times more keys, and wait so many times longer. From 1 up. */
+      do: 'widen-batches';
+      factor: number;
+    }
+  | {
+      /** These calls get a response of the page's own. */
+      do: 'static-response';
+      match: Route['match'];
+      response: () => Response;
+    }
+  | {
+      /** What throws is reported and stops nothing. */
+      do: 'call';
+      enter: () => void;
+      leave: () => void;
+    };
+
+export interface Degradation {
+  readonly level: DegradationLevel;
+  /**
+   * Says that something is wrong: the level is entered that is named, or the lowest whose rule has this trigger. It is left as
+   * any other.
+   *
+   * @throws RangeError for what is no trigger or level
+   */
+  trigger(trigger: Trigger, level?: DegradationLevel): void;
+  /** Back to level 0, and all shares to 0. */
+  reset(): void;
+  /** `since`: in milliseconds of `performance.now()`. `healthy`: its triggers are off. `shares`: by key, from 0 to 1. */
+  status(): {
+    readonly level: number;
+    readonly rule: string | null;
+    readonly since: number;
+    readonly healthy: boolean;
+    readonly shares: Readonly<Record<string, number>>;
+  };
+}
+
 export interface Status extends QueueStatus {
   /** "wasm", "starting", or "native": then nothing is scheduled, and `reason` says why. */
   readonly mode: 'wasm' | 'starting' | 'native';
@@ -749,6 +1054,8 @@ export interface Status extends QueueStatus {
   readonly batched: number;
   /** Calls that got what another one under way had asked for. */
   readonly deduplicated: number;
+  /** Calls turned away under pressure. They count as nothing else. */
+  readonly shed: number;
 }
 
 type FetchArguments = [input: RequestInfo | URL, init?: RequestInit & { lane?: LaneInit | undefined }];
@@ -773,11 +1080,16 @@ export interface SixlaneFetch {
   preload(...args: FetchArguments): Promise<void>;
   /** What this instance keeps: responses, and values under keys of yours beside them. */
   readonly cache: Cache;
+  /** How calls fare. */
+  readonly monitor: Monitor;
+  /** What is given up under pressure. */
+  readonly degradation: Degradation;
   /**
-   * "queued", "started", "settled", "preempted", "retry", "breaker", "paused-origin", and "lent": a slot was given to others although the body has not ended,
+   * "queued", "started", "settled", "body" (its end), "preempted", "retry", "breaker", "paused-origin", "alert", "degradation", and "lent": a slot was given to others although the body has not ended,
    * `detail.why` "unread" or "streams". `detail` is plain data: of a call its `url`, `key` and `priority`; "retry" adds
    * `attempt`, `delay`, and `status` or `error`. "breaker" has `key`, `state` and `retryAfter`, "paused-origin" `key` and
-   * `pausedFor`.
+   * `pausedFor`. "body" adds `bytes`, null where the browser does not tell. "alert" is an {@link Alert}, "degradation" has
+   * `level`, `from` and the name of its `rule`.
    */
   readonly events: EventTarget;
   /** Settles every waiting call with SixlaneError "closed", aborts the running ones, frees the module. */

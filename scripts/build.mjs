@@ -202,6 +202,7 @@ const onDemand = {
  */
 const PARTS = [
   { name: 'blocks', own: /^(blocks|queue|limiter|breaker|retry|sleep|codes|batch\/.*)\.js$/ },
+  { name: 'watch', own: /^(watch|alone|degrading|extras|gauges|har|otel|trace|codes)\.js$/ },
   { name: 'tiers', own: /^(tiers|timeout|codes|cache\/.*)\.js$/ },
 ];
 
@@ -224,8 +225,12 @@ const first = {
       ].join('\n'),
       resolveDir: at('js'),
     }));
+    onLoad({ filter: /js[\\/]version\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace('__VERSION__', VERSION),
+      loader: 'ts',
+    }));
     onLoad({ filter: /js[\\/]ondemand\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replaceAll('__VERSION__', VERSION).replace('* as shared', 'shared'),
+      contents: readFileSync(path, 'utf8').replace('* as shared', 'shared'),
       loader: 'ts',
     }));
   },
@@ -289,7 +294,7 @@ function declare() {
         }
       }
       // These are imported for what they do alone.
-      for (const file of ['blocks', 'tiers', 'disk']) writeFileSync(at(`dist/${file}.d.ts`), 'export {};\n');
+      for (const file of ['blocks', 'watch', 'tiers', 'disk']) writeFileSync(at(`dist/${file}.d.ts`), 'export {};\n');
     }),
   );
 }

@@ -37,6 +37,7 @@ export class Batching {
   batched = 0;
   /** Of those, calls that joined an item of the same key. */
   deduplicated = 0;
+  #wider = 1;
   /** The page is being left: windows go out at once. */
   hurried = false;
 
@@ -76,6 +77,13 @@ export class Batching {
     return undefined;
   }
 
+  /** Batches are so many times larger from now on, and wait so many times longer. */
+  widen(times: number): void {
+    if (times === this.#wider) return;
+    this.#wider = times;
+    for (const endPoint of this.#endPoints.values()) endPoint.widen(times);
+  }
+
   /** Sends all open windows now. */
   flush(): void {
     for (const endPoint of this.#endPoints.values()) endPoint.flush();
@@ -103,6 +111,7 @@ export class Batching {
     if (!endPoint) {
       if (this.#endPoints.size >= MAX_END_POINTS) this.#sweep();
       endPoint = new EndPoint(this.#network, options, new URL(options.endpoint, origin));
+      endPoint.widen(this.#wider);
       this.#endPoints.set(name, endPoint);
     }
     return endPoint;

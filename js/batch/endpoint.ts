@@ -65,6 +65,13 @@ export class EndPoint {
     else if (!this.#windows.add(group, key, bytes, priority, item)) member.goAlone(this.#network);
   }
 
+  /** Batches are so many times larger from now on, and wait so many times longer. */
+  widen(times: number): void {
+    // All that are open wait equally long.
+    this.flush();
+    this.#core.event(BatchEvent.Widen, 0, times);
+  }
+
   /** Sends all open windows now. */
   flush(): void {
     this.#windows.flush();

@@ -117,6 +117,8 @@ const OVERHEAD = 256;
 
 /** Responses under HTTP's rules: what is asked of the store, and what is put into it. Decides nothing that the core can. */
 export class HttpCache {
+  /** Milliseconds for which stale answers are given whatever their origin says of that, but for what forbids it. */
+  stale = 0;
   readonly #store: Store;
   readonly #options: CacheOptions;
   readonly #cuts: Cuts;
@@ -198,7 +200,7 @@ export class HttpCache {
     // The way there, by a redirect perhaps to another origin, is not one that this request may go.
     if (redirect !== 'follow' && redirected) return asked;
     if (mode === 'same-origin' && type === 'cors') return asked;
-    const { answers, standsIn } = judge(entry, wanted);
+    const { answers, standsIn } = judge(entry, wanted, this.stale);
     // "force-cache" and "only-if-cached" take whatever there is.
     const forced = cache === 'force-cache' || cache === 'only-if-cached';
     const asks = cache === 'no-cache';
@@ -208,6 +210,13 @@ export class HttpCache {
       return part ? { ...asked, entry, tier, answers: own, part } : asked;
     }
     return { ...asked, entry, tier, answers: own, standsIn: standsIn && !asks };
+  }
+
+  /** Whether what is kept may be given, however old it is, where its origin is not to be asked. */
+  standsInForAll(asked: Asked | undefined): boolean {
+    const { entry, request } = asked ?? {};
+    if (!entry || !request || request.cache === 'no-cache') return false;
+    return judge(entry, wantedOf(request.headers), 0, Number.POSITIVE_INFINITY).standsIn;
   }
 
   /** Whether what memory does not have may lie deeper. */

@@ -245,11 +245,20 @@ export class Store {
   }
 }
 
-/** Whether an entry may answer now. `wanted`: what the headers of the request say to that, a text of `Head`. */
-export function judge({ policy }: Pick<Entry, 'policy'>, wanted = ''): Verdict {
+/**
+ * Whether an entry may answer now.
+ *
+ * @param wanted what the headers of the request say to that, a text of `Head`
+ * @param stale milliseconds for which it may be given stale at least, where nothing forbids that
+ * @param instead the same for standing in where its origin cannot be asked
+ */
+export function judge({ policy }: Pick<Entry, 'policy'>, wanted = '', stale = 0, instead = 0): Verdict {
   const { 0: a, 1: b, 2: c, 3: d, 4: e, 5: f } = policy as unknown as Words;
-  const now = Date.now();
-  const word = consult((core) => core.verdict(a, b, c, d, e, f, now, putText(core, wanted)), VALIDATE);
+  const [revalidate, now] = [Math.max(e, stale), Date.now()];
+  const word = consult(
+    (core) => core.verdict(a, b, c, d, revalidate, Math.max(f, instead), now, putText(core, wanted)),
+    VALIDATE,
+  );
   return { answers: ANSWERS[word & 3] ?? 'validate', standsIn: (word & 4) !== 0 };
 }
 

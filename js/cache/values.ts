@@ -34,6 +34,8 @@ const NOTHING: CacheStats = {
   disabled: {},
 };
 
+const NONE = { memory: 0, localStorage: 0, indexedDB: 0, misses: 0 };
+
 interface Located {
   readonly entry: Entry;
   readonly tier: CacheTier;
@@ -50,6 +52,13 @@ interface Loading {
 
 /** Values under keys; beside them, in the same store, there may be responses. */
 export class Values implements Cache {
+  /** What might have been answered, and what was, in all. */
+  get looked(): readonly [lookups: number, hits: number] {
+    const { memory, localStorage, indexedDB, misses } = this.#store?.counts ?? NONE;
+    const hits = memory + localStorage + indexedDB;
+    return [hits + misses, hits];
+  }
+
   /** What was to be forgotten, and when. */
   readonly cuts = new Cuts();
   readonly past = new Past();

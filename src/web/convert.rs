@@ -58,8 +58,8 @@ pub(super) fn action(action: Action, core: &Scheduler, now: Time) -> [f64; 4] {
         }
         Action::Sample => (Code::Sample, 0.0, f64::NAN, f64::NAN),
         Action::Alert(alert) => {
-            let code = if alert.change == Change::Raised { Code::Alert } else { Code::Resolved };
-            (code, f64::from(alert.trigger as u8), alert.value, alert.threshold)
+            let kind = if alert.change == Change::Raised { Code::Alert } else { Code::Resolved };
+            (kind, f64::from(alert.trigger as u8), alert.value, alert.threshold)
         }
         Action::Level(level) => {
             let relief = core.standing().map_or(Relief::NONE, |standing| standing.relief);

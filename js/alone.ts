@@ -1,0 +1,137 @@
+/** The monitor and the ladder by themselves, for whatever tasks. */
+import { Handle, outOfRange, wrongType } from './border.js';
+import { Kind, Option } from './codes.js';
+import { Degrading } from './degrading.js';
+import { Engine, type Host, type Scheduled } from './engine.js';
+import { Events } from './events.js';
+import { PageGauges } from './gauges.js';
+import { Archive } from './har.js';
+import { LEVELS, priorityValue } from './levels.js';
+import { need } from './load.js';
+import { read } from './options.js';
+import { TRIGGERS } from './samples.js';
+import type { Degradation, DegradationOptions, LoneMonitor, Monitor, MonitorOptions, RecordedCall } from './types.js';
+import { degradationOf, monitorOf, Watching } from './watching.js';
+
+/** An engine that has no calls: it only watches. */
+class Watch implements Host<Scheduled> {
+  readonly watching: Watching<Scheduled>;
+  readonly engine: Engine<Scheduled>;
+
+  constructor(owner: string, said: ReturnType<typeof read>) {
+    this.engine = new Engine(new Handle(owner, Kind.Requests, said), this);
+    this.watching = new Watching(new Events(), () => this.engine);
+  }
+
+  sample(): void {
+    this.watching.sample();
+  }
+
+  alert(trigger: number, value: number, threshold: number, resolved: boolean): void {
+    this.watching.alert(trigger, value, threshold, resolved);
+  }
+
+  level(level: number, stale: number, batches: number): void {
+    this.watching.come(level, stale, batches);
+  }
+
+  start(): void {}
+  refuse(): void {}
+  drained(): void {}
+  /** What was counted is gone; nothing is counted any more. */
+  trapped(): void {}
+}
+
+/**
+ * The monitor by itself: what it is told of is counted as calls are. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createMonitor(options?: MonitorOptions): LoneMonitor {
+  need('createMonitor');
+  const { engine, watching } = new Watch('createMonitor', read('monitor', options));
+  const gauges = new PageGauges();
+  watching.gauges = gauges;
+  let [lookups, hits] = [0, 0];
+  watching.looked = () => [lookups, hits];
+  engine.watched();
+  const meters = new Set<(call: RecordedCall) => void>();
+  const archive = new Archive();
+  const extras = {
+    otel: (meter: Parameters<Monitor['otel']>[0]) => {
+      const unit = { unit: 's' };
+      const [duration, queue] = ['sixlane.task.duration', 'sixlane.queue.duration'].map((name) =>
+        meter.createHistogram(name, unit),
+      );
+      const hear = ({ duration: took, queued, ok }: RecordedCall): void => {
+        duration?.record(took / 1000, ok ? {} : { 'error.type': '_OTHER' });
+        if (queued !== undefined) queue?.record(queued / 1000, {});
+      };
+      meters.add(hear);
+      return () => {
+        meters.delete(hear);
+      };
+    },
+    har: (har?: { secrets?: boolean }) => archive.har(har),
+  };
+  return {
+    ...monitorOf(
+      watching,
+      (act) => act?.(extras),
+      () => extras,
+    ),
+    record(call) {
+      const { duration, ok, queued, bytes, cacheHit, priority } = judged(call);
+      if (cacheHit !== undefined) lookups += 1;
+      if (cacheHit) hits += 1;
+      engine.recorded(priorityValue(priority) ?? LEVELS.normal, queued ?? Number.NaN, duration, ok);
+      if (bytes) engine.received(bytes);
+      for (const hear of meters) hear(call);
+    },
+    close() {
+      gauges.stop();
+      engine.free();
+    },
+  };
+}
+
+function judged(call: RecordedCall): RecordedCall {
+  const { duration, ok, queued, bytes, priority } = call;
+  const numbers = { duration, queued, bytes };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (value === undefined && name !== 'duration') continue;
+    if (typeof value !== 'number') throw wrongType(name, 'a number', value);
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw outOfRange(name, 'a finite number from 0 up', value);
+  }
+  if (typeof ok !== 'boolean') throw wrongType('ok', 'true or false', ok);
+  if (priority !== undefined && priorityValue(priority) === undefined) {
+    throw outOfRange('priority', 'a finite number or the name of a level', priority);
+  }
+  return call;
+}
+
+/**
+ * The ladder by itself: levels by what a monitor finds, or by what it is told. Of the actions, `call` is done; what the level
+ * means else is for its owner. Await `init()` before.
+ *
+ * @throws Error when the module is not loaded: `await init()` first
+ * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
+ */
+export function createDegradation(options: DegradationOptions & { monitor?: Monitor } = {}): Degradation {
+  need('createDegradation');
+  const said = read('degradation', options);
+  const degrading = new Degrading(options, 'rules');
+  said.rules = degrading.numbers;
+  said.set(Option.Rules, 'rules', said.rules.length || Number.NaN);
+  said.set(Option.Degradation, 'degradation', 1);
+  const { engine, watching } = new Watch('createDegradation', said);
+  watching.steps = degrading;
+  let bits = 0;
+  options.monitor?.onAlert(({ trigger, resolved }) => {
+    const bit = 1 << TRIGGERS.indexOf(trigger);
+    bits = resolved ? bits & ~bit : bits | bit;
+    engine.signals(bits);
+  });
+  return degradationOf(watching);
+}
