@@ -66,11 +66,12 @@ const each = (read: Reader): Reader =>
   });
 
 const triggers = list((value, path, said) => word(TRIGGERS)(value, path, said));
-const rule = object(
-  { level: number(Option.RuleLevel), name: text, triggers, actions: each(action) },
-  'an object',
-  ['level', 'name', 'triggers', 'actions'],
-);
+const rule = object({ level: number(Option.RuleLevel), name: text, triggers, actions: each(action) }, 'an object', [
+  'level',
+  'name',
+  'triggers',
+  'actions',
+]);
 
 /** Rules as the core takes them, and what is done at their levels here. */
 export class Degrading implements Steps {

@@ -206,7 +206,14 @@ export class Instance {
   status(): Status {
     const { engine, starting } = this.#performer;
     const figures = engine?.status() ?? starting?.status() ?? new Starting(1, () => {}).status();
-    const { lanes, paused: _paused, concurrency: _concurrency, levelSince: _since, healthy: _healthy, ...rest } = figures;
+    const {
+      lanes,
+      paused: _paused,
+      concurrency: _concurrency,
+      levelSince: _since,
+      healthy: _healthy,
+      ...rest
+    } = figures;
     for (const name of COUNTED) rest[name] += this.#early[name];
     return {
       ...rest,
@@ -325,12 +332,16 @@ export class Instance {
   #watch(act?: (extras: InstanceExtras) => void): void {
     if (this.#performer.closed) return;
     if (this.#extras) act?.(this.#extras);
-    else watch.load().then(({ InstanceExtras }) => {
-      if (this.#performer.closed) return;
-      this.#extras ??= new InstanceExtras(this.#performer.settler.recorders, undefined, false);
-      this.#attend(this.#extras);
-      act?.(this.#extras);
-    }).catch((error: unknown) => globalThis.reportError?.(error));
+    else
+      watch
+        .load()
+        .then(({ InstanceExtras }) => {
+          if (this.#performer.closed) return;
+          this.#extras ??= new InstanceExtras(this.#performer.settler.recorders, undefined, false);
+          this.#attend(this.#extras);
+          act?.(this.#extras);
+        })
+        .catch((error: unknown) => globalThis.reportError?.(error));
   }
 
   #attend({ gauges, steps }: InstanceExtras): void {

@@ -1,6 +1,6 @@
 /** How the calls of one instance fare, and what is given up under pressure, as the page sees it. */
 import { outOfRange } from './border.js';
-import { type Engine, type Scheduled } from './engine.js';
+import type { Engine, Scheduled } from './engine.js';
 import type { Events } from './events.js';
 import { PRESSURES, reportOf, TRIGGERS } from './samples.js';
 import type { Alert, Degradation, DegradationLevel, Monitor, MonitorReport, Trigger } from './types.js';

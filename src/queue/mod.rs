@@ -599,13 +599,6 @@ impl Queue {
         }
     }
 
-    /// Each lane begins with one slot.
-    pub fn start_ramps(&mut self) {
-        for index in 0..self.lanes.len() {
-            self.start_ramp(LaneId(index as u32));
-        }
-    }
-
     /// A lane begins with one slot, after something that held it up.
     pub fn start_ramp(&mut self, lane: LaneId) {
         if self.is_open(lane) {
@@ -683,11 +676,17 @@ impl Queue {
         self.concurrency.map(|all| part_of(all, self.share))
     }
 
-    /// Uses no more than this share of all slots, and of those of each lane.
+    /// Uses no more than this share of all slots, and of those of each lane. Where they are more than before, they come one
+    /// by one: what had to wait is not to go all at once.
     pub fn set_share(&mut self, share: f64) {
+        let grows = share > self.share;
         self.share = share;
         for index in 0..self.lanes.len() {
-            self.lanes[index].share = share;
+            let lane = &mut self.lanes[index];
+            if grows && lane.ramp.is_none() {
+                lane.ramp = lane.full_slots().map(|slots| Ramp { slots, left: slots });
+            }
+            lane.share = share;
             self.refresh(index as u32);
         }
     }

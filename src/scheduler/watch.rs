@@ -344,7 +344,7 @@ impl Scheduler {
         self.settle_level(before);
     }
 
-    /// What is done without changes with the level. What comes back begins slowly in each lane.
+    /// What is done without changes with the level.
     fn settle_level(&mut self, before: u8) {
         let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
         let level = degrading.ladder.level();
@@ -354,9 +354,6 @@ impl Scheduler {
         let relief = degrading.config.rules.relief(level);
         degrading.relief = relief;
         self.queue.set_share(relief.concurrency());
-        if level < before {
-            self.queue.start_ramps();
-        }
         self.actions.push_back(Action::Level(level));
     }
 
