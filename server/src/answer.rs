@@ -4,10 +4,13 @@ use std::{borrow::Cow, fmt::Display, ops::RangeInclusive};
 
 use axum::{
     Json,
-    http::{StatusCode, Uri},
+    http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+
+/// Seconds after which who was turned away may come back.
+const SPREAD: RangeInclusive<u32> = 1..=4;
 
 /// A refused request: a status and a reason, with the name of the field that is wrong where there is one.
 #[derive(Debug, PartialEq)]
@@ -24,6 +27,15 @@ impl Refusal {
 
     pub(crate) fn bad_request(error: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error)
+    }
+
+    /// The server has no room for it now; when to come back is spread, so that not everybody does at once.
+    pub(crate) fn unavailable(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error)
+    }
+
+    pub(crate) fn internal(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
     }
 
     pub(crate) fn not_found(error: impl Into<String>) -> Self {
@@ -58,7 +70,11 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, body) = self.into_parts();
-        (status, Json(body)).into_response()
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, fastrand::u32(SPREAD).into());
+        }
+        response
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     answer::{Params, Refusal, whole},
     batch,
     breaker::{self, Guard},
-    database::{ITEMS, Item, PAGES, User},
+    database::{Database, ITEMS, Item, PAGES, User},
     input::{no_item, number, read},
 };
 
@@ -88,7 +88,12 @@ async fn profile(state: State<Arc<App>>) -> Result<Json<User>, Refusal> {
 }
 
 async fn recommendations(State(app): State<Arc<App>>) -> Result<Json<Value>, Refusal> {
-    Ok(Json(json!({ "items": app.database.best(RECOMMENDED).await? })))
+    Ok(Json(recommended(&app.database).await?))
+}
+
+/// What is recommended to everybody.
+pub(crate) async fn recommended(database: &Database) -> Result<Value, sqlx::Error> {
+    Ok(json!({ "items": database.best(RECOMMENDED).await? }))
 }
 
 #[derive(Deserialize)]

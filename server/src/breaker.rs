@@ -72,11 +72,18 @@ impl Guard {
         }
     }
 
+    /// Whether it lets nobody through.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().is_some_and(|breaker| breaker.state(self.clock.now()) == Admission::Open)
+    }
+
     fn refuse(&self) -> Response {
         let error = "the database is in trouble and is left alone for a while";
         let mut response = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).into_response();
         if let Some(wait) = self.lock().and_then(|breaker| breaker.retry_after(self.clock.now())) {
-            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().saturating_add(1).into());
+            // Not before it lets somebody through, and not all at once.
+            let spread = fastrand::u64(1..=3);
+            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().saturating_add(spread).into());
         }
         response
     }

@@ -100,6 +100,14 @@ pub(crate) struct User {
     team: String,
 }
 
+/// Connections of the pool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolUse {
+    pub(crate) active: u32,
+    pub(crate) idle: u32,
+    pub(crate) most: u32,
+}
+
 /// The pooled database and its questions.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -129,6 +137,12 @@ impl Database {
             .await?;
         seed(&pool).await?;
         Ok(Self { pool, _keeper: Mutex::new(keeper), holder: Mutex::default() })
+    }
+
+    /// How its pool is used now.
+    pub(crate) fn pool(&self) -> PoolUse {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        PoolUse { active: self.pool.size().saturating_sub(idle), idle, most: CONNECTIONS }
     }
 
     /// Takes all connections and keeps them for so long: whoever asks meanwhile waits in vain. Again: instead of before.

@@ -13,8 +13,11 @@ mod control;
 mod cors;
 mod database;
 mod faults;
+mod health;
 mod input;
 mod listen;
+mod load;
+mod metrics;
 mod misbehave;
 mod rate;
 mod statics;
@@ -34,11 +37,13 @@ use axum::{
 };
 
 use crate::{
-    answer::Refusal, breaker::Guard, control::Control, database::Database, rate::Limits, stats::Stats,
+    answer::Refusal, breaker::Guard, control::Control, database::Database, health::Health, metrics::Metrics,
+    rate::Limits, stats::Stats,
 };
 
 pub use crate::{
     breaker::BreakerSetting,
+    health::DegradationSetting,
     listen::{Listeners, serve, tls},
     rate::RateLimit,
     statics::Mount,
@@ -60,6 +65,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// What spares a database in trouble.
     pub breaker: BreakerSetting,
+    /// Whether it gives things up under pressure.
+    pub degradation: DegradationSetting,
 }
 
 impl Default for Config {
@@ -70,6 +77,7 @@ impl Default for Config {
             mounts: Vec::new(),
             rate_limit: None,
             breaker: BreakerSetting::default(),
+            degradation: DegradationSetting::default(),
         }
     }
 }
@@ -87,6 +95,8 @@ pub enum StartError {
     },
     /// A folder that is to be served does not exist.
     NoFolder(PathBuf),
+    /// What it tells of itself cannot be named.
+    Metrics(prometheus::Error),
     /// Two folders are to be served at one prefix.
     PrefixTwice(String),
 }
@@ -96,6 +106,7 @@ impl Display for StartError {
         match self {
             Self::Database { url, source } => write!(formatter, "cannot use the database {url}: {source}"),
             Self::NoFolder(folder) => write!(formatter, "{} is not a folder", folder.display()),
+            Self::Metrics(error) => write!(formatter, "cannot measure: {error}"),
             Self::PrefixTwice(prefix) => write!(formatter, "the prefix {prefix} is mounted twice"),
         }
     }
@@ -105,6 +116,7 @@ impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Database { source, .. } => Some(&**source),
+            Self::Metrics(source) => Some(source),
             Self::NoFolder(_) | Self::PrefixTwice(_) => None,
         }
     }
@@ -116,6 +128,8 @@ struct App {
     guard: Arc<Guard>,
     control: Control,
     stats: Stats,
+    health: Arc<Health>,
+    metrics: Metrics,
 }
 
 /// Opens and seeds the database and puts all routes together.
@@ -128,21 +142,33 @@ pub async fn build_router(config: &Config) -> Result<Router, StartError> {
         .await
         .map_err(|source| StartError::Database { url: config.database.clone(), source })?;
     let guard = Arc::new(Guard::new(config.breaker));
+    let database_error = |source| StartError::Database { url: config.database.clone(), source };
+    let recommended = api::recommended(&database).await.map_err(|error| database_error(error.into()))?;
+    let health = Health::new(config.degradation, recommended.to_string().into());
+    let watched = Arc::clone(&guard);
+    health.watch(move || watched.is_open());
     let app = Arc::new(App {
         database,
         guard: Arc::clone(&guard),
         control: Control::default(),
         stats: Stats::default(),
+        health,
+        metrics: Metrics::new().map_err(StartError::Metrics)?,
     });
-    let mut api = api::routes(guard).method_not_allowed_fallback(wrong_method);
+    let mut api = api::routes(guard)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&app), health::guard));
     if let Some(limit) = config.rate_limit {
         api = api.layer(from_fn_with_state(Arc::new(Limits::new(limit)), rate::limit));
     }
     // The last layer is the outermost: a preflight ends in `cors`, before it is counted or fails on order.
     let own = api
         .layer(from_fn_with_state(Arc::clone(&app), misbehave::api))
+        .layer(from_fn_with_state(Arc::clone(&app), metrics::measure))
         .merge(control::routes().method_not_allowed_fallback(wrong_method))
         .layer(from_fn_with_state(Arc::clone(&app), cors::cors))
+        // For those who run it: no other page is to read them.
+        .merge(metrics::routes().method_not_allowed_fallback(wrong_method))
         .with_state(app)
         .fallback(nothing_here);
     statics::add(own, config.site.as_ref(), &config.mounts)

@@ -7,7 +7,9 @@ use std::{
 };
 
 use clap::Parser;
-use sixlane_server::{BreakerSetting, Config, IN_MEMORY, Listeners, Mount, RateLimit, build_router, serve};
+use sixlane_server::{
+    BreakerSetting, Config, DegradationSetting, IN_MEMORY, Listeners, Mount, RateLimit, build_router, serve,
+};
 
 /// The companion server of sixlane: seeded data, faults on order and exact observations.
 ///
@@ -43,6 +45,10 @@ struct Flags {
     /// After so many failures of the database in a row, requests that need it are refused for so long; or `off`.
     #[arg(long, env = "SIXLANE_BREAKER", value_name = "FAILURES:MILLISECONDS", default_value = "5:10000")]
     breaker: BreakerSetting,
+
+    /// Whether fewer requests are taken at once, and some answered with what was prepared, while it does badly: on or off.
+    #[arg(long, env = "SIXLANE_DEGRADATION", value_name = "on|off", default_value = "on")]
+    degradation: DegradationSetting,
 }
 
 #[tokio::main]
@@ -57,11 +63,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
-    let Flags { port, tls, database, site, mounts, rate_limit, breaker } = flags;
+    let Flags { port, tls, database, site, mounts, rate_limit, breaker, degradation } = flags;
     // Before anything is said: a stop right after the ready line must already be an orderly one.
     let stop = stop_asked()?;
     let tls = if tls { Some(sixlane_server::tls()?) } else { None };
-    let router = build_router(&Config { database, site, mounts, rate_limit, breaker }).await?;
+    let router = build_router(&Config { database, site, mounts, rate_limit, breaker, degradation }).await?;
     let listeners =
         Listeners::bind(port).await.map_err(|error| format!("cannot use port {port}: {error}"))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -123,6 +129,7 @@ mod tests {
             (["--mount", "js"], "a mount is written /prefix=DIR"),
             (["--sight", "x"], "--sight"),
             (["--rate-limit", "10"], "a rate limit is written token-bucket:CAPACITY:RATE:INTERVAL"),
+            (["--degradation", "some"], "degradation is on or off"),
             (["--breaker", "often"], "a breaker is written FAILURES:MILLISECONDS, or off"),
         ] {
             let error = Flags::try_parse_from([&["sixlane-server"][..], &flags].concat()).unwrap_err();

@@ -67,7 +67,9 @@ async fn a_database_in_trouble_is_left_alone_until_it_answers_again() {
         assert!(response.text().await.unwrap().contains("database: "));
     }
     let refused = demo.get("/api/data/1").await;
-    assert_eq!((refused.status(), field(&refused, "retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    // Spread, so that not everybody comes back at once.
+    assert!(["1", "2", "3"].contains(&field(&refused, "retry-after")));
     assert!(refused.text().await.unwrap().contains("is left alone"));
     assert_eq!(demo.json("/control").await["breaker"], "open");
     // What needs no database is answered all the while.

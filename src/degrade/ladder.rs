@@ -8,6 +8,9 @@ use crate::time::{Duration, Time};
 /// Above 0, which is normal.
 pub const MAX_LEVEL: u8 = 5;
 
+/// A trigger is off again below this share of the threshold above which it is on.
+pub const LEAVE: f64 = 0.7;
+
 /// A stay is doubled at each relapse, up to this.
 pub const MAX_STAY: Duration = Duration::from_secs(300);
 

@@ -5,6 +5,6 @@ mod ladder;
 mod relief;
 mod share;
 
-pub use ladder::{Ladder, LadderConfig, MAX_LEVEL, MAX_STAY};
+pub use ladder::{LEAVE, Ladder, LadderConfig, MAX_LEVEL, MAX_STAY};
 pub use relief::{BREAKER_OPEN, NUMBERS, Relief, Rules};
 pub use share::{Fate, PROBE_EVERY, Share, ShareConfig, is_probe, sheddable};

@@ -387,6 +387,20 @@ impl Monitor {
         false
     }
 
+    /// Which triggers are on, as bits, where those of `on` were before: a trigger is on from its alert until its value is below
+    /// that share of its threshold. Where nothing was heard for longer than `most`, none is: what is given up may be why.
+    pub fn triggers(&self, on: u32, share: f64, most: Duration, now: Time) -> u32 {
+        let mut bits = 0;
+        for trigger in Trigger::ALL {
+            let bit = 1 << trigger as u32;
+            let held = self.is_raised(trigger) || on & bit != 0;
+            if held && self.is_above(trigger, share, most, now) {
+                bits |= bit;
+            }
+        }
+        bits
+    }
+
     /// What it was told to do.
     pub const fn config(&self) -> &MonitorConfig {
         &self.config

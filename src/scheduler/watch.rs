@@ -8,15 +8,12 @@
 use super::{Action, Refusal, Scheduler};
 use crate::breaker::State;
 use crate::config::{Config, Degradation};
-use crate::degrade::{BREAKER_OPEN, Fate, Ladder, LadderConfig, Relief, Share, is_probe, sheddable};
+use crate::degrade::{BREAKER_OPEN, Fate, LEAVE, Ladder, LadderConfig, Relief, Share, is_probe, sheddable};
 use crate::gate::Gate;
-use crate::monitor::{Gauges, Monitor, Record, Sample, Trigger};
+use crate::monitor::{Gauges, Monitor, Record, Sample};
 use crate::priority::Level;
 use crate::queue::{CallFlags, CallId, LaneId};
 use crate::time::{Duration, Time};
-
-/// A trigger is off again below this share of its threshold.
-const LEAVE: f64 = 0.7;
 
 /// A sample that ends so late has slept: timers of hidden pages fire once a minute.
 const SLEPT: Duration = Duration::from_secs(90);
@@ -144,17 +141,9 @@ impl Degrading {
         self.ladder.due().map_or(self.config.recover_after, |due| due.since(now))
     }
 
-    /// Which triggers are on. A monitor that has had nothing to look at for a stay holds none: what is given up may be why.
     fn triggers(&self, monitor: &Monitor, breaker_open: bool, now: Time) -> u32 {
-        let mut bits = self.signals | if breaker_open { BREAKER_OPEN } else { 0 };
-        for trigger in Trigger::ALL {
-            let bit = 1 << trigger as u32;
-            let held = monitor.is_raised(trigger) || self.on & bit != 0;
-            if held && monitor.is_above(trigger, LEAVE, self.config.recover_after, now) {
-                bits |= bit;
-            }
-        }
-        bits
+        let breaker = if breaker_open { BREAKER_OPEN } else { 0 };
+        monitor.triggers(self.on, LEAVE, self.config.recover_after, now) | self.signals | breaker
     }
 }
 
