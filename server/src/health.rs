@@ -195,6 +195,15 @@ impl Drop for UnderWay<'_> {
     }
 }
 
+impl Health {
+    /// Lets a request in, where the level has room for it.
+    fn enter(&self, level: u8) -> Option<UnderWay<'_>> {
+        let before = self.under_way.fetch_add(1, Ordering::Relaxed);
+        let entered = UnderWay(self);
+        Self::most(level).is_none_or(|most| before < most).then_some(entered)
+    }
+}
+
 /// Counts a request, and turns it away where the level has no room for it.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let health = &app.health;
@@ -205,11 +214,9 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         return response;
     }
-    let before = health.under_way.fetch_add(1, Ordering::Relaxed);
-    let _under_way = UnderWay(health);
-    if Health::most(level).is_some_and(|most| before >= most) {
+    let Some(_under_way) = health.enter(level) else {
         return Refusal::unavailable("the server has too much to do").into_response();
-    }
+    };
     let begun = Instant::now();
     let response = next.run(request).await;
     let record = Record {
@@ -259,6 +266,20 @@ mod tests {
             later(&health, 5).await;
         }
         assert_eq!((health.level(), Health::most(health.level())), (0, None));
+    }
+
+    #[tokio::test]
+    async fn each_level_has_room_for_so_many_at_once() {
+        let health = health(true);
+        for (level, most) in [(2, FEWER), (3, FEWEST), (5, FEWEST)] {
+            let entered: Vec<_> = (0..most).map(|_| health.enter(level).unwrap()).collect();
+            assert!(health.enter(level).is_none());
+            assert_eq!(health.under_way(), most);
+            drop(entered);
+            assert_eq!(health.under_way(), 0);
+        }
+        let all: Vec<_> = (0..1_000).map_while(|_| health.enter(1)).collect();
+        assert_eq!(all.len(), 1_000);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,5 +7,14 @@ export function startSite(binary, ...flags) {
     '--mount',
     `/${name}=${at(name)}`,
   ]);
-  return startServer(binary, ['--port', '0', '--degradation', 'off', '--site', at('tests/browser/page'), ...mounts, ...flags]);
+  return startServer(binary, [
+    '--port',
+    '0',
+    '--degradation',
+    'off',
+    '--site',
+    at('tests/browser/page'),
+    ...mounts,
+    ...flags,
+  ]);
 }

@@ -346,6 +346,32 @@ export default async function ({ launch, server: { binary }, test }) {
         assert.equal(animated, 0);
       }));
 
+    await test('demo: under pressure the dials reach the server, and the page gives up what the level says', () =>
+      inChromium('?scene=pressure', async (page) => {
+        const control = async () => (await fetch(address('/control'))).json();
+        await page.click('#run');
+        await page.waitForFunction(() => document.querySelectorAll('.outcomes td').length > 0);
+        // A failing server, and no slow one: that is noticed after two samples, whatever the machine.
+        await page.fill('input[name=failShare]', '90');
+        await until(async () => (await control()).failShare === 0.9, {
+          ms: 10_000,
+          complaint: () => 'the dial does not reach the server',
+        });
+        await page.waitForFunction(
+          () => document.querySelector('.ladder [aria-current]').textContent.startsWith('3'),
+          null,
+          {
+            timeout: 60_000,
+          },
+        );
+        await page.waitForFunction(() => /turned away/.test(document.querySelector('[data-show=figures]').textContent));
+        assert.match(await page.textContent('.alerts'), /error-rate is \d/);
+        await page.click('#cancel');
+        await idle(page);
+        assert.equal((await control()).failShare, 0);
+        assert.match(await page.textContent('#detail'), /^Cancelled/);
+      }));
+
     await test('demo: axe-core finds nothing, in light and dark, wide and at phone width', () =>
       inChromium('', async (page, browser) => {
         const axe = await readFile(at('node_modules/axe-core/axe.min.js'), 'utf8');
@@ -379,6 +405,9 @@ export default async function ({ launch, server: { binary }, test }) {
             await page.evaluate(axe);
             await runToEnd(page);
             await check(`${colorScheme}, ${width}, grid`);
+            await page.goto(address('?scene=pressure'));
+            await page.evaluate(axe);
+            await check(`${colorScheme}, ${width}, pressure`);
           }
         }
       }));

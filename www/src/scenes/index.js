@@ -34,8 +34,9 @@ import burst from './burst.js';
 import emergency from './emergency.js';
 import grid from './grid.js';
 import outage from './outage.js';
+import pressure from './pressure.js';
 import visit from './visit.js';
 
-export const SCENES = [burst, emergency, outage, grid, visit];
+export const SCENES = [burst, emergency, outage, pressure, grid, visit];
 
 export const sceneOf = (id) => SCENES.find((scene) => scene.id === id) ?? SCENES[0];
