@@ -1,6 +1,6 @@
 /** The monitor and the ladder by themselves, for whatever tasks. */
-import { Handle, outOfRange, wrongType } from './border.js';
-import { Kind, Option } from './codes.js';
+import { Handle, outOfRange, type Said, wrongType } from './border.js';
+import { Kind } from './codes.js';
 import { Degrading } from './degrading.js';
 import { Engine, type Host, type Scheduled } from './engine.js';
 import { Events } from './events.js';
@@ -8,9 +8,9 @@ import { PageGauges } from './gauges.js';
 import { Archive } from './har.js';
 import { LEVELS, priorityValue } from './levels.js';
 import { need } from './load.js';
-import { read } from './options.js';
 import { TRIGGERS } from './samples.js';
 import type { Degradation, DegradationOptions, LoneMonitor, Monitor, MonitorOptions, RecordedCall } from './types.js';
+import { readDegradation, readMonitor } from './watched.js';
 import { degradationOf, monitorOf, Watching } from './watching.js';
 
 /** An engine that has no calls: it only watches. */
@@ -18,7 +18,7 @@ class Watch implements Host<Scheduled> {
   readonly watching: Watching<Scheduled>;
   readonly engine: Engine<Scheduled>;
 
-  constructor(owner: string, said: ReturnType<typeof read>) {
+  constructor(owner: string, said: Said) {
     this.engine = new Engine(new Handle(owner, Kind.Requests, said), this);
     this.watching = new Watching(new Events(), () => this.engine);
   }
@@ -50,7 +50,7 @@ class Watch implements Host<Scheduled> {
  */
 export function createMonitor(options?: MonitorOptions): LoneMonitor {
   need('createMonitor');
-  const { engine, watching } = new Watch('createMonitor', read('monitor', options));
+  const { engine, watching } = new Watch('createMonitor', readMonitor(options));
   const gauges = new PageGauges();
   watching.gauges = gauges;
   let [lookups, hits] = [0, 0];
@@ -120,11 +120,9 @@ function judged(call: RecordedCall): RecordedCall {
  */
 export function createDegradation(options: DegradationOptions & { monitor?: Monitor } = {}): Degradation {
   need('createDegradation');
-  const said = read('degradation', options);
+  const said = readDegradation(options);
   const degrading = new Degrading(options, 'rules');
-  said.rules = degrading.numbers;
-  said.set(Option.Rules, 'rules', said.rules.length || Number.NaN);
-  said.set(Option.Degradation, 'degradation', 1);
+  degrading.tell(said, 'rules');
   const { engine, watching } = new Watch('createDegradation', said);
   watching.steps = degrading;
   let bits = 0;

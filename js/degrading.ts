@@ -78,7 +78,7 @@ export class Degrading implements Steps {
   /** By level. */
   readonly names: readonly (string | undefined)[];
   /** For the core; empty for its own rules. */
-  readonly numbers: readonly number[];
+  readonly #numbers: readonly number[];
   /** By level. */
   readonly #rules: readonly (DegradationRule | undefined)[];
   /** Answers that are given in place of the network's, at the level that the page is at. */
@@ -98,7 +98,13 @@ export class Degrading implements Steps {
     });
     this.#rules = levels;
     this.names = rules ? levels.map((one) => one?.name) : [undefined, ...NAMES];
-    this.numbers = rules ? levels.slice(1).flatMap(numbersOf) : [];
+    this.#numbers = rules ? levels.slice(1).flatMap(numbersOf) : [];
+  }
+
+  /** Tells the core of the rules, where they are not its own. */
+  tell(said: Said, path: string): void {
+    said.rules = this.#numbers;
+    if (this.#numbers.length > 0) said.set(Option.Rules, path, this.#numbers.length);
   }
 
   move(from: number, to: number): void {

@@ -1,4 +1,5 @@
 /** What is loaded when somebody watches an instance, or when things are to be given up under pressure. */
+import { Said } from './border.js';
 import type { Recorder } from './call.js';
 import { Degrading } from './degrading.js';
 import { PageGauges } from './gauges.js';
@@ -6,27 +7,30 @@ import { Archive } from './har.js';
 import { Otel } from './otel.js';
 import type { RequestLike } from './requests.js';
 import { Trace } from './trace.js';
-import type { DegradationOptions, Meter } from './types.js';
+import type { Meter, SixlaneOptions } from './types.js';
+import { readWatched } from './watched.js';
 import type { Extras, Gauges, Steps } from './watching.js';
 
 /** Of one instance. */
 export class InstanceExtras implements Extras {
   readonly gauges: Gauges = new PageGauges();
   readonly steps: Steps;
-  /** Of the rules, for the core. */
-  readonly numbers: readonly number[];
   readonly #recorders: Set<Recorder>;
   readonly #archive = new Archive();
   readonly #degrading: Degrading;
 
-  /** @throws TypeError or RangeError for what is wrong in the rules */
-  constructor(recorders: Set<Recorder>, degradation: DegradationOptions | boolean | undefined, traces: boolean) {
+  /**
+   * @param said takes what the options say of this
+   * @throws TypeError or RangeError for what is wrong in them
+   */
+  constructor(recorders: Set<Recorder>, options: SixlaneOptions, said = new Said()) {
     this.#recorders = recorders;
-    this.#degrading = new Degrading(degradation, 'degradation.rules');
+    readWatched(options, said);
+    this.#degrading = new Degrading(options.degradation, 'degradation.rules');
     this.steps = this.#degrading;
-    this.numbers = this.#degrading.numbers;
+    this.#degrading.tell(said, 'degradation.rules');
     recorders.add(this.#archive);
-    if (traces) recorders.add(new Trace());
+    if (options.trace) recorders.add(new Trace());
   }
 
   otel(meter: Meter): () => void {

@@ -299,12 +299,10 @@ export class Instance {
     const said = read('fetch', this.#options);
     if (Number.isNaN(said.words[Option.Seed])) said.set(Option.Seed, 'seed', Math.random());
     const performer = this.#performer;
-    const { batch, degradation, trace } = this.#options;
+    const { batch } = this.#options;
     if (this.#parts().includes(watch)) {
       const { InstanceExtras } = needPart(watch, 'createFetch');
-      this.#extras = new InstanceExtras(performer.settler.recorders, degradation, trace === true);
-      said.rules = this.#extras.numbers;
-      said.set(Option.Rules, 'degradation.rules', said.rules.length || Number.NaN);
+      this.#extras = new InstanceExtras(performer.settler.recorders, this.#options, said);
     }
     const engine = new Engine<Call>(new Handle('createFetch', Kind.Requests, said), performer);
     performer.sheds = said.get(Option.Degradation, 0) === 1;
@@ -337,7 +335,7 @@ export class Instance {
         .load()
         .then(({ InstanceExtras }) => {
           if (this.#performer.closed) return;
-          this.#extras ??= new InstanceExtras(this.#performer.settler.recorders, undefined, false);
+          this.#extras ??= new InstanceExtras(this.#performer.settler.recorders, {});
           this.#attend(this.#extras);
           act?.(this.#extras);
         })

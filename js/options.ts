@@ -47,7 +47,7 @@ export const choice =
   };
 
 /** Where it is this, that is all there is to it. */
-const unless =
+export const unless =
   (exception: unknown, read: Reader, ...numbers: readonly [Option, number][]): Reader =>
   (value, path, said) => {
     if (value !== exception) read(value, path, said);
@@ -276,42 +276,6 @@ const batch = object(BATCH, 'an object', ['match', 'endpoint']);
 
 const seed = number(Option.Seed, A_NUMBER);
 
-// A word is above what lies before it.
-const pressure: Reader = (value, path, said) => {
-  choice(Option.CpuPressure, 'fair', 'serious', 'critical')(value, path, said);
-  said.set(Option.CpuPressure, path, said.get(Option.CpuPressure, 0) + 0.5);
-};
-
-const MONITOR: Shape = {
-  interval: number(Option.Interval),
-  retention: number(Option.Retention),
-  thresholds: object({
-    responseTime: number(Option.ResponseTime),
-    errorRate: number(Option.ErrorRate),
-    queued: number(Option.QueueLength),
-    mainThread: number(Option.MainThread),
-    memory: number(Option.Memory),
-    cpuPressure: pressure,
-  }),
-  pending: number(Option.Pending),
-  clear: number(Option.Clear),
-  minimum: number(Option.FewestRequests),
-};
-
-const rejection = object({
-  k: number(Option.ShareK),
-  window: number(Option.ShareWindow),
-  minimum: number(Option.ShareMinimum),
-  most: number(Option.ShareMost),
-});
-const DEGRADATION: Shape = {
-  // What stands in them is read where they are used: `degrading.ts`.
-  rules: list(anything),
-  recoverAfter: number(Option.RecoverAfter),
-  share: unless(false, rejection, [Option.NoShare, 1]),
-};
-const monitor = object(MONITOR, 'an object or false');
-
 const FETCH: Shape = {
   queue: object({ perOrigin: unless('auto', number(Option.PerOrigin)), ...QUEUE }),
   timeout,
@@ -332,15 +296,9 @@ const FETCH: Shape = {
   wasm: anything,
   fetch: callback,
   seed,
-  monitor: unless(false, monitor, [Option.Monitor, 0]),
-  degradation: unless(
-    true,
-    unless(false, (value, path, said) => {
-      object(DEGRADATION, 'an object, true or false')(value, path, said);
-      said.set(Option.Degradation, path, 1);
-    }),
-    [Option.Degradation, 1],
-  ),
+  // What stands in these is read where they are used, by the file that is loaded for them: `js/watched.ts`.
+  monitor: unless(false, is(Boolean, 'an object or false'), [Option.Monitor, 0]),
+  degradation: unless(false, is(Boolean, 'an object, true or false')),
   trace: flag(),
 };
 
@@ -364,8 +322,6 @@ const SHAPES = {
   batch,
   cache: object(CACHE),
   rule: object(CACHE_RULE),
-  monitor: object(MONITOR),
-  degradation: object({ ...DEGRADATION, monitor: anything }),
   weight: object({ weight: number(Option.Weight) }),
 };
 

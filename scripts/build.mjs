@@ -202,7 +202,7 @@ const onDemand = {
  */
 const PARTS = [
   { name: 'blocks', own: /^(blocks|queue|limiter|breaker|retry|sleep|codes|batch\/.*)\.js$/ },
-  { name: 'watch', own: /^(watch|alone|degrading|extras|gauges|har|otel|trace|codes)\.js$/ },
+  { name: 'watch', own: /^(watch|watched|alone|degrading|extras|gauges|har|otel|trace|codes)\.js$/ },
   { name: 'tiers', own: /^(tiers|timeout|codes|cache\/.*)\.js$/ },
 ];
 
