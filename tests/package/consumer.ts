@@ -1,5 +1,6 @@
 // What a user's program says, compiled against the declarations that are published. It is never run.
 import {
+  type Alert,
   type Batcher,
   type BatchItem,
   type BatchRule,
@@ -11,14 +12,20 @@ import {
   createBatcher,
   createCache,
   createCircuitBreaker,
+  createDegradation,
   createFetch,
+  createMonitor,
   createQueue,
   createRateLimiter,
   createRetry,
+  type Degradation,
+  type DegradationRule,
   init,
   install,
   isSixlaneError,
   type LaneInit,
+  type Monitor,
+  type MonitorReport,
   type RateLimitOptions,
   type RetryOptions,
   type SixlaneErrorCode,
@@ -119,6 +126,38 @@ export async function program(): Promise<unknown[]> {
   const seven: string = await batcher.load(7);
   batcher.flush('a');
 
+  const rules: DegradationRule[] = [
+    {
+      level: 2,
+      name: 'slow',
+      triggers: ['response-time', 'breaker-open'],
+      actions: [
+        { do: 'shed', priority: 'low' },
+        { do: 'limit-concurrency', to: 0.5 },
+        { do: 'static-response', match: '/x', response: () => new Response() },
+        { do: 'call', enter: () => {}, leave: () => {} },
+      ],
+    },
+  ];
+  const watched = createFetch({
+    monitor: { interval: 1000, thresholds: { cpuPressure: 'fair' } },
+    degradation: { rules, recoverAfter: 5, share: { k: 2 } },
+    trace: true,
+    timeout: { wait: 5 },
+  });
+  const alerts: Alert[] = [];
+  watched.monitor.onAlert((alert) => alerts.push(alert))();
+  watched.monitor.otel({ createHistogram: () => ({ record: () => {} }) })();
+  const report: MonitorReport = watched.monitor.report(5);
+  const p95: number | null = report.summary.byPriority.high.responseTime.p95;
+  const archive: object = watched.monitor.har({ secrets: true });
+  watched.degradation.trigger('memory', 2);
+  const shares: Readonly<Record<string, number>> = watched.degradation.status().shares;
+  const lone = createMonitor({ minimum: 1 });
+  lone.record({ duration: 1, ok: true, priority: 'high' });
+  const monitor: Monitor = lone;
+  const ladder: Degradation = createDegradation({ monitor, recoverAfter: 5 });
+
   const status: Status = instance.status();
   const queued: number = status.byPriority.high.queued;
   let code: SixlaneErrorCode | undefined;
@@ -133,6 +172,12 @@ export async function program(): Promise<unknown[]> {
   const cleared: number = instance.clear();
   await instance.close();
   return [
+    alerts,
+    p95,
+    archive,
+    shares,
+    ladder.level,
+    status.shed,
     many,
     seven,
     status.batched,
