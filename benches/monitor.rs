@@ -66,5 +66,18 @@ fn monitor(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, monitor);
+/// An hour of a hundred calls a second, whose times are spread over a factor of ten.
+fn memory(_: &mut Criterion) {
+    let calls = calls();
+    let mut monitor = Monitor::new(MonitorConfig::default(), Time::ZERO);
+    for sample in 1..=720 {
+        for call in &calls {
+            monitor.record(call);
+        }
+        monitor.close(Gauges::NONE, Time::ZERO.after(Duration::from_secs(5 * sample)));
+    }
+    println!("an hour of 100 calls a second takes {} bytes", monitor.bytes());
+}
+
+criterion_group!(benches, monitor, memory);
 criterion_main!(benches);

@@ -1,5 +1,5 @@
 // What a call costs before and behind its transport: over a stub that answers at once, with nothing said, with a time limit
-// for all calls, with a lane, and by a route. Each against the first, and beside it what the same costs by hand, over the same
+// for all calls, with a lane, by a route, without a monitor, and with degradation. Each against the first, and beside it what the same costs by hand, over the same
 // stub. In turns, one call after the other, each for an address of its own.
 import { interval, median } from './support/statistics.mjs';
 
@@ -16,11 +16,12 @@ export async function run({ launch, server }) {
       `Chromium ${browser.version}: microseconds a call, median of ${SAMPLES} times ${CALLS} calls, and the share of "nothing"`,
     );
     console.log('          sixlane  by hand   ratio');
-    for (const name of ['nothing', 'timeout', 'lane', 'fresh', 'route']) {
+    for (const name of ['nothing', 'timeout', 'lane', 'fresh', 'route', 'unwatched', 'degrading']) {
       const ratios = samples.map((sample) => sample[name] / sample.nothing);
       const [low, high] = interval(ratios);
       const ratio = `${median(ratios).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
-      console.log(`${name.padEnd(9)} ${cost(name)}  ${cost(`${name} by hand`)}   ${ratio}`);
+      const byHand = samples[0][`${name} by hand`] === undefined ? ' '.repeat(7) : cost(`${name} by hand`);
+      console.log(`${name.padEnd(9)} ${cost(name)}  ${byHand}   ${ratio}`);
     }
   } finally {
     await browser.close();
@@ -36,6 +37,9 @@ async function measure(calls, samples) {
   const plain = createFetch(options);
   const limited = createFetch({ ...options, timeout: 5000 });
   const routed = createFetch({ ...options, routes: [{ match: /\/bench/, timeout: 5000 }] });
+  const unwatched = createFetch({ ...options, monitor: false });
+  const degrading = createFetch({ ...options, degradation: true });
+  await degrading.ready;
   const make = () => ({ timeout: { attempt: 1000 }, retry: { limit: 2 } });
   const lane = make();
   const retried = async (url, limit) => {
@@ -51,6 +55,8 @@ async function measure(calls, samples) {
     // The same lane, each time in an object of its own.
     fresh: (url) => plain(url, { lane: make() }),
     route: (url) => routed(url),
+    unwatched: (url) => unwatched(url),
+    degrading: (url) => degrading(url),
     'nothing by hand': (url) => stub(new Request(url)),
     'timeout by hand': (url) => stub(new Request(url, { signal: AbortSignal.timeout(5000) })),
     'lane by hand': (url) => retried(url, 2),

@@ -18,11 +18,13 @@ pub(crate) struct Refusal {
     status: StatusCode,
     error: String,
     field: Option<String>,
+    /// It says when to come back.
+    temporary: bool,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, error: error.into(), field: None }
+        Self { status, error: error.into(), field: None, temporary: false }
     }
 
     pub(crate) fn bad_request(error: impl Into<String>) -> Self {
@@ -31,7 +33,7 @@ impl Refusal {
 
     /// The server has no room for it now; when to come back is spread, so that not everybody does at once.
     pub(crate) fn unavailable(error: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, error)
+        Self { temporary: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error) }
     }
 
     pub(crate) fn internal(error: impl Into<String>) -> Self {
@@ -48,6 +50,7 @@ impl Refusal {
             status: StatusCode::BAD_REQUEST,
             error: format!("{name} must be {range}, got {value}"),
             field: Some(name.to_owned()),
+            temporary: false,
         }
     }
 
@@ -69,9 +72,10 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        let temporary = self.temporary;
         let (status, body) = self.into_parts();
         let mut response = (status, Json(body)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if temporary {
             response.headers_mut().insert(header::RETRY_AFTER, fastrand::u32(SPREAD).into());
         }
         response
@@ -80,11 +84,12 @@ impl IntoResponse for Refusal {
 
 impl From<sqlx::Error> for Refusal {
     fn from(error: sqlx::Error) -> Self {
-        let status = match error {
-            sqlx::Error::PoolTimedOut => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self::new(status, format!("database: {error}"))
+        let text = format!("database: {error}");
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            Self::unavailable(text)
+        } else {
+            Self::internal(text)
+        }
     }
 }
 

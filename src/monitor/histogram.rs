@@ -154,6 +154,34 @@ mod tests {
         assert_eq!(one.count(), 140_001);
     }
 
+    #[test]
+    fn quantiles_of_five_distributions_are_within_one_percent() {
+        let mut random = crate::random::Random::new(11);
+        let mut draw = || random.fraction().max(1e-12);
+        let mut normal = || {
+            let sum: f64 = (0..12).map(|_| draw()).sum();
+            sum - 6.0
+        };
+        let mut of = |next: &mut dyn FnMut(f64, f64) -> f64| -> Vec<f64> {
+            (0..20_000).map(|k| next(f64::from(k % 2), normal())).collect()
+        };
+        let uniform = |x: f64| ((x + 6.0) / 12.0).clamp(1e-6, 1.0);
+        let distributions = [
+            ("normal", of(&mut |_, x| (300.0 + 50.0 * x).max(0.01))),
+            ("exponential", of(&mut |_, x| (-80.0 * uniform(x).ln()).max(0.01))),
+            ("lognormal", of(&mut |_, x| 40.0 * (1.2 * x).exp())),
+            ("two peaks", of(&mut |k, x| (20.0 + 2_000.0 * k + 5.0 * x).max(0.01))),
+            ("long tail", of(&mut |_, x| 10.0 * uniform(x).powf(-1.5))),
+        ];
+        for (name, values) in distributions {
+            let histogram = self::of(&values);
+            for share in [0.01, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0] {
+                let (found, exact) = (histogram.quantile(share).unwrap(), exact(&values, share));
+                assert!((found / exact - 1.0).abs() < 0.01, "{name}, {share}: {found} in place of {exact}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn quantiles_are_within_one_percent(values in prop::collection::vec(0.01..600_000.0, 1..400), share in 0.0..=1.0) {

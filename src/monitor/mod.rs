@@ -401,6 +401,12 @@ impl Monitor {
         bits
     }
 
+    /// Bytes that its samples take.
+    pub fn bytes(&self) -> usize {
+        let sample = size_of::<Sample>() + Level::ALL.len() * size_of::<Times>();
+        self.bins * 4 + self.samples.len() * sample
+    }
+
     /// What it was told to do.
     pub const fn config(&self) -> &MonitorConfig {
         &self.config
@@ -511,8 +517,7 @@ mod tests {
         }
         let counted: usize = monitor.samples.iter().map(Sample::bins).sum();
         assert_eq!(counted, monitor.bins);
-        let bytes = counted * 4 + monitor.samples.len() * size_of::<Sample>();
-        assert!(monitor.bins <= MAX_BINS && bytes < 256 * 1024, "{bytes}");
+        assert!(monitor.bins <= MAX_BINS && monitor.bytes() < 256 * 1024, "{}", monitor.bytes());
     }
 
     #[test]
