@@ -375,3 +375,200 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::BreakerConfig;
+    use crate::degrade::{NUMBERS, Rules, ShareConfig};
+    use crate::monitor::{MonitorConfig, Trigger};
+    use crate::retry::Cause;
+    use crate::scheduler::{Answer, Body, Event, Submission};
+
+    fn at(millis: u64) -> Time {
+        Time::ZERO.after(Duration::from_millis(millis))
+    }
+
+    const QUEUED: u32 = Trigger::Queued as u32;
+
+    /// A page that gives up background at level 1, for as long as somebody says.
+    struct Rig {
+        core: Scheduler,
+        lane: LaneId,
+    }
+
+    impl Rig {
+        fn new(change: impl FnOnce(&mut Config)) -> Self {
+            let mut numbers = [0.0; NUMBERS];
+            numbers.copy_from_slice(&[f64::from(1 << QUEUED), 1.0, 3.0, 0.5, 2.0, 0.0, 1.0]);
+            let degradation = Degradation {
+                rules: Rules::of(&numbers),
+                recover_after: Duration::from_secs(10),
+                share: None,
+            };
+            let mut config = Config { degradation: Some(degradation), ..Config::default() };
+            change(&mut config);
+            let mut core = Scheduler::new(&config);
+            let lane = core.open_lane();
+            Self { core, lane }
+        }
+
+        fn call(&mut self, level: Level, now: Time) -> CallId {
+            self.core.submit(
+                Submission { flags: CallFlags::HEEDFUL, ..Submission::new(self.lane, level.into()) },
+                now,
+            )
+        }
+
+        fn answer(&mut self, id: CallId, status: u16, now: Time) {
+            self.core.handle(Event::Answered(id, Answer::new(status, Body::None)), now);
+        }
+
+        fn actions(&mut self) -> Vec<Action> {
+            std::iter::from_fn(|| self.core.poll_action()).collect()
+        }
+
+        /// What became of a call that was just made.
+        fn fate(&mut self, level: Level, now: Time) -> Action {
+            self.call(level, now);
+            self.actions().pop().unwrap()
+        }
+    }
+
+    #[test]
+    fn samples_are_taken_while_something_happens_and_then_no_timer_runs() {
+        let mut rig = Rig::new(|_| {});
+        assert_eq!(rig.core.poll_timeout(), None);
+        let id = rig.call(Level::Normal, at(0));
+        rig.answer(id, 200, at(40));
+        rig.actions();
+        assert_eq!(rig.core.poll_timeout(), Some(at(5_000)));
+        for due in [5_000, 10_000] {
+            rig.core.handle(Event::Woke, at(due));
+            assert_eq!(rig.actions(), [Action::Sample]);
+            rig.core.handle(Event::Sampled(Measured::NOTHING), at(due));
+        }
+        assert_eq!(rig.core.poll_timeout(), None);
+        let samples = rig.core.samples(Duration::MAX, at(10_000));
+        assert_eq!(samples.iter().map(Sample::requests).collect::<Vec<_>>(), [1, 0]);
+        let p50 = samples[0].all().response.quantile(0.5).unwrap();
+        assert!((p50 / 40.0 - 1.0).abs() < 0.01, "{p50}");
+        // What was not watched is no part of the next one.
+        rig.call(Level::Normal, at(60_000));
+        assert_eq!(rig.core.poll_timeout(), Some(at(65_000)));
+        rig.core.handle(Event::Sampled(Measured::NOTHING), at(65_000));
+        assert_eq!(rig.core.samples(Duration::MAX, at(65_000))[2].span, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn who_looks_has_samples_also_while_nothing_happens() {
+        let mut rig = Rig::new(|_| {});
+        rig.core.handle(Event::Watched, at(0));
+        for due in [5_000, 10_000, 15_000] {
+            rig.core.handle(Event::Woke, at(due));
+            rig.core.handle(Event::Sampled(Measured::NOTHING), at(due));
+            assert_eq!(rig.core.poll_timeout(), Some(at(due + 5_000)));
+        }
+    }
+
+    #[test]
+    fn what_spans_a_sleep_is_no_sample_and_no_latency() {
+        let mut rig = Rig::new(|_| {});
+        let [before, during] = [0, 1].map(|_| rig.call(Level::Normal, at(0)));
+        rig.answer(before, 200, at(20));
+        rig.actions();
+        // A minute late is a hidden page; an hour late is a machine that slept.
+        rig.core.handle(Event::Woke, at(3_600_000));
+        assert_eq!(rig.actions(), []);
+        rig.answer(during, 200, at(3_600_001));
+        rig.actions();
+        rig.core.handle(Event::Woke, at(3_605_000));
+        rig.core.handle(Event::Sampled(Measured::NOTHING), at(3_605_000));
+        let [sample] = rig.core.samples(Duration::MAX, at(3_605_000)) else { panic!("one sample") };
+        assert_eq!((sample.span, sample.requests()), (Duration::from_secs(5), 0));
+    }
+
+    #[test]
+    fn a_call_counts_at_the_level_that_was_told_and_once_for_each_attempt() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        let [first, second] = [0, 1].map(|_| rig.call(Level::Normal, at(0)));
+        rig.answer(first, 503, at(7_000));
+        // It has sunk to low by then.
+        rig.core.handle(Event::Failed(second, Cause::NoResponse), at(7_100));
+        rig.core.handle(Event::Sampled(Measured::NOTHING), at(7_200));
+        let sample = rig.core.samples(Duration::MAX, at(7_200))[0].clone();
+        let normal = &sample.levels[Level::Normal as usize];
+        assert_eq!((normal.requests, sample.failed), (2, 2));
+        assert_eq!((normal.queued.count(), normal.response.count()), (2, 1));
+    }
+
+    #[test]
+    fn a_level_turns_away_what_it_does_without_and_the_limits_are_others() {
+        let mut rig = Rig::new(|_| {});
+        rig.core.handle(Event::Triggered(QUEUED, 0), at(0));
+        assert_eq!(rig.actions(), [Action::Level(1)]);
+        let refused = |action| matches!(action, Action::Reject(_, Refusal::Shed(_)));
+        assert!(refused(rig.fate(Level::Background, at(0))));
+        assert!(!refused(rig.fate(Level::Low, at(0))));
+        assert_eq!(rig.core.limit_of(rig.lane), Some(3));
+        assert_eq!(rig.core.totals().shed, 1);
+        assert_eq!(rig.core.count().running, 1);
+        rig.core.handle(Event::Reset, at(1));
+        assert_eq!(rig.actions(), [Action::Level(0)]);
+        assert!(!refused(rig.fate(Level::Background, at(1))));
+    }
+
+    #[test]
+    fn one_thing_turns_a_call_away() {
+        let share = Some(ShareConfig { minimum: 1, ..ShareConfig::default() });
+        let mut rig = Rig::new(|config| {
+            config.breaker = Some(BreakerConfig::default());
+            config.degradation = config.degradation.map(|all| Degradation { share, ..all });
+        });
+        rig.core.handle(Event::Triggered(QUEUED, 0), at(0));
+        rig.actions();
+        // A pause: it waits, whatever else there is.
+        let id = rig.call(Level::Critical, at(0));
+        let pause = Some(Duration::from_secs(2));
+        rig.core.handle(
+            Event::Answered(id, Answer { status: 503, body: Body::None, retry_after: pause }),
+            at(10),
+        );
+        rig.actions();
+        let waits = rig.call(Level::Background, at(20));
+        assert_eq!((rig.actions(), rig.core.waits(waits)), (vec![], true));
+        rig.core.handle(Event::Cleared, at(30));
+        rig.actions();
+        // Then the breaker.
+        for _ in 0..5 {
+            let id = rig.call(Level::Critical, at(5_000));
+            rig.answer(id, 500, at(5_000));
+        }
+        rig.actions();
+        let fate = rig.fate(Level::Background, at(5_000));
+        assert!(matches!(fate, Action::Reject(_, Refusal::CircuitOpen(_))), "{fate:?}");
+    }
+
+    #[test]
+    fn what_waits_and_has_lost_its_moment_is_not_sent() {
+        let mut rig = Rig::new(|config| config.per_lane = Some(1));
+        rig.call(Level::Normal, at(0));
+        let wait = Some(Duration::from_millis(100));
+        let late =
+            rig.core.submit(Submission { wait, ..Submission::new(rig.lane, Level::Normal.into()) }, at(0));
+        rig.actions();
+        assert_eq!(rig.core.poll_timeout(), Some(at(100)));
+        rig.core.handle(Event::Woke, at(100));
+        assert_eq!(rig.actions(), [Action::Reject(late, Refusal::TimedOut)]);
+    }
+
+    #[test]
+    fn without_a_monitor_and_degradation_there_is_nothing() {
+        let mut rig = Rig::new(|config| (config.monitor, config.degradation) = (None::<MonitorConfig>, None));
+        let id = rig.call(Level::Normal, at(0));
+        rig.answer(id, 200, at(1));
+        rig.core.handle(Event::Triggered(QUEUED, 3), at(2));
+        assert_eq!((rig.core.poll_timeout(), rig.core.standing()), (None, None));
+        assert!(rig.core.samples(Duration::MAX, at(3)).is_empty());
+    }
+}
