@@ -28,7 +28,7 @@ export default async function ({ launch, startServer, test }) {
       assert.equal(level, 1);
       // From the alert on, in both.
       await Promise.all(browsers.map((browser) => browser.evaluate(forget)));
-      await careful.evaluate(sampled, 2);
+      await careful.evaluate(sampled, 4);
       const [given, before] = await Promise.all(browsers.map((browser) => browser.evaluate(critical)));
       console.log(`    critical p95: ${Math.round(given.p95)} ms, without degradation ${Math.round(before.p95)} ms`);
       assert.ok(given.count >= 15 && before.count >= 10, `${given.count} and ${before.count} calls`);
@@ -48,8 +48,10 @@ export default async function ({ launch, startServer, test }) {
 /** Runs in the page: from now on there is mixed load. */
 async function begin(degrades) {
   const { createFetch } = await import('/dist/index.js');
-  const degradation = degrades && { recoverAfter: 5_000 };
-  const fetch = createFetch({ monitor: {}, degradation, retry: false });
+  // Half of the default times.
+  const monitor = { interval: 2_500, pending: 5_000, minimum: 5 };
+  const degradation = degrades && { recoverAfter: 2_500 };
+  const fetch = createFetch({ monitor, degradation, retry: false });
   await fetch.ready;
   const state = { fetch, alerts: [], since: 0, critical: [], background: { sent: 0, shed: 0 } };
   window.state = state;
