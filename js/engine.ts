@@ -152,7 +152,7 @@ export class Engine<C extends Scheduled> implements Sharer {
   /** Hands over what does not fit into an event. Returns the flags. */
   #put(terms: Terms): number {
     const { rules, total, attempt, wait, route, begun } = terms;
-    const limited = [total, attempt, wait, route, begun].some((term) => term !== undefined);
+    const limited = (total ?? attempt ?? wait ?? route ?? begun) !== undefined;
     const known = rules === this.#rules;
     if (limited || (rules && !known)) {
       this.#core.use((core) => {
@@ -286,6 +286,24 @@ export class Engine<C extends Scheduled> implements Sharer {
 
   get queued(): number {
     return this.#core.event(SchedulerEvent.Queued | QUIET, 0);
+  }
+
+  /** Calls that wait, in the order in which they would start, and how urgent they are by now. */
+  waiting(): { readonly call: C; readonly priority: number; readonly since: number }[] {
+    if (this.#dead) return [];
+    const count = this.#core.event(SchedulerEvent.Waiting | QUIET, 0);
+    const figures = this.#core.use((core) => words(core, 3 * count).slice(0, 3 * count), undefined);
+    const all = Array.from({ length: count }, (_, n) => {
+      const [id = -1, priority = 0, since = 0] = figures?.subarray(3 * n) ?? [];
+      return { call: this.#find(id), priority, since };
+    });
+    const known = all.filter((one): one is { call: C; priority: number; since: number } => one.call !== undefined);
+    return known.sort((a, b) => b.priority - a.priority || a.since - b.since);
+  }
+
+  #find(id: number): C | undefined {
+    const there = this.#calls[id >>> 0];
+    return there?.id === id ? there : this.#displaced.get(id);
   }
 
   get pending(): number {
@@ -541,8 +559,7 @@ export class Engine<C extends Scheduled> implements Sharer {
       this.#performOnLane(code, subject, first, second);
       return;
     }
-    const there = this.#calls[subject >>> 0];
-    const call = there?.id === subject ? there : this.#displaced.get(subject);
+    const call = this.#find(subject);
     if (!call) return;
     const host = this.#host;
     this.#touched.add(call.key);

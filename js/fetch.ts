@@ -1,4 +1,5 @@
 import { Instance } from './instance.js';
+import type { Priority } from './levels.js';
 import { page } from './page.js';
 import type { SixlaneFetch, SixlaneOptions } from './types.js';
 
@@ -44,6 +45,9 @@ function surfaceOf(instance: Instance, isForeign: (self: unknown) => boolean): S
     degradation: instance.degradation,
     preload: (input: RequestInfo | URL, init?: RequestInit) => instance.preload(input, init),
     clear: (reason?: unknown) => instance.clear(reason),
+    waiting: () => instance.waiting(),
+    cancel: (id: number, reason?: unknown) => instance.cancel(id, reason),
+    setPriority: (id: number, priority: Priority) => instance.setPriority(id, priority),
     pause: () => instance.pause(),
     resume: () => instance.resume(),
     emergency: (...args: [] | [input: RequestInfo | URL, init?: RequestInit]) =>

@@ -83,6 +83,7 @@ export type {
   Timeout,
   Trend,
   Trigger,
+  WaitingCall,
   WasmSource,
 } from './types.js';
 

@@ -1,7 +1,7 @@
 import { resolved } from './addresses.js';
 import type { Batching } from './batch/batching.js';
 import { discard } from './body.js';
-import { Handle, type Said } from './border.js';
+import { Handle, outOfRange, type Said } from './border.js';
 import { HttpCache } from './cache/http.js';
 import { Store } from './cache/store.js';
 import { Values } from './cache/values.js';
@@ -14,7 +14,7 @@ import { Events } from './events.js';
 import type { InstanceExtras } from './extras.js';
 import { type Asking, Gets } from './gets.js';
 import { Lanes, mayRepeat, termsOf } from './lane.js';
-import { LEVEL_NAMES, LEVELS, levelOf, priorityValue } from './levels.js';
+import { LEVEL_NAMES, LEVELS, levelOf, type Priority, priorityValue } from './levels.js';
 import { load, loaded } from './load.js';
 import { blocks, loadParts, needPart, watch } from './ondemand.js';
 import { read } from './options.js';
@@ -28,7 +28,7 @@ import { join, leave, replace } from './share.js';
 import { snapshot } from './snapshot.js';
 import { Starting } from './starting.js';
 import { Transport } from './transport.js';
-import type { CacheRule, Degradation, LaneInit, Monitor, SixlaneOptions, Status } from './types.js';
+import type { CacheRule, Degradation, LaneInit, Monitor, SixlaneOptions, Status, WaitingCall } from './types.js';
 import { unscheduled } from './unscheduled.js';
 import { degradationOf, monitorOf } from './watching.js';
 
@@ -235,6 +235,25 @@ export class Instance {
     if (performer.engine) performer.engine.clear();
     else for (const call of waiting) performer.settler.over(call, Settled.Cancelled, why);
     return callers + others;
+  }
+
+  waiting(): readonly WaitingCall[] {
+    return this.#performer.waiting();
+  }
+
+  cancel(id: number, reason?: unknown): boolean {
+    const call = this.#performer.waiter(id);
+    const why = reason ?? new DOMException('The call was cancelled while it waited.', 'AbortError');
+    if (call) this.#performer.settler.over(call, Settled.Cancelled, why);
+    return call !== undefined;
+  }
+
+  setPriority(id: number, priority: Priority): boolean {
+    const value = priorityValue(priority);
+    if (value === undefined) throw outOfRange('priority', 'a finite number or the name of a level', priority);
+    const call = this.#performer.waiter(id);
+    if (call) this.#performer.raise(call, value);
+    return call !== undefined;
   }
 
   pause(): void {

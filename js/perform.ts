@@ -20,7 +20,7 @@ import { termsOfCall } from './terms.js';
 import { LONGEST_TIMER } from './timeout.js';
 import { Timing } from './timing.js';
 import type { Transport } from './transport.js';
-import type { BreakerState, LaneInit, RetryOptions } from './types.js';
+import type { BreakerState, LaneInit, RetryOptions, WaitingCall } from './types.js';
 import { notCached } from './unscheduled.js';
 import { Watching } from './watching.js';
 
@@ -88,6 +88,27 @@ export class Performer implements Host<Call>, Network {
     if (call.stage === 'body') call.onRead = read;
     // Its slot is free already, and its body is not watched. (A mock may answer with anything.)
     else if (!isResponse(response) || !watchBody(response, { reading: () => {}, ended: read })) read();
+  }
+
+  /** What waits, in the order in which it would start, as the page sees it. */
+  waiting(): WaitingCall[] {
+    const early = [...(this.starting?.calls ?? [])].filter(({ stage }) => stage === 'waiting');
+    const waiting =
+      this.engine?.waiting() ?? early.map((call) => ({ call, priority: call.priority, since: call.arrived }));
+    return waiting.map(({ call: { id, key, request }, priority, since }) => ({
+      id,
+      url: request.url,
+      method: request.method,
+      key,
+      priority: levelOf(priority),
+      since,
+    }));
+  }
+
+  /** The call with this id, if it waits. */
+  waiter(id: number): Call | undefined {
+    for (const call of this.calls) if (call.id === id && call.stage === 'waiting') return call;
+    return undefined;
   }
 
   raise(call: Call, priority: number): void {

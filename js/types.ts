@@ -1058,6 +1058,17 @@ export interface Status extends QueueStatus {
   readonly shed: number;
 }
 
+export interface WaitingCall {
+  readonly id: number;
+  readonly url: string;
+  readonly method: string;
+  readonly key: string;
+  /** As urgent as it is by now: a call that has waited for long may have sunk. */
+  readonly priority: PriorityName;
+  /** When it was made, in milliseconds of `performance.now()`. */
+  readonly since: number;
+}
+
 type FetchArguments = [input: RequestInfo | URL, init?: RequestInit & { lane?: LaneInit | undefined }];
 
 export interface SixlaneFetch {
@@ -1071,6 +1082,19 @@ export interface SixlaneFetch {
   status(): Status;
   /** Rejects everything that waits, with `reason` or SixlaneError "queue-cleared". Running requests go on. Returns how many. */
   clear(reason?: unknown): number;
+  /**
+   * What waits now, in the order in which it would start: plain data, a copy. `id` is that of the events; a request for
+   * several callers is one.
+   */
+  waiting(): readonly WaitingCall[];
+  /** Rejects one that waits, with `reason` or an AbortError. False when it does not wait. */
+  cancel(id: number, reason?: unknown): boolean;
+  /**
+   * Changes how urgent one is that waits. False when it does not wait.
+   *
+   * @throws RangeError for what is no priority
+   */
+  setPriority(id: number, priority: Priority): boolean;
   /** Sends nothing any more. `keepalive` requests are never held back. */
   pause(): void;
   resume(): void;

@@ -460,6 +460,11 @@ impl Scheduler {
         self.queue.running_in(lane)
     }
 
+    /// Every call that waits, how urgent it is by now, and when it arrived; in no order.
+    pub fn waiting_calls(&self) -> impl Iterator<Item = (CallId, Priority, Time)> + '_ {
+        self.queue.waiting_calls()
+    }
+
     /// Whether this call waits.
     pub fn waits(&self, id: CallId) -> bool {
         self.queue.waits(id)

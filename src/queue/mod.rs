@@ -827,6 +827,12 @@ impl Queue {
         index.map(|index| self.id_of(index))
     }
 
+    /// Every call that waits, how urgent it is by now, and when it arrived; in no order.
+    pub fn waiting_calls(&self) -> impl Iterator<Item = (CallId, Priority, Time)> + '_ {
+        let queued = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_queued());
+        queued.map(|(index, entry)| (self.id_of(index as u32), entry.priority, entry.arrived))
+    }
+
     /// Whether this call waits.
     pub fn waits(&self, id: CallId) -> bool {
         self.find(id).is_some_and(|index| self.entries[index as usize].is_queued())

@@ -95,6 +95,9 @@ codes! {
         Woke,
         /// Returns how many wait.
         Queued,
+        /// Writes three numbers for each call that waits to the words, in no order: its id, how urgent it is by now, and when it
+        /// arrived in milliseconds. Returns how many there are.
+        Waiting,
         /// Returns how many hold a slot.
         Running,
         /// Writes [`Figure`]s to the words, then seven numbers for each lane: its number, limit, calls waiting, slots held,

@@ -118,6 +118,15 @@ impl Driver {
             }
             SchedulerEvent::Woke => Event::Woke,
             SchedulerEvent::Queued => return f64::from(self.core.count().queued),
+            SchedulerEvent::Waiting => {
+                let mut words = Vec::new();
+                for (id, priority, arrived) in self.core.waiting_calls() {
+                    let since = convert::millis(arrived.since(Time::ZERO));
+                    words.extend_from_slice(&[convert::id_number(id), priority.value(), since]);
+                }
+                buffers.write(&words);
+                return convert::whole(words.len() as u64) / 3.0;
+            }
             SchedulerEvent::Running => return f64::from(self.core.count().running),
             SchedulerEvent::Status => return self.status(now, buffers),
             SchedulerEvent::Lane => {

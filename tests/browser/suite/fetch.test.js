@@ -277,6 +277,67 @@ describe('createFetch', () => {
     });
   });
 
+  describe('what waits', () => {
+    /** One that takes its time, and behind it one of each of these levels. */
+    const behind = async (...levels) => {
+      fetch = createFetch({ queue: { perOrigin: 1 }, retry: false, cache: false });
+      await fetch.ready;
+      const first = fetch(run.path('/api/data/9', { delay: 150 }));
+      const calls = levels.map((priority, n) => fetch(run.path(`/api/data/${n + 1}`), { lane: { priority } }));
+      return { first, calls };
+    };
+    const paths = () => fetch.waiting().map(({ url }) => new URL(url).pathname.at(-1));
+
+    it('is listed in the order in which it would start, as plain data', async () => {
+      const ids = [];
+      const { first, calls } = await behind('background', 'critical', 'normal');
+      fetch.events.addEventListener('started', ({ detail }) => ids.push(detail.id));
+      expect(paths()).to.deep.equal(['2', '3', '1']);
+      const waiting = fetch.waiting();
+      const [{ since, id, ...rest }] = waiting;
+      expect(rest).to.deep.equal({
+        url: new URL(run.path('/api/data/2'), location.href).href,
+        method: 'GET',
+        key: location.origin,
+        priority: 'critical',
+      });
+      expect(since).to.be.within(performance.now() - 10_000, performance.now());
+      expect(id).to.be.a('number');
+      await Promise.all([first, ...calls].map(async (call) => (await call).text()));
+      expect(ids).to.deep.equal(waiting.map(({ id }) => id));
+      expect(fetch.waiting()).to.deep.equal([]);
+    });
+
+    it('can be cancelled, one by one, and nothing else can', async () => {
+      const { first, calls } = await behind('normal', 'normal', 'normal');
+      const [one, two] = fetch.waiting();
+      const reason = new Error('on purpose');
+      expect(fetch.cancel(one.id)).to.equal(true);
+      expect(fetch.cancel(two.id, reason)).to.equal(true);
+      expect(fetch.cancel(one.id)).to.equal(false);
+      expect(fetch.cancel(-5)).to.equal(false);
+      expect((await rejection(calls[0])).name).to.equal('AbortError');
+      expect(await rejection(calls[1])).to.equal(reason);
+      expect(paths()).to.deep.equal(['3']);
+      await (await first).text();
+      await (await calls[2]).text();
+      expect(fetch.status()).to.include({ cancelled: 2, completed: 2, failed: 0 });
+      expect((await run.stats()).seen).to.equal(2);
+    });
+
+    it('can be made more urgent, and less', async () => {
+      const { first, calls } = await behind('normal', 'normal', 'normal');
+      const [one, , three] = fetch.waiting();
+      expect(fetch.setPriority(three.id, 'critical')).to.equal(true);
+      expect(fetch.setPriority(one.id, 1)).to.equal(true);
+      expect(fetch.setPriority(-5, 'low')).to.equal(false);
+      expect(() => fetch.setPriority(one.id, 'urgent')).to.throw(RangeError, '`priority` must be a finite number or');
+      expect(fetch.waiting().map(({ priority }) => priority)).to.deep.equal(['critical', 'normal', 'background']);
+      expect(paths()).to.deep.equal(['3', '2', '1']);
+      await Promise.all([first, ...calls].map(async (call) => (await call).text()));
+    });
+  });
+
   describe('the end of a call', () => {
     it('rejects with the reason of its signal, untouched, while it waits', async () => {
       fetch = make({ queue: { perOrigin: 1 } });
