@@ -132,7 +132,7 @@ function optimizeWasm({ name, pkg }, { name: which, dist, pkgs }) {
 const SOURCES = ['js', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
 
 function bundle({ name: which, dist, pkgs }) {
-  const outputs = ['index', ...PARTS.map(({ name }) => name), 'disk'].map((name) => `${dist}/${name}.js`);
+  const outputs = ['index', ...PARTS.map(({ name }) => name), 'disk', 'panel'].map((name) => `${dist}/${name}.js`);
   return whenChanged(`${which}bundle`, { inputs: [...SOURCES, ...(pkgs === 'js' ? [] : [pkgs])], outputs }, () =>
     step(`${which}esbuild, terser`, async () => {
       // Imported here: when this file is loaded, `npm ci` may still have to run.
@@ -156,6 +156,8 @@ function bundle({ name: which, dist, pkgs }) {
           ...wrapped(part),
         });
       }
+      // It imports nothing of the first file: a page may have that from elsewhere.
+      await esbuild.build({ ...options, entryPoints: ['js/panel.ts'] });
       // Whoever imports this one gets what uses it, too.
       const banner = { js: "import './tiers.js';" };
       await esbuild.build({ ...options, entryPoints: ['js/cache/disk.ts'], plugins: [bindingsIn(pkgs)], banner });
@@ -281,7 +283,7 @@ function declare() {
       for (const file of readdirSync(at('dist'), { recursive: true })) {
         if (file.endsWith('.d.ts')) rmSync(at('dist', file));
       }
-      const reached = new Set(['index.d.ts']);
+      const reached = new Set(['index.d.ts', 'panel.d.ts']);
       for (const file of reached) {
         // Those of js/pkg are written by hand and by wasm-bindgen: tsc does not emit them again.
         const source = [join(emitted, file), at('js', file)].find((path) => existsSync(path));
