@@ -1,8 +1,8 @@
 /** What is given up at each level, as callers say it: the numbers of the core, and what only a page can do. */
-import { judge, outOfRange, Said } from './border.js';
+import { outOfRange, Said } from './border.js';
 import { Option } from './codes.js';
 import { LEVEL_NAMES } from './levels.js';
-import { anything, callback, is, list, match, number, object, type Reader, type Shape, text } from './options.js';
+import { anything, callback, each, is, list, match, number, object, type Reader, type Shape, text } from './options.js';
 import { isPlain, type RequestLike, realOf } from './requests.js';
 import { compileMatch } from './routes.js';
 import { TRIGGERS } from './samples.js';
@@ -56,14 +56,6 @@ const action: Reader = (value, path, said) => {
   const required = Object.keys(shape).filter((option) => option !== 'where');
   object({ do: anything, ...shape }, 'an object', required)(value, path, said);
 };
-
-/** Each has numbers of its own. */
-const each = (read: Reader): Reader =>
-  list((value, path, _, place) => {
-    const own = new Said();
-    read(value, `${path}[${place}]`, own);
-    judge(own);
-  });
 
 const triggers = list((value, path, said) => word(TRIGGERS)(value, path, said));
 const rule = object({ level: number(Option.RuleLevel), name: text, triggers, actions: each(action) }, 'an object', [

@@ -15,7 +15,7 @@ export { BREAKER_STATES } from './figures.js';
 export { mayRepeat, termsOf } from './lane.js';
 export { LEVEL_NAMES, LEVELS, priorityAlone, priorityValue } from './levels.js';
 export { compile, need, trapped } from './load.js';
-export { anything, callback, choice, is, list, match, number, object, read, text, unless } from './options.js';
+export { anything, callback, choice, each, is, list, match, number, object, read, text, unless } from './options.js';
 export { pauseAsked } from './pause.js';
 export { permits } from './permit.js';
 export {

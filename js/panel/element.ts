@@ -384,7 +384,7 @@ export class SixlanePanel extends Base {
     context.clearRect(0, 0, width, height);
     const most = Math.max(1, ...values.map((value) => value ?? 0));
     const step = width / Math.max(1, values.length);
-    context.fillStyle = getComputedStyle(this).getPropertyValue('color');
+    context.fillStyle = getComputedStyle(this.#chart).color;
     for (const [n, value] of values.entries()) {
       if (value === null) continue;
       const tall = Math.max(ratio, (height * value) / most);

@@ -1,10 +1,10 @@
 /** The last calls of an instance, put together from its events. */
 
 /** Calls that are shown. */
-export const SHOWN = 200;
+const SHOWN = 200;
 
 /** Who answered a call. */
-export type Source = 'network' | 'memory' | 'localStorage' | 'indexedDB' | 'stale' | 'batch' | 'static';
+type Source = 'network' | 'memory' | 'localStorage' | 'indexedDB' | 'stale' | 'batch' | 'static';
 
 /** One call; times are those of `performance.now()`. */
 export interface Seen {

@@ -65,7 +65,7 @@ td[data-long] { max-inline-size: 16rem; overflow: hidden; text-overflow: ellipsi
 tr[data-bad], .bad { color: var(--bad); }
 tbody tr + tr > * { border-block-start: 1px solid var(--line); }
 meter { inline-size: 4rem; }
-canvas { display: block; inline-size: 100%; block-size: 72px; }
+canvas { display: block; inline-size: 100%; block-size: 72px; color: var(--accent); }
 .bar { display: block; position: relative; min-inline-size: 8rem; block-size: 10px; }
 .bar i { position: absolute; inset-block: 0; min-inline-size: 1px; }
 .bar i:nth-child(1) { background: var(--wait); }

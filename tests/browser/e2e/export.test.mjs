@@ -8,9 +8,8 @@ const require = createRequire(import.meta.url);
 
 /** The SDK as a script that leaves it behind as `otel`. */
 async function sdk() {
-  const contents = "export * from '@opentelemetry/sdk-metrics';";
   const { outputFiles } = await build({
-    stdin: { contents, resolveDir: import.meta.dirname },
+    entryPoints: [require.resolve('@opentelemetry/sdk-metrics')],
     bundle: true,
     format: 'iife',
     globalName: 'otel',

@@ -207,7 +207,7 @@ describe('monitor', () => {
         { monitor: { thresholds: { cpuPressure: 'bad' } } },
         '`monitor.thresholds.cpuPressure` must be one of "fair" "serious" "critical", got "bad"',
       ],
-      [{ monitor: { intervall: 5 } }, 'unknown option `monitor.intervall`; did you mean `interval`?'],
+      [{ monitor: { intervals: 5 } }, 'unknown option `monitor.intervals`; did you mean `interval`?'],
       [{ monitor: true }, '`monitor` must be an object or false, got true'],
       [
         { degradation: { recoverAfter: 0 } },
