@@ -37,7 +37,9 @@ export async function runBrowsers({ server: binary, only = PARTS, grep }) {
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       const skipped = result.skipped ? `, ${result.skipped} skipped` : '';
       console.log(`  ${result.title ?? part}: ${result.passed} ok, ${result.failed} not ok${skipped} (${seconds} s)`);
-      for (const { title } of result.unsteady ?? []) console.log(`    ! only at the second try: ${title}`);
+      for (const { title, message } of result.unsteady ?? []) {
+        console.log(`    ! only at the second try: ${title}\n        ${message.split('\n', 1)[0]}`);
+      }
       result.failures.forEach(report);
       sum.passed += result.passed;
       sum.failed += result.failed;
