@@ -126,8 +126,15 @@ export function createDegradation(options: DegradationOptions & { monitor?: Moni
   const { engine, watching } = new Watch('createDegradation', said);
   watching.steps = degrading;
   let bits = 0;
-  options.monitor?.onAlert(({ trigger, resolved }) => {
-    const bit = 1 << TRIGGERS.indexOf(trigger);
+  const { monitor } = options;
+  if (monitor !== undefined && typeof monitor?.onAlert !== 'function') {
+    throw wrongType('monitor', 'a monitor, with `onAlert`', monitor);
+  }
+  monitor?.onAlert(({ trigger, resolved }) => {
+    const number = TRIGGERS.indexOf(trigger);
+    // A monitor of somebody else's may have triggers of its own.
+    if (number < 0) return;
+    const bit = 1 << number;
     bits = resolved ? bits & ~bit : bits | bit;
     engine.signals(bits);
   });

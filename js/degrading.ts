@@ -3,7 +3,8 @@ import { outOfRange, Said } from './border.js';
 import { Option } from './codes.js';
 import { LEVEL_NAMES } from './levels.js';
 import { anything, callback, each, is, list, match, number, object, type Reader, type Shape, text } from './options.js';
-import { isPlain, type RequestLike, realOf } from './requests.js';
+import { isResponse, textOf } from './platform.js';
+import { isPlain, isRead, type RequestLike, realOf } from './requests.js';
 import { compileMatch } from './routes.js';
 import { TRIGGERS } from './samples.js';
 import type { DegradationAction, DegradationOptions, DegradationRule, Trigger } from './types.js';
@@ -65,6 +66,12 @@ const rule = object({ level: number(Option.RuleLevel), name: text, triggers, act
   'actions',
 ]);
 
+/** An answer in place of the network's. */
+interface Static {
+  readonly test: (request: Request) => boolean;
+  readonly response: () => Response;
+}
+
 /** Rules as the core takes them, and what is done at their levels here. */
 export class Degrading implements Steps {
   /** By level. */
@@ -74,7 +81,8 @@ export class Degrading implements Steps {
   /** By level. */
   readonly #rules: readonly (DegradationRule | undefined)[];
   /** Answers that are given in place of the network's, at the level that the page is at. */
-  #statics: readonly { readonly test: (request: Request) => boolean; readonly response: () => Response }[] = [];
+  #statics: readonly Static[] = [];
+  readonly #tests = new Map<DegradationAction, Static>();
 
   /**
    * @param path what its owner calls the rules
@@ -89,6 +97,16 @@ export class Degrading implements Steps {
       return first;
     });
     this.#rules = levels;
+    for (const [n, { actions }] of (rules ?? []).entries()) {
+      for (const [m, action] of actions.entries()) {
+        if (action.do !== 'static-response') continue;
+        try {
+          this.#tests.set(action, { test: compileMatch(action.match), response: action.response });
+        } catch (error) {
+          throw new TypeError(`\`${path}[${n}].actions[${m}].match\` cannot be used: ${textOf(error)}`);
+        }
+      }
+    }
     this.names = rules ? levels.map((one) => one?.name) : [undefined, ...NAMES];
     this.#numbers = rules ? levels.slice(1).flatMap(numbersOf) : [];
   }
@@ -105,16 +123,19 @@ export class Degrading implements Steps {
     for (const action of between(from, to)) if (action.do === 'call') attempt(action.enter);
     for (const action of between(to, from).reverse()) if (action.do === 'call') attempt(action.leave);
     this.#statics = between(0, to).flatMap((action) =>
-      action.do === 'static-response' ? { test: compileMatch(action.match), response: action.response } : [],
+      action.do === 'static-response' ? (this.#tests.get(action) ?? []) : [],
     );
   }
 
-  /** The answer that a call gets without a request, at this level. */
+  /** The answer that a call gets without a request, at this level. What would change something is sent in any case. */
   answer(request: RequestLike): Response | undefined {
-    if (this.#statics.length === 0) return undefined;
+    if (this.#statics.length === 0 || !isRead(request)) return undefined;
     try {
       const asked = isPlain(request) ? (request as unknown as Request) : realOf(request);
-      return this.#statics.find(({ test }) => test(asked))?.response();
+      const found = this.#statics.find(({ test }) => test(asked));
+      const response: unknown = found?.response();
+      if (found && !isResponse(response)) throw new TypeError('a static response must be a Response');
+      return response as Response | undefined;
     } catch (error) {
       // A function of the page's own; the call goes its way.
       globalThis.reportError?.(error);

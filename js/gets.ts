@@ -449,11 +449,13 @@ export class Gets {
     this.#refreshing.add(key);
     // Whatever else was said of the call holds for this one, too: it counts against the same limits.
     const { emergency: _, ...said } = asking.lane ?? {};
-    const lane: LaneInit = { ...said, priority: 'background' };
+    // Where stale is given under pressure, background may be what the page does without: what matters is not to stay old.
+    const level = (this.#cache?.stale ?? 0) > 0 && asking.priority >= LEVELS.high ? 'high' : 'background';
+    const lane: LaneInit = { ...said, priority: level };
     const behind: Asking = {
       ...asking,
       lane,
-      priority: LEVELS.background,
+      priority: LEVELS[level],
       arrived: performance.now(),
       // The caller may abort its own call: the revalidation goes on.
       signal: new NativeAbortController().signal,

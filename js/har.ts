@@ -9,7 +9,10 @@ import { VERSION } from './version.js';
 const MAX_ENTRIES = 1000;
 
 /** Fields that let somebody in. */
-const SECRET = ['authorization', 'proxy-authorization', 'cookie', 'set-cookie'];
+const SECRET = /auth|cookie|token|secret|key$/i;
+
+/** Fields whose values are addresses. */
+const ADDRESSES = ['location', 'content-location', 'referer'];
 
 const VERSIONS: Readonly<Record<string, string>> = { 'http/1.1': 'HTTP/1.1', h2: 'HTTP/2', h3: 'HTTP/3' };
 
@@ -82,9 +85,14 @@ function entryOf(noted: Noted, secrets: boolean): object {
   const { since, sent, answered, read = answered, bytes, protocol, error } = noted;
   const url = new URL(noted.url);
   const query = secrets ? [...url.searchParams].map(([name, value]) => ({ name, value })) : [];
-  if (!secrets) url.search = '';
+  if (!secrets) url.search = url.hash = '';
   const shown = (fields: Fields): object[] =>
-    fields.filter(([name]) => secrets || !SECRET.includes(name)).map(([name, value]) => ({ name, value }));
+    fields
+      .filter(([name]) => secrets || !SECRET.test(name))
+      .map(([name, value]) => ({
+        name,
+        value: !secrets && ADDRESSES.includes(name) ? value.replace(/[?#].*$/, '') : value,
+      }));
   const type = noted.fields.find(([name]) => name === 'content-type')?.[1] ?? '';
   const blocked = sent - since;
   const timings = {
@@ -121,7 +129,8 @@ function entryOf(noted: Noted, secrets: boolean): object {
       redirectURL: '',
       headersSize: -1,
       bodySize: bytes ?? -1,
-      ...(error !== undefined && { _error: error }),
+      // Its text may have an address in it.
+      ...(error !== undefined && { _error: secrets ? error : error.split(':', 1)[0] }),
     },
     cache: {},
     timings,

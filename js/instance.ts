@@ -164,7 +164,7 @@ export class Instance {
     const lane = this.#lanes.of(this.#routing?.of(request), init, emergency);
     const { signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
-    const instead = this.#extras?.answer(request);
+    const instead = lane?.emergency ? undefined : this.#extras?.answer(request);
     if (instead) {
       const { url, method } = request;
       this.#performer.told({ url, method, lane, arrived: performance.now() }, instead, { static: true });
@@ -286,6 +286,7 @@ export class Instance {
     }
     const stored = this.cache.close();
     this.#extras?.gauges.stop();
+    performer.watching.leave();
     const { engine, starting } = performer;
     // What was counted stays.
     const last = engine?.status();
@@ -456,6 +457,7 @@ export class Instance {
     if (performer.closed) return;
     this.#mode = 'native';
     this.#reason = textOf(error);
+    performer.watching.leave();
     const sharer = performer.engine ?? performer.starting;
     performer.engine = undefined;
     performer.starting = undefined;

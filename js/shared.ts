@@ -30,7 +30,7 @@ export {
   textOf,
 } from './platform.js';
 export { protocolOf } from './protocols.js';
-export { isPlain, realOf } from './requests.js';
+export { isPlain, isRead, realOf } from './requests.js';
 export { compileMatch, patternOf } from './routes.js';
 export { PRESSURES, TRIGGERS } from './samples.js';
 export { bytesOf } from './settle.js';

@@ -1,5 +1,5 @@
 /** How the calls of one instance fare, and what is given up under pressure, as the page sees it. */
-import { outOfRange } from './border.js';
+import { outOfRange, wrongType } from './border.js';
 import type { Engine, Scheduled } from './engine.js';
 import type { Events } from './events.js';
 import { PRESSURES, reportOf, TRIGGERS } from './samples.js';
@@ -71,9 +71,10 @@ export class Watching<C extends Scheduled> {
     const trigger = TRIGGERS[number] as Trigger;
     const words = UNITS[trigger];
     const above = trigger === 'cpu-pressure' ? '' : `, above ${words(threshold)}`;
+    const isCritical = value >= (trigger === 'cpu-pressure' ? PRESSURES.indexOf('critical') : 2 * threshold);
     const alert: Alert = {
       trigger,
-      level: resolved ? 'info' : value >= 2 * threshold ? 'critical' : 'warning',
+      level: resolved ? 'info' : isCritical ? 'critical' : 'warning',
       value,
       threshold: trigger === 'cpu-pressure' ? Math.ceil(threshold) : threshold,
       at: performance.now(),
@@ -93,6 +94,11 @@ export class Watching<C extends Scheduled> {
     this.#events.emit('degradation', () => ({ level, from, rule: this.#rule() }));
   }
 
+  /** Nothing is given up any more: there is no core that would come back by itself. */
+  leave(): void {
+    if (this.level > 0) this.come(0, 0, 1);
+  }
+
   #rule(): string | null {
     return this.steps?.names[this.level] ?? null;
   }
@@ -108,6 +114,7 @@ export class Watching<C extends Scheduled> {
   }
 
   onAlert(callback: (alert: Alert) => void): () => void {
+    if (typeof callback !== 'function') throw wrongType('callback', 'a function', callback);
     const hear = (event: Event): void => callback((event as CustomEvent<Alert>).detail);
     this.#events.addEventListener('alert', hear);
     return () => this.#events.removeEventListener('alert', hear);

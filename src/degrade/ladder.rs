@@ -102,6 +102,9 @@ impl Ladder {
         let level = level.min(MAX_LEVEL);
         if level > self.level {
             self.rise(level, now);
+        } else if level > 0 {
+            // There is trouble still, so the stay begins anew.
+            self.healthy = None;
         }
     }
 
@@ -221,6 +224,18 @@ mod tests {
         assert_eq!(ladder.level(), 2);
         ladder.reset(at(1));
         assert_eq!(ladder.level(), 0);
+    }
+
+    #[test]
+    fn who_says_again_that_there_is_trouble_keeps_the_level() {
+        let mut ladder = ladder();
+        ladder.enter(1, at(0));
+        for seconds in 0..100 {
+            ladder.enter(1, at(seconds));
+            ladder.take(0, at(seconds));
+            assert_eq!(ladder.level(), 1);
+        }
+        check(&mut ladder, &[(0, 128, 1), (0, 129, 0)]);
     }
 
     #[test]

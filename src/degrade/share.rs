@@ -125,11 +125,15 @@ impl Share {
     }
 
     /// Calls with a time limit like this are made: they count for twice as long, or one that ends late would count for none.
-    pub fn widen(&mut self, limit: Duration) {
+    pub fn widen(&mut self, limit: Duration, now: Time) {
         let window = (limit * 2).min(MAX_WINDOW);
         if window > self.config.window {
-            // The parts that there are were shorter.
-            *self = Self::new(ShareConfig { window, ..self.config });
+            self.forget(now);
+            let (sum, shed) = (self.sum, self.shed);
+            *self = Self { sum, shed, ..Self::new(ShareConfig { window, ..self.config }) };
+            // The parts that there are were shorter: what they counted counts as of now.
+            self.part = self.number(now);
+            self.parts[(self.part % PARTS) as usize] = sum;
         }
     }
 
@@ -347,7 +351,7 @@ mod tests {
     fn calls_with_a_long_time_limit_count_for_twice_as_long_and_five_minutes_at_most() {
         let shed_after = |limit: u64, seconds: u64| {
             let mut share = Share::new(ShareConfig::default());
-            share.widen(Duration::from_secs(limit));
+            share.widen(Duration::from_secs(limit), millis(0));
             for k in 0..20 {
                 share.call(Level::Background, 0.0, false, millis(k));
             }
@@ -355,6 +359,18 @@ mod tests {
         };
         assert!(shed_after(60, 100) && !shed_after(60, 125));
         assert!(shed_after(36_000, 280) && !shed_after(36_000, 320));
+    }
+
+    #[test]
+    fn a_longer_time_limit_forgets_nothing() {
+        let mut share = Share::new(ShareConfig::default());
+        for k in 0..100 {
+            share.call(Level::Low, 0.5, k % 5 == 0, millis(k));
+        }
+        let before = share.share(millis(100));
+        share.widen(Duration::from_secs(60), millis(100));
+        assert!(before > 0.5 && (share.share(millis(100)) - before).abs() < 1e-9);
+        assert!(share.share(millis(118_000)) > 0.5 && share.share(millis(125_000)) <= 0.0);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Alarm {
         pending: Duration,
     ) -> Option<Change> {
         let value = value?;
-        let is_across = if self.raised { value < threshold * clear } else { value > threshold };
+        let is_across = if self.raised { value <= threshold * clear } else { value > threshold };
         if !is_across {
             self.across = Duration::ZERO;
             return None;
@@ -69,6 +69,13 @@ mod tests {
     fn it_is_raised_by_the_second_sample_above_and_resolved_by_the_second_well_below() {
         let found = changes(&[Some(101.0), Some(150.0), Some(79.0), Some(70.0)]);
         assert_eq!(found, [None, Some(Change::Raised), None, Some(Change::Resolved)]);
+    }
+
+    #[test]
+    fn a_threshold_of_nothing_is_resolved_by_nothing() {
+        let mut alarm = Alarm::default();
+        let mut take = |value| alarm.take(Some(value), Duration::from_secs(5), 0.0, 0.8, Duration::ZERO);
+        assert_eq!([take(0.0), take(0.1), take(0.0)], [None, Some(Change::Raised), Some(Change::Resolved)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A sample spans the time between two [`Monitor::close`], by whatever clock wakes the page: it says how long that was, and
 //! what spans a sleep is left out by [`Monitor::skip`]. Five minutes of samples are kept as they are, and what is older in
-//! minutes, up to [`MonitorConfig::retention`] and to [`MAX_BINS`] in all.
+//! minutes, up to [`MonitorConfig::retention`] and to [`MAX_BYTES`] in all.
 
 mod alarm;
 mod histogram;
@@ -22,9 +22,9 @@ pub const RECENT: Duration = Duration::from_secs(300);
 /// What samples are merged to then.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// Bins that all samples together may take, four bytes each: with the rest of them less than 256 kB. The oldest minutes go
-/// where a page has calls so many and so unlike each other that an hour takes more.
-pub const MAX_BINS: usize = 48_000;
+/// What all samples together may take. The oldest go where a page has calls so many and so unlike each other, or samples so
+/// short, that its retention takes more.
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -433,7 +433,7 @@ impl Monitor {
             recent -= 1;
         }
         while let Some(oldest) = self.samples.first() {
-            if now.since(oldest.at) <= self.config.retention && self.bins <= MAX_BINS {
+            if now.since(oldest.at) <= self.config.retention && self.bytes() <= MAX_BYTES {
                 break;
             }
             self.bins -= oldest.bins();
@@ -517,7 +517,7 @@ mod tests {
         }
         let counted: usize = monitor.samples.iter().map(Sample::bins).sum();
         assert_eq!(counted, monitor.bins);
-        assert!(monitor.bins <= MAX_BINS && monitor.bytes() < 256 * 1024, "{}", monitor.bytes());
+        assert!(monitor.bytes() <= MAX_BYTES, "{}", monitor.bytes());
     }
 
     #[test]

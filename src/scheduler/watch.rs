@@ -178,7 +178,7 @@ impl Scheduler {
         let mut share = degrading.shares.get_mut(lane.0 as usize);
         if let Some(share) = share.as_mut() {
             if limit < Duration::MAX {
-                share.widen(limit);
+                share.widen(limit, now);
             }
             if share.sheds(level, route, now) {
                 let patience = share.patience();

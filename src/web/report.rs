@@ -6,13 +6,16 @@ use super::convert::{millis, whole};
 use crate::monitor::{Sample, Times, trend};
 use crate::time::Time;
 
+/// A trend looks at all pairs of its points: of more samples than this, some are passed over.
+const POINTS: usize = 120;
+
 /// Writes the trends, then each sample, then all of them merged. Returns how many samples there are.
 pub(super) fn write(samples: &[Sample], buffers: &mut Buffers) -> f64 {
     let mut words = Vec::new();
     let queued = |sample: &Sample| Some(f64::from(sample.gauges.queued));
     for value in [p95, Sample::error_rate, queued] {
         let mut points = Vec::new();
-        for sample in samples {
+        for sample in samples.iter().step_by(samples.len().div_ceil(POINTS).max(1)) {
             if let Some(value) = value(sample) {
                 points.push((millis(sample.at.since(Time::ZERO)) / 60_000.0, value));
             }

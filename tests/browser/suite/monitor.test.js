@@ -498,6 +498,70 @@ describe('degradation', () => {
     expect(reported).to.deep.equal(['on purpose']);
   });
 
+  it('sends what would change something, and emergencies, whatever is static; what is no response is reported', async () => {
+    const reported = [];
+    const report = globalThis.reportError;
+    globalThis.reportError = (error) => reported.push(error.message);
+    try {
+      const action = (match, response) => ({ do: 'static-response', match, response });
+      const fetch = make({
+        degradation: { rules: rules([action(/good/, () => new Response('static')), action(/bad/, () => 'text')]) },
+      });
+      await fetch.ready;
+      fetch.degradation.trigger('queued');
+      expect(await (await fetch('https://a.test/good')).text()).to.equal('static');
+      await fetch('https://a.test/good/post', { method: 'POST', body: 'x' });
+      await fetch.emergency('https://a.test/good/emergency');
+      await fetch('https://a.test/bad');
+    } finally {
+      globalThis.reportError = report;
+    }
+    expect(sent).to.deep.equal(['/good/post', '/good/emergency', '/bad']);
+    expect(reported).to.deep.equal(['a static response must be a Response']);
+  });
+
+  it('refuses a pattern that is none when it is made, and not when the level is entered', async () => {
+    const action = { do: 'static-response', match: '/:', response: () => new Response() };
+    let error;
+    try {
+      error = await rejection(make({ degradation: { rules: rules([action]) } }).ready);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).to.be.an.instanceOf(TypeError);
+    expect(error.message).to.contain('`degradation.rules[0].actions[0].match` cannot be used');
+  });
+
+  it('leaves its level when it is closed', async () => {
+    const called = [];
+    const call = { do: 'call', enter: () => called.push('+'), leave: () => called.push('-') };
+    const fetch = make({ degradation: { rules: rules([call]) } });
+    await fetch.ready;
+    fetch.degradation.trigger('queued');
+    await fetch.close();
+    expect(called).to.deep.equal(['+', '-']);
+    expect(fetch.degradation.level).to.equal(0);
+  });
+
+  it('asks again behind a critical answer that is stale, also where background is shed', async () => {
+    const fetch = make({
+      cache: {},
+      degradation: true,
+      fetch: async () => {
+        sent.push('');
+        return new Response(`${sent.length}`, { headers: { 'cache-control': 'max-age=0', etag: '"1"' } });
+      },
+    });
+    await fetch.ready;
+    const text = async () => (await fetch('https://a.test/', at('critical'))).text();
+    expect(await text()).to.equal('1');
+    await until(() => fetch.cache.stats().memory.entries === 1);
+    fetch.degradation.trigger('queued');
+    expect(await text()).to.equal('1');
+    await until(() => sent.length === 2);
+    expect(fetch.status().shed).to.equal(0);
+  });
+
   it('sheds the share of an origin that does not accept what it gets, and nothing that is important', async () => {
     const fetch = make({ degradation: { rules: [] } });
     await fetch.ready;
