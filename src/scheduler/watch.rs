@@ -148,9 +148,13 @@ impl Degrading {
 }
 
 impl Scheduler {
+    fn degrading(&mut self) -> Option<&mut Degrading> {
+        self.watch.as_mut()?.degrading.as_mut()
+    }
+
     /// A new lane has nothing behind it.
     pub(super) fn watch_lane(&mut self, lane: LaneId) {
-        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let Some(degrading) = self.degrading() else { return };
         let Some(config) = degrading.config.share else { return };
         let fresh = Share::new(config);
         match degrading.shares.get_mut(lane.0 as usize) {
@@ -293,9 +297,9 @@ impl Scheduler {
 
     /// Climbs or descends, as the triggers say.
     pub(super) fn step(&mut self, now: Time) {
-        let breaker_open = self.gates.iter().any(|gate: &Gate| gate.breaker(now) == State::Open);
         let Some(watch) = self.watch.as_mut() else { return };
         let Watch { monitor, degrading: Some(degrading), .. } = &mut **watch else { return };
+        let breaker_open = self.gates.iter().any(|gate: &Gate| gate.breaker(now) == State::Open);
         degrading.on = degrading.triggers(monitor, breaker_open, now);
         let before = degrading.ladder.level();
         degrading.ladder.take(degrading.on, now);
@@ -304,7 +308,7 @@ impl Scheduler {
 
     /// Enters a level because somebody outside says that a trigger is on. 0: the lowest that has this trigger.
     pub(super) fn triggered(&mut self, trigger: u32, level: u8, now: Time) {
-        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let Some(degrading) = self.degrading() else { return };
         let before = degrading.ladder.level();
         let level = degrading.ladder.config().level_of(trigger, level);
         degrading.ladder.enter(level, now);
@@ -315,7 +319,7 @@ impl Scheduler {
 
     /// Takes which triggers somebody outside has found to be on.
     pub(super) fn signals(&mut self, bits: u32, now: Time) {
-        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let Some(degrading) = self.degrading() else { return };
         degrading.signals = bits;
         self.watch_call(now);
         self.step(now);
@@ -323,7 +327,7 @@ impl Scheduler {
 
     /// Back to normal, as if nothing had been.
     pub(super) fn reset_level(&mut self, now: Time) {
-        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let Some(degrading) = self.degrading() else { return };
         let before = degrading.ladder.level();
         degrading.ladder.reset(now);
         degrading.on = 0;
@@ -335,7 +339,7 @@ impl Scheduler {
 
     /// What is done without changes with the level.
     fn settle_level(&mut self, before: u8) {
-        let Some(degrading) = self.watch.as_mut().and_then(|watch| watch.degrading.as_mut()) else { return };
+        let Some(degrading) = self.degrading() else { return };
         let level = degrading.ladder.level();
         if level == before {
             return;

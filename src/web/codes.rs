@@ -414,26 +414,6 @@ codes! {
 }
 
 codes! {
-    /// What a page may be in trouble about.
-    pub(super) enum Trouble {
-        /// The time to headers that 95 % do not exceed.
-        ResponseTime,
-        /// The share of requests that failed.
-        ErrorRate,
-        /// Calls that wait.
-        Queued,
-        /// The share of time in long tasks.
-        MainThread,
-        /// The used share of the heap.
-        Memory,
-        /// The word for the processor's load.
-        CpuPressure,
-        /// A circuit breaker is open.
-        BreakerOpen,
-    }
-}
-
-codes! {
     /// What happens to rate limits. The first number is the limit's own, which JavaScript gives: the next one, or that of
     /// an idle one.
     pub(super) enum RateLimitEvent {
