@@ -23,18 +23,6 @@ class Watch implements Host<Scheduled> {
     this.watching = new Watching(new Events(), () => this.engine);
   }
 
-  sample(): void {
-    this.watching.sample();
-  }
-
-  alert(trigger: number, value: number, threshold: number, resolved: boolean): void {
-    this.watching.alert(trigger, value, threshold, resolved);
-  }
-
-  level(level: number, stale: number, batches: number): void {
-    this.watching.come(level, stale, batches);
-  }
-
   start(): void {}
   refuse(): void {}
   drained(): void {}

@@ -14,6 +14,16 @@ export interface Scheduled {
   readonly key: string;
 }
 
+/** What the core says of the page as a whole; none of it may throw. */
+export interface Watcher {
+  /** A sample ends: `sampled` is to tell what the core cannot know. */
+  sample(): void;
+  /** A trigger, by its number: its value is too high, or right again. */
+  alert(trigger: number, value: number, threshold: number, resolved: boolean): void;
+  /** The page has come to this level: stale answers are given for so many milliseconds, batches are so many times larger. */
+  come(level: number, stale: number, batches: number): void;
+}
+
 /** What is done with calls; none of it may throw. What never comes of a queue of tasks is left out there. */
 export interface Host<C extends Scheduled> {
   /** Send it, or run it. `level` is an index into LEVEL_NAMES. */
@@ -37,12 +47,8 @@ export interface Host<C extends Scheduled> {
   /** The circuit breaker of this key has changed. */
   breaker?(key: string, state: BreakerState, retryAfter: number | null): void;
   releaseSlot?(call: C, why: 'unread' | 'streams'): void;
-  /** A sample ends: `sampled` is to tell what the core cannot know. */
-  sample?(): void;
-  /** A trigger, by its number: its value is too high, or right again. */
-  alert?(trigger: number, value: number, threshold: number, resolved: boolean): void;
-  /** The page has come to this level: stale answers are given for so many milliseconds, batches are so many times larger. */
-  level?(level: number, stale: number, batches: number): void;
+  /** Who hears how its calls fare. */
+  readonly watching?: Watcher;
   /** A key is used that was not, and the first call is still to be handed over. */
   opened?(): void;
   /** After each event, when all actions are done. */
@@ -582,10 +588,10 @@ export class Engine<C extends Scheduled> implements Sharer {
   }
 
   #performOnPage(code: Action, subject: number, first: number, second: number): void {
-    const host = this.#host;
-    if (code === Action.Sample) host.sample?.();
-    else if (code === Action.Level) host.level?.(subject, first, second);
-    else host.alert?.(subject, first, second, code === Action.Resolved);
+    const { watching } = this.#host;
+    if (code === Action.Sample) watching?.sample();
+    else if (code === Action.Level) watching?.come(subject, first, second);
+    else watching?.alert(subject, first, second, code === Action.Resolved);
   }
 
   #performOnLane(code: Action, lane: number, first: number, second: number): void {

@@ -293,18 +293,6 @@ export class Performer implements Host<Call>, Network {
     this.events.emit('breaker', () => ({ key, state, retryAfter }));
   }
 
-  sample(): void {
-    this.watching.sample();
-  }
-
-  alert(trigger: number, value: number, threshold: number, resolved: boolean): void {
-    this.watching.alert(trigger, value, threshold, resolved);
-  }
-
-  level(level: number, stale: number, batches: number): void {
-    this.watching.come(level, stale, batches);
-  }
-
   readonly opened = balance;
   readonly drained = balance;
 

@@ -1,6 +1,6 @@
 /** How the calls of one instance fare, and what is given up under pressure, as the page sees it. */
 import { outOfRange, wrongType } from './border.js';
-import type { Engine, Scheduled } from './engine.js';
+import type { Engine, Scheduled, Watcher } from './engine.js';
 import type { Events } from './events.js';
 import { PRESSURES, reportOf, TRIGGERS } from './samples.js';
 import type { Alert, Degradation, DegradationLevel, Monitor, MonitorReport, Trigger } from './types.js';
@@ -39,7 +39,7 @@ function percent(value: number): string {
 }
 
 /** Of one engine, and of those that take its place. */
-export class Watching<C extends Scheduled> {
+export class Watching<C extends Scheduled> implements Watcher {
   readonly #events: Events;
   readonly #engine: () => Engine<C> | undefined;
   readonly #alerts: Alert[] = [];
