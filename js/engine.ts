@@ -12,6 +12,21 @@ import type { BreakerState } from './types.js';
 export interface Scheduled {
   id: number;
   readonly key: string;
+  /** The engine's own: where it is from the moment that it comes in. */
+  inLane?: Lane | undefined;
+}
+
+/** What calls of one key have in common while the core has it. */
+interface Lane {
+  readonly key: string;
+  readonly number: number;
+  /** Calls that the engine knows. */
+  uses: number;
+  /** What the core was told of its origin. */
+  protocol: string | undefined;
+  /** And last of the slots that others hold, of how many for all. */
+  held: number;
+  shared: number;
 }
 
 /** What the core says of the page as a whole; none of it may throw. */
@@ -80,6 +95,9 @@ export interface Terms {
 /** By {@link Refused}. */
 const REFUSALS: readonly Refusal[] = ['queue-full', 'queue-cleared', 'timeout', 'circuit-open', 'shed'];
 
+/** Numbers of one of several events that are told together. */
+const TOGETHER = 4;
+
 /** Added to a code while actions are performed: the next are read when these are done. */
 const QUIET = 256;
 
@@ -90,6 +108,12 @@ const ACTION = 4;
 /** Engines with calls: kept alive for their callers, also where the page holds no reference to the instance. */
 const busy = new Set<object>();
 
+/** A call that is over, and how. */
+interface Over<C extends Scheduled> {
+  readonly call: C;
+  readonly outcome: Settled;
+}
+
 /** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
 export class Engine<C extends Scheduled> implements Sharer {
   readonly #core: Handle;
@@ -98,15 +122,9 @@ export class Engine<C extends Scheduled> implements Sharer {
   readonly #calls: (C | undefined)[] = [];
   /** Those whose place another one has by now, by the whole id. */
   readonly #displaced = new Map<number, C>();
-  readonly #lanes = new Map<string, number>();
-  readonly #keys: string[] = [];
-  /** What the core was told of each lane's origin. */
-  readonly #protocols: (string | undefined)[] = [];
+  readonly #lanes = new Map<string, Lane>();
+  readonly #byNumber: (Lane | undefined)[] = [];
   readonly #touched = new Set<string>();
-  /** How many calls of each key it knows. */
-  readonly #uses = new Map<string, number>();
-  /** What the core was told last of the slots of a key that others hold. */
-  readonly #told = new Map<string, { readonly held: number; readonly shared: number }>();
   readonly #forgetTrap: () => void;
   /** Those that the core was told last. */
   #rules: Said | undefined;
@@ -131,28 +149,65 @@ export class Engine<C extends Scheduled> implements Sharer {
   }
 
   submit(call: C, terms: Terms): void {
-    const { key } = call;
     const { priority, protocol, arrived = Number.NaN } = terms;
     if (!this.#dead) {
-      const known = this.#lanes.get(key);
-      const lane = known ?? this.#tell(SchedulerEvent.OpenLane);
-      if (known === undefined) {
-        this.#lanes.set(key, lane);
-        this.#keys[lane] = key;
-      }
-      const uses = this.#uses.get(key) ?? 0;
-      this.#uses.set(key, uses + 1);
-      if (uses === 0 || known === undefined) {
-        // It may not be this one's turn.
-        this.#touched.add(key);
-        this.#host.opened?.();
-      }
+      const lane = this.#laneOf(call);
       if (protocol !== undefined) this.#tellProtocol(lane, protocol);
-      this.#touched.add(key);
-      this.#tell(SchedulerEvent.Submit, lane, priority, this.#put(terms), arrived, call);
+      this.#touched.add(call.key);
+      this.#tell(SchedulerEvent.Submit, lane.number, priority, this.#put(terms), arrived, (id) => this.#know(call, id));
     }
-    // The module trapped while the call was handed over: it has no id, and no list contains it.
+    this.#isLost(call);
+  }
+
+  /** The lane of a call that comes in. */
+  #laneOf(call: C): Lane {
+    const { key } = call;
+    const lane = this.#lanes.get(key) ?? this.#open(key);
+    call.inLane = lane;
+    if (lane.uses++ === 0) {
+      // It may not be this one's turn.
+      this.#touched.add(key);
+      this.#host.opened?.();
+    }
+    return lane;
+  }
+
+  #open(key: string): Lane {
+    const number = this.#tell(SchedulerEvent.OpenLane);
+    const lane: Lane = { key, number, uses: 0, protocol: undefined, held: Number.NaN, shared: Number.NaN };
+    this.#lanes.set(key, lane);
+    this.#byNumber[number] = lane;
+    return lane;
+  }
+
+  /** The module trapped while the call was handed over: it has no id, and no list contains it. */
+  #isLost(call: C): void {
     if (this.#dead && call.id < 0) this.#host.trapped([call], poison(undefined));
+  }
+
+  /**
+   * Calls that are new and say no more than their priority, and calls that are over: all in one event, since to cross the
+   * border is a good part of what each costs.
+   */
+  together(fresh: readonly { readonly call: C; readonly priority: number }[], over: readonly Over<C>[]): void {
+    const events: number[] = [];
+    // In this order: a lane of which all calls are over is forgotten.
+    for (const { call, priority } of fresh) {
+      if (!this.#dead) events.push(SchedulerEvent.Submit, this.#laneOf(call).number, priority, 0);
+    }
+    for (const { call, outcome } of over) {
+      const { id } = call;
+      this.forget(call);
+      events.push(SchedulerEvent.Settled, id, outcome, 0);
+    }
+    this.#core.use((core) => put(core, events), undefined);
+    this.#tell(SchedulerEvent.Together, events.length / TOGETHER, 0, 0, 0, () => {
+      const ids = this.#core.use((core) => words(core, events.length), undefined);
+      fresh.forEach(({ call }, place) => {
+        this.#know(call, ids?.[place * TOGETHER] as number);
+      });
+    });
+    for (const { call } of fresh) this.#isLost(call);
   }
 
   /** Hands over what does not fit into an event. Returns the flags. */
@@ -219,10 +274,10 @@ export class Engine<C extends Scheduled> implements Sharer {
     this.#tellProtocol(lane, protocol);
   }
 
-  #tellProtocol(lane: number, protocol: string): void {
-    if (this.#protocols[lane] === protocol) return;
-    this.#protocols[lane] = protocol;
-    this.#tell(SchedulerEvent.Protocol, lane, Number(isMultiplexed(protocol)));
+  #tellProtocol(lane: Lane, protocol: string): void {
+    if (lane.protocol === protocol) return;
+    lane.protocol = protocol;
+    this.#tell(SchedulerEvent.Protocol, lane.number, Number(isMultiplexed(protocol)));
   }
 
   reading(call: C): void {
@@ -244,7 +299,8 @@ export class Engine<C extends Scheduled> implements Sharer {
     this.#tell(SchedulerEvent.Settled, id, outcome);
   }
 
-  #know(call: C): void {
+  #know(call: C, id: number): void {
+    call.id = id;
     const index = call.id >>> 0;
     const before = this.#calls[index];
     // The core has ended that one, and what is to be done about it is yet to be done.
@@ -259,12 +315,7 @@ export class Engine<C extends Scheduled> implements Sharer {
     if (this.#calls[index] === call) this.#calls[index] = undefined;
     else if (this.#displaced.get(call.id) === call) this.#displaced.delete(call.id);
     else return;
-    const uses = this.#uses.get(call.key) ?? 0;
-    if (uses > 1) this.#uses.set(call.key, uses - 1);
-    else {
-      this.#uses.delete(call.key);
-      this.#touched.add(call.key);
-    }
+    if (call.inLane && --call.inLane.uses === 0) this.#touched.add(call.key);
     if (--this.#known === 0) busy.delete(this);
   }
 
@@ -337,7 +388,10 @@ export class Engine<C extends Scheduled> implements Sharer {
     const figures = this.#core.use((core) => words(core, lengthOf(lanes)), undefined);
     return (
       figures &&
-      statusOf(figures, lanes, (lane) => ({ key: this.#keys[lane] ?? '', protocol: this.#protocols[lane] ?? null }))
+      statusOf(figures, lanes, (lane) => {
+        const { key = '', protocol = null } = this.#byNumber[lane] ?? {};
+        return { key, protocol };
+      })
     );
   }
 
@@ -346,7 +400,7 @@ export class Engine<C extends Scheduled> implements Sharer {
   }
 
   uses(key: string): boolean {
-    return this.#uses.has(key);
+    return (this.#lanes.get(key)?.uses ?? 0) > 0;
   }
 
   limitOf(key: string): number {
@@ -371,7 +425,7 @@ export class Engine<C extends Scheduled> implements Sharer {
   #figure(key: string, figure: LaneFigure): number | undefined {
     const lane = this.#lanes.get(key);
     if (lane === undefined || this.#dead) return undefined;
-    this.#core.event(SchedulerEvent.Lane | QUIET, 0, lane);
+    this.#core.event(SchedulerEvent.Lane | QUIET, 0, lane.number);
     return this.#core.use((core) => words(core, LANE_FIGURES)[figure], undefined);
   }
 
@@ -379,16 +433,16 @@ export class Engine<C extends Scheduled> implements Sharer {
     const lane = this.#lanes.get(key);
     if (lane === undefined) return;
     // It counts one more then.
-    this.#told.delete(key);
-    this.#tell(SchedulerEvent.YieldSlot, lane);
+    lane.held = Number.NaN;
+    this.#tell(SchedulerEvent.YieldSlot, lane.number);
   }
 
   foreignSlots(key: string, held: number, shared: number): void {
     const lane = this.#lanes.get(key);
-    const told = this.#told.get(key);
-    if (lane === undefined || (told?.held === held && told.shared === shared)) return;
-    this.#told.set(key, { held, shared });
-    this.#tell(SchedulerEvent.ForeignSlots, lane, held, shared);
+    if (lane === undefined || (lane.held === held && lane.shared === shared)) return;
+    lane.held = held;
+    lane.shared = shared;
+    this.#tell(SchedulerEvent.ForeignSlots, lane.number, held, shared);
   }
 
   /** What the core cannot know of a sample, in the order of {@link SchedulerEvent.Sampled}. */
@@ -479,17 +533,14 @@ export class Engine<C extends Scheduled> implements Sharer {
    * Tells the core what happens, and performs what comes of it. Actions run page code, which may come back in here: the
    * loop that runs already takes what that adds.
    *
-   * @param call gets the result as its id before anything is performed
+   * @param first gets the result before anything is performed
    */
-  #tell(code: SchedulerEvent, a = 0, b = 0, c = 0, d = 0, call?: C): number {
+  #tell(code: SchedulerEvent, a = 0, b = 0, c = 0, d = 0, first?: (result: number) => void): number {
     if (this.#dead) return Number.NaN;
     const nested = this.#performing;
     const result = this.#core.event(nested ? code | QUIET : code, Number.NaN, a, b, c, d);
     if (this.#dead) return Number.NaN;
-    if (call) {
-      call.id = result;
-      this.#know(call);
-    }
+    first?.(result);
     if (nested) this.#again = true;
     else this.#performAll();
     return result;
@@ -594,14 +645,12 @@ export class Engine<C extends Scheduled> implements Sharer {
     else watching?.alert(subject, first, second, code === Action.Resolved);
   }
 
-  #performOnLane(code: Action, lane: number, first: number, second: number): void {
-    const key = this.#keys[lane] ?? '';
+  #performOnLane(code: Action, number: number, first: number, second: number): void {
+    const { key = '' } = this.#byNumber[number] ?? {};
     if (code === Action.Forget) {
       this.#lanes.delete(key);
       this.#touched.delete(key);
-      this.#told.delete(key);
-      delete this.#keys[lane];
-      delete this.#protocols[lane];
+      this.#byNumber[number] = undefined;
       return;
     }
     this.#touched.add(key);

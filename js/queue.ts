@@ -48,6 +48,9 @@ interface Job extends Scheduled {
   settled: boolean;
 }
 
+/** So many new jobs are told to the core though the turn is not over: the room that they take there stays. */
+const MOST_AT_ONCE = 1_000;
+
 interface Waiter {
   readonly until: () => boolean;
   readonly resolve: () => void;
@@ -60,6 +63,12 @@ class TaskQueue implements Queue {
   #waiters: Waiter[] = [];
   /** Jobs whose tasks returned a plain value, each followed by it. */
   #returned: unknown[] = [];
+  /** What the core is told at the end of the turn, or when somebody asks: new jobs that none can start before, and ended ones. */
+  #fresh: { readonly call: Job; readonly priority: number }[] = [];
+  #over: { readonly call: Job; readonly outcome: Settled }[] = [];
+  /** The key of the last job that had to wait: another one with that key has to, too. Undefined when that may have changed. */
+  #full: string | undefined;
+  #isTurnOver = true;
   #clearReason: unknown;
   #trapped = false;
 
@@ -103,8 +112,44 @@ class TaskQueue implements Queue {
       }
       if (name !== undefined) this.#named.set(name, job);
       if (this.#trapped) this.#run(job);
-      else this.#engine.submit(job, terms);
+      else this.#submit(job, terms);
     }) as Promise<T>;
+  }
+
+  #submit(job: Job, terms: Terms): void {
+    const { key } = job;
+    if (this.#full === key && terms.flags === 0 && terms.total === undefined) {
+      this.#fresh.push({ call: job, priority: terms.priority });
+      if (this.#fresh.length < MOST_AT_ONCE) this.#soon();
+      else this.#flush();
+      return;
+    }
+    this.#flush();
+    this.#engine.submit(job, terms);
+    this.#full = job.context || job.settled ? undefined : key;
+  }
+
+  /** Tells the core what it was not told yet. */
+  #flush(): Engine<Job> {
+    const [fresh, over] = [this.#fresh, this.#over];
+    this.#full = undefined;
+    if (fresh.length + over.length > 0) {
+      [this.#fresh, this.#over] = [[], []];
+      this.#engine.together(fresh, over);
+    }
+    return this.#engine;
+  }
+
+  #soon(): void {
+    if (!this.#isTurnOver) return;
+    this.#isTurnOver = false;
+    queueMicrotask(() => {
+      this.#isTurnOver = true;
+      const returned = this.#returned;
+      this.#returned = [];
+      for (let i = 0; i < returned.length; i += 2) this.#settle(returned[i] as Job, Settled.Completed, returned[i + 1]);
+      this.#flush();
+    });
   }
 
   addAll<T>(tasks: readonly QueueTask<T>[], options?: AddOptions): Promise<T[]> {
@@ -120,21 +165,21 @@ class TaskQueue implements Queue {
     if (value === undefined) readAdd({ priority });
     const job = this.#named.get(id);
     if (!job) throw new ReferenceError(`\`id\` must be a waiting task's, got "${id}"`);
-    this.#engine.reprioritise(job, value as number);
+    this.#flush().reprioritise(job, value as number);
   }
 
   pause(): void {
-    this.#engine.pause();
+    this.#flush().pause();
   }
 
   start(): Queue {
-    this.#engine.resume();
+    this.#flush().resume();
     return this;
   }
 
   clear(reason?: unknown): number {
     this.#clearReason = reason;
-    return this.#engine.clear();
+    return this.#flush().clear();
   }
 
   onEmpty(): Promise<void> {
@@ -152,32 +197,32 @@ class TaskQueue implements Queue {
   }
 
   status(): QueueStatus {
-    const status = this.#engine.status();
+    const status = this.#flush().status();
     if (!status) throw new Error('sixlane has stopped scheduling: its module trapped');
     const { lanes: _lanes, preempted: _preempted, paused: _paused, concurrency: _concurrency, ...figures } = status;
     return figures;
   }
 
   get size(): number {
-    return this.#engine.queued;
+    return this.#flush().queued;
   }
 
   get pending(): number {
-    return this.#engine.pending;
+    return this.#flush().pending;
   }
 
   get isPaused(): boolean {
-    return this.#engine.paused;
+    return this.#flush().paused;
   }
 
   get concurrency(): number {
-    return this.#engine.concurrency;
+    return this.#flush().concurrency;
   }
 
   set concurrency(value: number) {
     const range = rangeOf(Option.Concurrency);
     if (typeof value !== 'number') throw wrongType('concurrency', range, value);
-    if (this.#engine.setConcurrency(value) === undefined) throw outOfRange('concurrency', range, value);
+    if (this.#flush().setConcurrency(value) === undefined) throw outOfRange('concurrency', range, value);
   }
 
   #when(until: () => boolean): Promise<void> {
@@ -208,29 +253,23 @@ class TaskQueue implements Queue {
         (error: unknown) => this.#settle(job, Settled.Failed, error),
       );
     } else {
-      this.#settleSoon(job, result);
+      // A turn later, as if the task had returned a promise, but without the price of one.
+      this.#returned.push(job, result);
+      this.#soon();
     }
-  }
-
-  /** A turn later, as if the task had returned a promise, but without the price of one. */
-  #settleSoon(job: Job, value: unknown): void {
-    this.#returned.push(job, value);
-    if (this.#returned.length > 2) return;
-    queueMicrotask(() => {
-      const returned = this.#returned;
-      this.#returned = [];
-      for (let i = 0; i < returned.length; i += 2) this.#settle(returned[i] as Job, Settled.Completed, returned[i + 1]);
-    });
   }
 
   #settle(job: Job, outcome: Settled, value: unknown): void {
     if (!this.#close(job)) return;
     if (outcome === Settled.Completed) job.resolve(value);
     else job.reject(value);
-    this.#engine.settled(job, outcome);
+    this.#over.push({ call: job, outcome });
+    this.#soon();
   }
 
   #abort(job: Job): void {
+    // It is yet to become known.
+    if (job.id < 0) this.#flush();
     const reason: unknown = job.signal?.reason;
     this.#settle(job, Settled.Cancelled, reason);
     job.context?.abort(reason);
@@ -261,7 +300,9 @@ class TaskQueue implements Queue {
 
   #failOpen(jobs: readonly Job[]): void {
     this.#trapped = true;
-    for (const job of jobs) if (!job.settled && !job.context) this.#run(job);
+    const unknown = this.#fresh.map(({ call }) => call);
+    [this.#fresh, this.#over] = [[], []];
+    for (const job of [...jobs, ...unknown]) if (!job.settled && !job.context) this.#run(job);
     // No core counts them any more.
     this.#wakeWaiters();
   }

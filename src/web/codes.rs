@@ -57,6 +57,9 @@ codes! {
         BodyEnded,
         /// The call is settled [call, how]; see [`Settled`].
         Settled,
+        /// Several things happen at once [how many]: in the words are four numbers for each, its code and those that come with
+        /// it. What an event returns is written over its code. One that brings words of its own cannot be among them.
+        Together,
         /// A waiting call has another priority [call, priority]. Returns 1 if it waits.
         Reprioritise,
         /// Nothing starts.

@@ -20,6 +20,9 @@ const ACTIONS: usize = 64;
 /// Numbers of an action.
 const ACTION: usize = 4;
 
+/// Numbers of one of several events that are told at once.
+const TOGETHER: usize = 4;
+
 /// Added to a code: JavaScript is performing actions already, and reads none that this event brings before it has ended.
 const QUIET: u32 = 256;
 
@@ -70,6 +73,10 @@ impl Driver {
                 Event::BodyEnded(id)
             }
             SchedulerEvent::Settled => Event::Settled(id, convert::outcome(b)),
+            SchedulerEvent::Together => {
+                self.take_all(convert::count(a) as usize, now, buffers);
+                return 0.0;
+            }
             SchedulerEvent::Reprioritise => {
                 let waits = self.core.waits(id);
                 if let Ok(priority) = Priority::new(b) {
@@ -138,6 +145,16 @@ impl Driver {
         };
         self.core.handle(event, now);
         0.0
+    }
+
+    fn take_all(&mut self, count: usize, now: Time, buffers: &mut Buffers) {
+        for place in (0..buffers.words.len()).step_by(TOGETHER).take(count) {
+            let [code, a, b, c] = [0, 1, 2, 3].map(|k| buffers.word(place + k));
+            let event = SchedulerEvent::of(convert::count(code));
+            if let Some(event) = event.filter(|event| !matches!(event, SchedulerEvent::Together)) {
+                buffers.words[place] = self.take(event, [a, b, c, f64::NAN], now, buffers);
+            }
+        }
     }
 
     fn submit(

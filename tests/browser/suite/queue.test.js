@@ -186,6 +186,65 @@ describe('createQueue', () => {
     expect(createQueue().concurrency).to.equal(64);
   });
 
+  describe('in one turn, in which the core hears of many at once', () => {
+    const count = 2_500;
+
+    it('counts each at once', () => {
+      const queue = createQueue({ concurrency: 2 });
+      for (let n = 1; n <= 5; n++) {
+        queue.add(task());
+        expect([queue.pending, queue.size]).to.deep.equal([Math.min(n, 2), Math.max(0, n - 2)]);
+      }
+      for (let n = 0; n < count; n++) queue.add(task());
+      expect(queue.status()).to.include({ queued: count + 3, running: 2 });
+    });
+
+    it('runs all of them, in order', async () => {
+      const queue = createQueue({ concurrency: 3, aging: false });
+      const order = [];
+      const levels = ['low', 'high', 'normal'];
+      const tasks = Array.from({ length: count }, (_, n) =>
+        queue.add(() => order.push(n), { priority: levels[n % 3] }),
+      );
+      await Promise.all(tasks);
+      const rank = (n) => (n < 3 ? -1 : [2, 0, 1][n % 3]);
+      const expected = Array.from({ length: count }, (_, n) => n).sort((a, b) => rank(a) - rank(b) || a - b);
+      expect(order.findIndex((n, place) => n !== expected[place])).to.equal(-1);
+      expect(queue.status()).to.include({ completed: count, queued: 0, running: 0 });
+    });
+
+    it('aborts and clears those that it has not heard of', async () => {
+      const queue = createQueue({ concurrency: 1 });
+      const first = task();
+      queue.add(first);
+      const controller = new AbortController();
+      const ran = [];
+      const doomed = [1, 2, 3].map((n) => queue.add(() => ran.push(n), { signal: controller.signal }));
+      controller.abort();
+      const cleared = queue.add(() => ran.push('cleared'));
+      expect(queue.clear()).to.equal(1);
+      const last = queue.add(() => ran.push('last'));
+      first.resolve();
+      const errors = await Promise.all([...doomed, cleared].map(rejection));
+      expect(errors.map(({ name }) => name)).to.deep.equal(['AbortError', 'AbortError', 'AbortError', 'SixlaneError']);
+      await last;
+      expect(ran).to.deep.equal(['last']);
+      expect(queue.status()).to.include({ completed: 2, cancelled: 4, queued: 0, running: 0 });
+    });
+
+    it('starts at once what has room beside a key that has none', () => {
+      const queue = createQueue({ concurrency: 4, perKey: 1 });
+      let started = 0;
+      for (const key of ['a', 'a', 'a', 'b']) queue.add(() => new Promise(() => started++), { key });
+      expect(started).to.equal(2);
+      queue.concurrency = 1;
+      queue.add(task(), { key: 'c' });
+      queue.concurrency = 4;
+      queue.add(() => new Promise(() => started++), { key: 'd' });
+      expect([started, queue.pending]).to.deep.equal([3, 4]);
+    });
+  });
+
   it('takes tasks that add tasks, without growing the stack', async () => {
     const queue = createQueue({ concurrency: 1 });
     let left = 20_000;

@@ -400,7 +400,7 @@ describe('failing open', () => {
     expect(seen).to.have.length(1);
   });
 
-  for (const event of ['Submit', 'Answered', 'Settled']) {
+  for (const event of ['Submit', 'Answered', 'Together']) {
     it(`loses nothing and sends nothing twice when the module traps in the event ${event}`, async () => {
       const codes = await (await globalThis.fetch('/js/codes.ts')).text();
       const wanted = Number(new RegExp(`SchedulerEvent {[^}]* ${event} = (\\d+)`).exec(codes)[1]);
