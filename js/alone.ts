@@ -9,9 +9,18 @@ import { Archive } from './har.js';
 import { LEVELS, priorityValue } from './levels.js';
 import { need } from './load.js';
 import { TRIGGERS } from './samples.js';
-import type { Degradation, DegradationOptions, LoneMonitor, Monitor, MonitorOptions, RecordedCall } from './types.js';
+import type {
+  DegradationOptions,
+  LoneDegradation,
+  LoneMonitor,
+  Monitor,
+  MonitorOptions,
+  RecordedCall,
+  Sample,
+  Trigger,
+} from './types.js';
 import { readDegradation, readMonitor } from './watched.js';
-import { degradationOf, monitorOf, Watching } from './watching.js';
+import { degradationOf, monitorOf, NOTHING, Watching } from './watching.js';
 
 /** An engine that has no calls: it only watches. */
 class Watch implements Host<Scheduled> {
@@ -40,12 +49,10 @@ export function createMonitor(options?: MonitorOptions): LoneMonitor {
   need('createMonitor');
   const { engine, watching } = new Watch('createMonitor', readMonitor(options));
   const gauges = new PageGauges();
-  watching.gauges = gauges;
   let [lookups, hits] = [0, 0];
   watching.looked = () => [lookups, hits];
-  engine.watched();
+  watching.attend({ gauges });
   const meters = new Set<(call: RecordedCall) => void>();
-  const archive = new Archive();
   const extras = {
     otel: (meter: Parameters<Monitor['otel']>[0]) => {
       const unit = { unit: 's' };
@@ -61,7 +68,8 @@ export function createMonitor(options?: MonitorOptions): LoneMonitor {
         meters.delete(hear);
       };
     },
-    har: (har?: { secrets?: boolean }) => archive.har(har),
+    // Tasks are no requests: it has no entries.
+    har: () => new Archive().har(),
   };
   return {
     ...monitorOf(
@@ -85,6 +93,7 @@ export function createMonitor(options?: MonitorOptions): LoneMonitor {
 }
 
 function judged(call: RecordedCall): RecordedCall {
+  if (typeof call !== 'object' || call === null) throw wrongType('call', 'an object', call);
   const { duration, ok, queued, bytes, priority } = call;
   const numbers = { duration, queued, bytes };
   for (const [name, value] of Object.entries(numbers)) {
@@ -106,25 +115,61 @@ function judged(call: RecordedCall): RecordedCall {
  * @throws Error when the module is not loaded: `await init()` first
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
-export function createDegradation(options: DegradationOptions & { monitor?: Monitor } = {}): Degradation {
+export function createDegradation(options: DegradationOptions & { monitor?: Monitor } = {}): LoneDegradation {
   need('createDegradation');
   const said = readDegradation(options);
   const degrading = new Degrading(options, 'rules');
   degrading.tell(said, 'rules');
   const { engine, watching } = new Watch('createDegradation', said);
-  watching.steps = degrading;
-  let bits = 0;
   const { monitor } = options;
   if (monitor !== undefined && typeof monitor?.onAlert !== 'function') {
     throw wrongType('monitor', 'a monitor, with `onAlert`', monitor);
   }
-  monitor?.onAlert(({ trigger, resolved }) => {
-    const number = TRIGGERS.indexOf(trigger);
-    // A monitor of somebody else's may have triggers of its own.
-    if (number < 0) return;
-    const bit = 1 << number;
-    bits = resolved ? bits & ~bit : bits | bit;
-    engine.signals(bits);
+  const raised = new Set<Trigger>();
+  const stop = monitor?.onAlert(({ trigger, resolved }) => {
+    const bit = bitOf(trigger);
+    if (resolved) raised.delete(trigger);
+    else raised.add(trigger);
+    engine.signals(resolved ? 0 : bit, resolved ? bit : 0);
   });
-  return degradationOf(watching);
+  let looked = performance.now();
+  // While an alert lasts nothing more is said of it: the samples tell whether anything is heard at all.
+  const gauges = {
+    read: () => {
+      const since = performance.now() - looked;
+      looked += since;
+      for (const trigger of raised) if (monitor && hears(monitor, trigger, since)) engine.signals(bitOf(trigger), 0);
+      return NOTHING;
+    },
+    stop: () => {},
+  };
+  watching.attend({ gauges, steps: degrading });
+  // Its level is a getter, which a spread would read once.
+  return Object.assign(degradationOf(watching), {
+    close() {
+      stop?.();
+      watching.leave();
+      engine.free();
+    },
+  });
 }
+
+/** A monitor of somebody else's may have triggers of its own. */
+function bitOf(trigger: Trigger): number {
+  return TRIGGERS.includes(trigger) ? 1 << TRIGGERS.indexOf(trigger) : 0;
+}
+
+/** Whether a sample of so many milliseconds says anything of this. A monitor without samples is believed. */
+function hears(monitor: Monitor, trigger: Trigger, range: number): boolean {
+  if (typeof monitor.report !== 'function') return true;
+  const value = VALUES[trigger];
+  return monitor.report(Math.max(range, 1)).samples.some((sample) => value === undefined || value(sample) !== null);
+}
+
+const VALUES: Partial<Record<Trigger, (sample: Sample) => unknown>> = {
+  'response-time': ({ responseTime }) => responseTime.p95,
+  'error-rate': ({ errorRate }) => errorRate,
+  'main-thread': ({ mainThread }) => mainThread,
+  memory: ({ memory }) => memory,
+  'cpu-pressure': ({ cpuPressure }) => cpuPressure,
+};

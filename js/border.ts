@@ -97,6 +97,11 @@ export function outOfRange(path: string, range: string, value: unknown): RangeEr
   return new RangeError(`\`${path}\` must be ${range}, got ${shown(value)}`);
 }
 
+/** What a word must be, in words. */
+export function oneOf(names: readonly string[]): string {
+  return `one of${names.map((name) => ` "${name}"`).join('')}`;
+}
+
 export function wrongType(path: string, expected: string, value: unknown): TypeError {
   return new TypeError(`\`${path}\` must be ${expected}, got ${shown(value)}`);
 }

@@ -1,5 +1,5 @@
 /** What is given up at each level, as callers say it: the numbers of the core, and what only a page can do. */
-import { outOfRange, Said } from './border.js';
+import { oneOf, outOfRange, Said } from './border.js';
 import { Option } from './codes.js';
 import { LEVEL_NAMES } from './levels.js';
 import { anything, callback, each, is, list, match, number, object, type Reader, type Shape, text } from './options.js';
@@ -25,8 +25,6 @@ const STALE = 5;
 const BATCHES = 6;
 
 const SHEDDABLE = ['normal', 'low', 'background'];
-
-const oneOf = (names: readonly string[]): string => `one of${names.map((name) => ` "${name}"`).join('')}`;
 
 const word =
   (names: readonly string[]): Reader =>
@@ -115,6 +113,12 @@ export class Degrading implements Steps {
   tell(said: Said, path: string): void {
     said.rules = this.#numbers;
     if (this.#numbers.length > 0) said.set(Option.Rules, path, this.#numbers.length);
+  }
+
+  reacts(trigger: Trigger): boolean {
+    // The core's own rules have all of them.
+    const rules = this.#rules.filter((one) => one !== undefined);
+    return rules.length === 0 || rules.some(({ triggers }) => triggers.includes(trigger));
   }
 
   move(from: number, to: number): void {

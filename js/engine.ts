@@ -108,12 +108,6 @@ const ACTION = 4;
 /** Engines with calls: kept alive for their callers, also where the page holds no reference to the instance. */
 const busy = new Set<object>();
 
-/** A call that is over, and how. */
-interface Over<C extends Scheduled> {
-  readonly call: C;
-  readonly outcome: Settled;
-}
-
 /** Calls on one side, the core on the other. Every way into the module leads through here, so that a trap is seen. */
 export class Engine<C extends Scheduled> implements Sharer {
   readonly #core: Handle;
@@ -189,25 +183,33 @@ export class Engine<C extends Scheduled> implements Sharer {
    * Calls that are new and say no more than their priority, and calls that are over: all in one event, since to cross the
    * border is a good part of what each costs.
    */
-  together(fresh: readonly { readonly call: C; readonly priority: number }[], over: readonly Over<C>[]): void {
-    const events: number[] = [];
-    // In this order: a lane of which all calls are over is forgotten.
-    for (const { call, priority } of fresh) {
-      if (!this.#dead) events.push(SchedulerEvent.Submit, this.#laneOf(call).number, priority, 0);
-    }
-    for (const { call, outcome } of over) {
-      const { id } = call;
-      this.forget(call);
-      events.push(SchedulerEvent.Settled, id, outcome, 0);
-    }
-    this.#core.use((core) => put(core, events), undefined);
-    this.#tell(SchedulerEvent.Together, events.length / TOGETHER, 0, 0, 0, () => {
-      const ids = this.#core.use((core) => words(core, events.length), undefined);
-      fresh.forEach(({ call }, place) => {
-        this.#know(call, ids?.[place * TOGETHER] as number);
-      });
+  together(fresh: readonly C[], priorities: readonly number[], over: readonly C[], outcomes: readonly Settled[]): void {
+    const lanes = this.#dead ? [] : fresh.map((call) => this.#laneOf(call).number);
+    const count = lanes.length + over.length;
+    let events: Float64Array = new Float64Array();
+    // New ones first: a lane of which all calls are over is forgotten.
+    this.#core.use((core) => {
+      events = words(core, TOGETHER * count);
+      let place = 0;
+      const tell = (code: SchedulerEvent, a: number, b: number, c: number): void => {
+        events[place] = code;
+        events[place + 1] = a;
+        events[place + 2] = b;
+        events[place + 3] = c;
+        place += TOGETHER;
+      };
+      for (let n = 0; n < lanes.length; n++)
+        tell(SchedulerEvent.Submit, lanes[n] as number, priorities[n] as number, 0);
+      for (let n = 0; n < over.length; n++)
+        tell(SchedulerEvent.Settled, (over[n] as C).id, outcomes[n] as Settled, Number.NaN);
+    }, undefined);
+    for (const call of over) this.forget(call);
+    this.#tell(SchedulerEvent.Together, count, 0, 0, 0, () => {
+      // The view is gone when the memory has grown.
+      const ids = this.#core.use((core) => words(core, TOGETHER * count), events);
+      for (let n = 0; n < lanes.length; n++) this.#know(fresh[n] as C, ids[n * TOGETHER] as number);
     });
-    for (const { call } of fresh) this.#isLost(call);
+    for (const call of fresh) this.#isLost(call);
   }
 
   /** Hands over what does not fit into an event. Returns the flags. */
@@ -465,9 +467,9 @@ export class Engine<C extends Scheduled> implements Sharer {
     this.#tell(SchedulerEvent.Received, bytes);
   }
 
-  /** These triggers are on, as bits, as somebody outside has found. */
-  signals(bits: number): void {
-    this.#tell(SchedulerEvent.Signals, bits);
+  /** Somebody outside has found that these triggers are on, as bits, and those off. */
+  signals(on: number, off: number): void {
+    this.#tell(SchedulerEvent.Signals, on, off);
   }
 
   /** A trigger, by its number, is on, as somebody says. */

@@ -11,8 +11,8 @@ import type {
   BatchLoad,
   BreakerOptions,
   CircuitBreaker,
-  Degradation,
   DegradationOptions,
+  LoneDegradation,
   LoneMonitor,
   Monitor,
   MonitorOptions,
@@ -56,6 +56,7 @@ export type {
   DegradationRule,
   LaneInit,
   LoadOptions,
+  LoneDegradation,
   LoneMonitor,
   Meter,
   Monitor,
@@ -166,7 +167,7 @@ export function createMonitor(options?: MonitorOptions): LoneMonitor {
  * @throws Error when the module is not loaded: `await init()` first
  * @throws RangeError when an option is out of range, TypeError when it is of a wrong type or unknown
  */
-export function createDegradation(options?: DegradationOptions & { monitor?: Monitor }): Degradation {
+export function createDegradation(options?: DegradationOptions & { monitor?: Monitor }): LoneDegradation {
   return needPart(watch, 'createDegradation').createDegradation(options);
 }
 

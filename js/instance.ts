@@ -334,7 +334,7 @@ export class Instance {
     this.#gets = new Gets(performer, this.#options.dedupe, this.cache, this.#batching, this.#openCache());
     this.#mode = 'wasm';
     performer.watching.looked = () => this.cache.looked;
-    if (this.#extras) this.#attend(this.#extras);
+    if (this.#extras) performer.watching.attend(this.#extras);
     return engine;
   }
 
@@ -356,17 +356,10 @@ export class Instance {
         .then(({ InstanceExtras }) => {
           if (this.#performer.closed) return;
           this.#extras ??= new InstanceExtras(this.#performer.settler.recorders, {});
-          this.#attend(this.#extras);
+          this.#performer.watching.attend(this.#extras);
           act?.(this.#extras);
         })
         .catch((error: unknown) => globalThis.reportError?.(error));
-  }
-
-  #attend({ gauges, steps }: InstanceExtras): void {
-    const { watching, engine } = this.#performer;
-    watching.gauges = gauges;
-    watching.steps = steps;
-    engine?.watched();
   }
 
   #openCache(): { store: Store; http: HttpCache } | undefined {

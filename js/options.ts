@@ -2,7 +2,7 @@
  * The shape of all options: names, kinds, and what may stand inside what. Whether a number is in its range, and what holds
  * where nothing is said, the core knows (`src/option.rs`).
  */
-import { judge, outOfRange, rangeOf, Said, wrongType } from './border.js';
+import { judge, oneOf, outOfRange, rangeOf, Said, wrongType } from './border.js';
 import { Option } from './codes.js';
 import { LEVEL_NAMES, priorityValue } from './levels.js';
 
@@ -42,7 +42,7 @@ export const choice =
   (option: Option, ...names: readonly string[]): Reader =>
   (value, path, said) => {
     const place = names.indexOf(value as string);
-    if (place < 0) throw unlike(path, `one of${names.map((name) => ` "${name}"`).join('')}`, value);
+    if (place < 0) throw unlike(path, oneOf(names), value);
     said.set(option, path, place);
   };
 
@@ -238,7 +238,7 @@ const priority: Reader = (value, path, said) => {
   const known = priorityValue(value);
   if (known !== undefined) said.set(Option.Priority, path, known);
   else if (typeof value !== 'string') aNumber(value, path, said);
-  else throw outOfRange(path, `a finite number or one of${LEVEL_NAMES.map((name) => ` "${name}"`).join('')}`, value);
+  else throw outOfRange(path, `a finite number or ${oneOf(LEVEL_NAMES)}`, value);
 };
 
 const LANE: Shape = {

@@ -64,8 +64,10 @@ class TaskQueue implements Queue {
   /** Jobs whose tasks returned a plain value, each followed by it. */
   #returned: unknown[] = [];
   /** What the core is told at the end of the turn, or when somebody asks: new jobs that none can start before, and ended ones. */
-  #fresh: { readonly call: Job; readonly priority: number }[] = [];
-  #over: { readonly call: Job; readonly outcome: Settled }[] = [];
+  #fresh: Job[] = [];
+  #priorities: number[] = [];
+  #over: Job[] = [];
+  #outcomes: Settled[] = [];
   /** The key of the last job that had to wait: another one with that key has to, too. Undefined when that may have changed. */
   #full: string | undefined;
   #isTurnOver = true;
@@ -119,7 +121,8 @@ class TaskQueue implements Queue {
   #submit(job: Job, terms: Terms): void {
     const { key } = job;
     if (this.#full === key && terms.flags === 0 && terms.total === undefined) {
-      this.#fresh.push({ call: job, priority: terms.priority });
+      this.#fresh.push(job);
+      this.#priorities.push(terms.priority);
       if (this.#fresh.length < MOST_AT_ONCE) this.#soon();
       else this.#flush();
       return;
@@ -131,13 +134,20 @@ class TaskQueue implements Queue {
 
   /** Tells the core what it was not told yet. */
   #flush(): Engine<Job> {
-    const [fresh, over] = [this.#fresh, this.#over];
     this.#full = undefined;
-    if (fresh.length + over.length > 0) {
-      [this.#fresh, this.#over] = [[], []];
-      this.#engine.together(fresh, over);
+    if (this.#fresh.length + this.#over.length > 0) {
+      const all = [this.#fresh, this.#priorities, this.#over, this.#outcomes] as const;
+      this.#forgetUntold();
+      this.#engine.together(...all);
     }
     return this.#engine;
+  }
+
+  #forgetUntold(): void {
+    this.#fresh = [];
+    this.#priorities = [];
+    this.#over = [];
+    this.#outcomes = [];
   }
 
   #soon(): void {
@@ -263,7 +273,8 @@ class TaskQueue implements Queue {
     if (!this.#close(job)) return;
     if (outcome === Settled.Completed) job.resolve(value);
     else job.reject(value);
-    this.#over.push({ call: job, outcome });
+    this.#over.push(job);
+    this.#outcomes.push(outcome);
     this.#soon();
   }
 
@@ -300,8 +311,8 @@ class TaskQueue implements Queue {
 
   #failOpen(jobs: readonly Job[]): void {
     this.#trapped = true;
-    const unknown = this.#fresh.map(({ call }) => call);
-    [this.#fresh, this.#over] = [[], []];
+    const unknown = this.#fresh;
+    this.#forgetUntold();
     for (const job of [...jobs, ...unknown]) if (!job.settled && !job.context) this.#run(job);
     // No core counts them any more.
     this.#wakeWaiters();

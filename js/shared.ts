@@ -4,7 +4,7 @@
  */
 export { isSameOrigin, originOf, withoutFragment } from './addresses.js';
 export { discard } from './body.js';
-export { Handle, judge, outOfRange, put, putText, rangeOf, readText, Said, wrongType } from './border.js';
+export { Handle, judge, oneOf, outOfRange, put, putText, rangeOf, readText, Said, wrongType } from './border.js';
 export { Looks } from './cache/answer.js';
 export { mayHaveBody } from './cache/frozen.js';
 export { encode } from './encode.js';
@@ -37,4 +37,4 @@ export { bytesOf } from './settle.js';
 export { LONGEST_TIMER, withTimeout } from './timeout.js';
 export { VERSION } from './version.js';
 export { timeLeft } from './waits.js';
-export { degradationOf, monitorOf, Watching } from './watching.js';
+export { degradationOf, monitorOf, NOTHING, Watching } from './watching.js';

@@ -1023,9 +1023,9 @@ export interface Degradation {
   readonly level: DegradationLevel;
   /**
    * Says that something is wrong: the level is entered that is named, or the lowest whose rule has this trigger. It is left as
-   * any other.
+   * any other. What is said before the module is there is done then; where the option `degradation` is off, nothing is.
    *
-   * @throws RangeError for what is no trigger or level
+   * @throws RangeError for what is no trigger or level, and, where no level is named, for a trigger that no rule has
    */
   trigger(trigger: Trigger, level?: DegradationLevel): void;
   /** Back to level 0, and all shares to 0. */
@@ -1038,6 +1038,12 @@ export interface Degradation {
     readonly healthy: boolean;
     readonly shares: Readonly<Record<string, number>>;
   };
+}
+
+/** What `createDegradation` makes. */
+export interface LoneDegradation extends Degradation {
+  /** Back to level 0, and off its monitor. */
+  close(): void;
 }
 
 export interface Status extends QueueStatus {

@@ -1,5 +1,5 @@
 /** How the calls of one instance fare, and what is given up under pressure, as the page sees it. */
-import { outOfRange, wrongType } from './border.js';
+import { oneOf, outOfRange, wrongType } from './border.js';
 import type { Engine, Scheduled, Watcher } from './engine.js';
 import type { Events } from './events.js';
 import { PRESSURES, reportOf, TRIGGERS } from './samples.js';
@@ -18,11 +18,13 @@ export interface Gauges {
 /** What is done at a level beside what the core does. */
 export interface Steps {
   readonly names: readonly (string | undefined)[];
+  /** Whether a rule has this trigger. */
+  reacts(trigger: Trigger): boolean;
   /** Goes from one level to another. */
   move(from: number, to: number): void;
 }
 
-const NOTHING = [Number.NaN, Number.NaN, Number.NaN] as const;
+export const NOTHING = [Number.NaN, Number.NaN, Number.NaN] as const;
 
 const UNITS: Readonly<Record<Trigger, (value: number) => string>> = {
   'response-time': (value) => `${Math.round(value)} ms`,
@@ -38,14 +40,22 @@ function percent(value: number): string {
   return `${Math.round(value * 1000) / 10} %`;
 }
 
+/** From where on an alert is critical: at twice its threshold, or, of what is never above 1, half-way from there. */
+function criticalOf(trigger: Trigger, threshold: number): number {
+  if (trigger === 'cpu-pressure') return PRESSURES.indexOf('critical');
+  return UNITS[trigger] === percent ? Math.min(2 * threshold, (1 + threshold) / 2) : 2 * threshold;
+}
+
 /** Of one engine, and of those that take its place. */
 export class Watching<C extends Scheduled> implements Watcher {
   readonly #events: Events;
   readonly #engine: () => Engine<C> | undefined;
   readonly #alerts: Alert[] = [];
   level: DegradationLevel = 0;
-  gauges: Gauges | undefined;
-  steps: Steps | undefined;
+  #gauges: Gauges | undefined;
+  #steps: Steps | undefined;
+  /** What the page said before there was an engine to tell. */
+  readonly #early = new Map<string, () => void>();
   /** Calls that the cache might have answered and those that it did, in all. */
   looked: () => readonly [lookups: number, hits: number] = () => [0, 0];
   /** Stale answers are given for so many milliseconds, and batches are so many times larger. */
@@ -58,20 +68,30 @@ export class Watching<C extends Scheduled> implements Watcher {
     this.#engine = engine;
   }
 
+  /** Somebody looks from now on. */
+  attend({ gauges, steps }: { readonly gauges?: Gauges; readonly steps?: Steps }): void {
+    this.#gauges = gauges;
+    this.#steps = steps;
+    this.#engine()?.watched();
+    const early = [...this.#early.values()];
+    this.#early.clear();
+    for (const say of early) say();
+  }
+
   // ── what the core says
 
   sample(): void {
     const [lookups, hits] = this.looked();
     const since = [lookups - this.#lookups, hits - this.#hits];
     [this.#lookups, this.#hits] = [lookups, hits];
-    this.#engine()?.sampled([...(this.gauges?.read() ?? NOTHING), ...since]);
+    this.#engine()?.sampled([...(this.#gauges?.read() ?? NOTHING), ...since]);
   }
 
   alert(number: number, value: number, threshold: number, resolved: boolean): void {
     const trigger = TRIGGERS[number] as Trigger;
     const words = UNITS[trigger];
     const above = trigger === 'cpu-pressure' ? '' : `, above ${words(threshold)}`;
-    const isCritical = value >= (trigger === 'cpu-pressure' ? PRESSURES.indexOf('critical') : 2 * threshold);
+    const isCritical = value >= criticalOf(trigger, threshold);
     const alert: Alert = {
       trigger,
       level: resolved ? 'info' : isCritical ? 'critical' : 'warning',
@@ -90,7 +110,7 @@ export class Watching<C extends Scheduled> implements Watcher {
     const from = this.level;
     this.level = level as DegradationLevel;
     this.eased(stale, batches);
-    this.steps?.move(from, level);
+    this.#steps?.move(from, level);
     this.#events.emit('degradation', () => ({ level, from, rule: this.#rule() }));
   }
 
@@ -100,7 +120,7 @@ export class Watching<C extends Scheduled> implements Watcher {
   }
 
   #rule(): string | null {
-    return this.steps?.names[this.level] ?? null;
+    return this.#steps?.names[this.level] ?? null;
   }
 
   // ── what the page asks
@@ -122,14 +142,20 @@ export class Watching<C extends Scheduled> implements Watcher {
 
   trigger(trigger: Trigger, level?: DegradationLevel): void {
     const number = TRIGGERS.indexOf(trigger);
-    if (number < 0) throw outOfRange('trigger', `one of${TRIGGERS.map((name) => ` "${name}"`).join('')}`, trigger);
+    if (number < 0) throw outOfRange('trigger', oneOf(TRIGGERS), trigger);
     if (level !== undefined && !(Number.isInteger(level) && level >= 1 && level <= 5)) {
       throw outOfRange('level', 'a whole number from 1 to 5', level);
     }
-    this.#engine()?.triggered(number, level ?? 0);
+    if (level === undefined && this.#steps && !this.#steps.reacts(trigger)) {
+      throw outOfRange('trigger', 'one that a rule has where no level is said', trigger);
+    }
+    const engine = this.#engine();
+    if (engine) engine.triggered(number, level ?? 0);
+    else this.#early.set(`${number} ${level}`, () => this.#engine()?.triggered(number, level ?? 0));
   }
 
   reset(): void {
+    this.#early.clear();
     this.#engine()?.reset();
   }
 
@@ -168,6 +194,8 @@ export function monitorOf<C extends Scheduled>(
       return watching.report(range);
     },
     otel(meter) {
+      if (typeof meter?.createHistogram !== 'function')
+        throw wrongType('meter', 'a Meter, with `createHistogram`', meter);
       let stop: (() => void) | undefined;
       let stopped = false;
       use((extras) => {

@@ -185,8 +185,14 @@ pub enum Event {
     Watched,
     /// This trigger, by its number, is on, as somebody outside says: this level is entered, or, for 0, the lowest that has it.
     Triggered(u32, u8),
-    /// These triggers are on, as bits, as somebody outside has found, until the next time that this is said.
-    Signals(u32),
+    /// Somebody outside has found that these triggers are on, as bits, and those off. What is on is so for a stay, unless it is
+    /// said again.
+    Signals {
+        /// Those that are on.
+        on: u32,
+        /// Those that no longer are.
+        off: u32,
+    },
     /// The level is 0, as if nothing had been.
     Reset,
     /// The deadline has come.
@@ -402,7 +408,7 @@ impl Scheduler {
             Event::Sampled(measured) => self.sampled(measured, now),
             Event::Watched => self.watched(now),
             Event::Triggered(trigger, level) => self.triggered(trigger, level, now),
-            Event::Signals(bits) => self.signals(bits, now),
+            Event::Signals { on, off } => self.signals(on, off, now),
             Event::Reset => self.reset_level(now),
             Event::Woke => {}
         }

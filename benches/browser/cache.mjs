@@ -1,5 +1,6 @@
 // What an answer from memory costs: a call that the cache answers, its 2 KiB read as text, against the least that any cache
-// must do, a new Response read as text; and against the browser's own Cache API. In turns, one call after the other.
+// must do, a new Response read as text; against the same with the header fields of the answer, which one that keeps them must
+// do; and against the browser's own Cache API. In turns, one call after the other.
 import { interval, median } from './support/statistics.mjs';
 
 const CALLS = 500;
@@ -12,7 +13,7 @@ export async function run({ launch, server }) {
     const samples = await browser.evaluate(measure, CALLS, SAMPLES);
     const cost = (name) => ((median(samples.map((sample) => sample[name])) * 1000) / CALLS).toFixed(1);
     console.log(`Chromium ${browser.version}: microseconds a call, median of ${SAMPLES} times ${CALLS} calls`);
-    for (const name of ['floor', 'plain', 'route', 'lane', 'value', 'cacheApi']) {
+    for (const name of ['floor', 'fields', 'plain', 'route', 'lane', 'value', 'cacheApi']) {
       const ratios = samples.map((sample) => sample[name] / sample.floor);
       const [low, high] = interval(ratios);
       const ratio = `${median(ratios).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
@@ -36,6 +37,7 @@ async function measure(calls, samples) {
     etag: '"0123456789abcdef"',
     vary: 'accept-encoding',
   };
+  const pairs = Object.entries(headers);
   const make = () => new Response(bytes, { headers });
   const fetch = createFetch({ fetch: async () => make() });
   const match = [/\/other\//, /\/bench$/];
@@ -50,6 +52,7 @@ async function measure(calls, samples) {
   const lane = { priority: 'high' };
   const variants = {
     floor: () => new Response(bytes).text(),
+    fields: () => new Response(bytes, { headers: pairs }).text(),
     plain: async () => (await fetch('/bench')).text(),
     route: async () => (await routed('/bench')).text(),
     lane: async () => (await fetch('/bench', { lane })).text(),

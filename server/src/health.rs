@@ -186,12 +186,25 @@ impl Health {
     }
 }
 
-/// A request that is under way until this is dropped.
-struct UnderWay<'health>(&'health Health);
+/// A request that is under way until this is dropped, and counted then. One whose client has left took so long at least: not
+/// to count it would make a slow server look quick.
+struct UnderWay<'health> {
+    health: &'health Health,
+    begun: Instant,
+    ok: bool,
+}
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.health.under_way.fetch_sub(1, Ordering::Relaxed);
+        let record = Record {
+            level: Level::Normal,
+            queued: None,
+            response: Some(self.begun.elapsed().into()),
+            ok: self.ok,
+            bytes: 0,
+        };
+        self.health.lock().monitor.record(&record);
     }
 }
 
@@ -199,8 +212,11 @@ impl Health {
     /// Lets a request in, where the level has room for it.
     fn enter(&self, level: u8) -> Option<UnderWay<'_>> {
         let before = self.under_way.fetch_add(1, Ordering::Relaxed);
-        let entered = UnderWay(self);
-        Self::most(level).is_none_or(|most| before < most).then_some(entered)
+        if Self::most(level).is_some_and(|most| before >= most) {
+            self.under_way.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(UnderWay { health: self, begun: Instant::now(), ok: true })
     }
 }
 
@@ -214,19 +230,11 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         return response;
     }
-    let Some(_under_way) = health.enter(level) else {
+    let Some(mut under_way) = health.enter(level) else {
         return Refusal::unavailable("the server has too much to do").into_response();
     };
-    let begun = Instant::now();
     let response = next.run(request).await;
-    let record = Record {
-        level: Level::Normal,
-        queued: None,
-        response: Some(begun.elapsed().into()),
-        ok: !response.status().is_server_error(),
-        bytes: 0,
-    };
-    health.lock().monitor.record(&record);
+    under_way.ok = !response.status().is_server_error();
     response
 }
 
@@ -280,6 +288,18 @@ mod tests {
         }
         let all: Vec<_> = (0..1_000).map_while(|_| health.enter(1)).collect();
         assert_eq!(all.len(), 1_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_whose_client_leaves_took_as_long_as_it_waited() {
+        let health = health(true);
+        let under_way = health.enter(0);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        drop(under_way);
+        later(&health, 5).await;
+        let requests = &health.to_json()["requests"];
+        assert_eq!((&requests["count"], &requests["errorRate"]), (&json!(1), &json!(0.0)));
+        assert!((requests["p50"].as_f64().unwrap() / 4_000.0 - 1.0).abs() < 0.01, "{requests}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{MatchedPath, Request, State},
-    http::{Method, header},
+    http::{Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
     routing::get,
@@ -111,14 +111,32 @@ async fn status(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// Measures a request of the API up to the head of its answer, what was ordered included: as its client sees it.
 pub(crate) async fn measure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let method = known(request.method());
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let begun = Instant::now();
+    let mut measured = Measured {
+        metrics: &app.metrics,
+        method: known(request.method()),
+        route: request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned(),
+        begun: Instant::now(),
+        status: None,
+    };
     let response = next.run(request).await;
-    let status = response.status();
-    let labels = [method, &route, status.as_str()];
-    app.metrics.duration.with_label_values(&labels).observe(begun.elapsed().as_secs_f64());
+    measured.status = Some(response.status());
     response
+}
+
+/// A request that is under way until this is dropped: without a status, where its client has left before.
+struct Measured<'app> {
+    metrics: &'app Metrics,
+    method: &'static str,
+    route: String,
+    begun: Instant,
+    status: Option<StatusCode>,
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        let labels = [self.method, &self.route, self.status.as_ref().map_or("", StatusCode::as_str)];
+        self.metrics.duration.with_label_values(&labels).observe(self.begun.elapsed().as_secs_f64());
+    }
 }
 
 /// Any other would be a label that clients choose.

@@ -18,6 +18,9 @@ use crate::time::{Duration, Time};
 /// A sample that ends so late has slept: timers of hidden pages fire once a minute.
 const SLEPT: Duration = Duration::from_secs(90);
 
+/// Those of the monitor, and the one beside them.
+const TRIGGERS: usize = BREAKER_OPEN.trailing_zeros() as usize + 1;
+
 /// What the outside tells at the end of a sample. NaN where nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
@@ -69,8 +72,8 @@ struct Degrading {
     relief: Relief,
     /// Triggers that are on, as bits.
     on: u32,
-    /// Of them, those that somebody outside has found.
-    signals: u32,
+    /// Until when those are that somebody outside has found.
+    signals: [Option<Time>; TRIGGERS],
     /// Calls that were to be turned away by the ladder, by level.
     shed: [u32; Level::ALL.len()],
     /// By lane.
@@ -91,7 +94,7 @@ impl Watch {
             ),
             relief: Relief::NONE,
             on: 0,
-            signals: 0,
+            signals: [None; TRIGGERS],
             shed: [0; Level::ALL.len()],
             shares: Vec::new(),
         });
@@ -103,8 +106,8 @@ impl Watch {
         }))
     }
 
-    pub(super) const fn due(&self) -> Time {
-        self.due
+    pub(super) fn due(&self) -> Time {
+        self.due.min(self.degrading.as_ref().map_or(Time::NEVER, Degrading::due))
     }
 
     fn share(&mut self, lane: LaneId) -> Option<&mut Share> {
@@ -143,7 +146,17 @@ impl Degrading {
 
     fn triggers(&self, monitor: &Monitor, breaker_open: bool, now: Time) -> u32 {
         let breaker = if breaker_open { BREAKER_OPEN } else { 0 };
-        monitor.triggers(self.on, LEAVE, self.config.recover_after, now) | self.signals | breaker
+        let mut bits = monitor.triggers(self.on, LEAVE, self.config.recover_after, now) | breaker;
+        for (trigger, signal) in self.signals.iter().enumerate() {
+            bits |= u32::from(signal.is_some()) << trigger;
+        }
+        bits
+    }
+
+    /// When time alone may bring another level.
+    fn due(&self) -> Time {
+        let due = self.ladder.due().unwrap_or(Time::NEVER);
+        self.signals.iter().flatten().fold(due, |due, until| due.min(*until))
     }
 }
 
@@ -254,8 +267,11 @@ impl Scheduler {
         }
     }
 
-    /// Ends the sample when it is due.
+    /// Ends the sample when it is due, and changes the level when it is time for that.
     pub(super) fn watch_time(&mut self, now: Time) {
+        if self.degrading().is_some_and(|degrading| degrading.due() <= now) {
+            self.step(now);
+        }
         let Some(watch) = self.watch.as_mut().filter(|watch| watch.due <= now) else { return };
         let slept = now.since(watch.due) > SLEPT;
         watch.wait(now);
@@ -299,6 +315,9 @@ impl Scheduler {
     pub(super) fn step(&mut self, now: Time) {
         let Some(watch) = self.watch.as_mut() else { return };
         let Watch { monitor, degrading: Some(degrading), .. } = &mut **watch else { return };
+        for signal in &mut degrading.signals {
+            *signal = signal.filter(|until| now < *until);
+        }
         let breaker_open = self.gates.iter().any(|gate: &Gate| gate.breaker(now) == State::Open);
         degrading.on = degrading.triggers(monitor, breaker_open, now);
         let before = degrading.ladder.level();
@@ -317,10 +336,19 @@ impl Scheduler {
         self.watch_call(now);
     }
 
-    /// Takes which triggers somebody outside has found to be on.
-    pub(super) fn signals(&mut self, bits: u32, now: Time) {
+    /// Somebody outside has found that these triggers are on, and those off. Of what is on nothing may be heard any more, as what
+    /// is given up may be why: so it is on for a stay, unless that is said again.
+    pub(super) fn signals(&mut self, on: u32, off: u32, now: Time) {
         let Some(degrading) = self.degrading() else { return };
-        degrading.signals = bits;
+        let end = now.after(degrading.config.recover_after);
+        for (trigger, signal) in degrading.signals.iter_mut().enumerate() {
+            let bit = 1 << trigger;
+            if on & bit != 0 {
+                *signal = Some(end);
+            } else if off & bit != 0 {
+                *signal = None;
+            }
+        }
         self.watch_call(now);
         self.step(now);
     }
@@ -520,6 +548,25 @@ mod tests {
         rig.core.handle(Event::Reset, at(1));
         assert_eq!(rig.actions(), [Action::Level(0)]);
         assert!(!refused(rig.fate(Level::Background, at(1))));
+    }
+
+    #[test]
+    fn what_somebody_else_finds_holds_for_a_stay_unless_it_is_said_again() {
+        let mut rig = Rig::new(|_| {});
+        let on = 1 << QUEUED;
+        let mut tell = |on, off, seconds: u64| {
+            let now = at(seconds * 1_000);
+            rig.core.handle(Event::Signals { on, off }, now);
+            rig.core.handle(Event::Sampled(Measured::NOTHING), now);
+            rig.core.standing().map(|standing| standing.level)
+        };
+        // On until 18 s; then the ladder's own stay.
+        assert_eq!([tell(on, 0, 0), tell(0, 0, 7), tell(on, 0, 8), tell(0, 0, 17)], [Some(1); 4]);
+        assert_eq!([tell(0, 0, 18), tell(0, 0, 27), tell(0, 0, 28)], [Some(1), Some(1), Some(0)]);
+        assert_eq!(
+            [tell(on, 0, 60), tell(0, on, 61), tell(0, 0, 70), tell(0, 0, 71)],
+            [Some(1), Some(1), Some(1), Some(0)]
+        );
     }
 
     #[test]

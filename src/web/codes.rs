@@ -84,7 +84,8 @@ codes! {
         Recorded,
         /// Bytes came outside [bytes].
         Received,
-        /// These triggers are on, as somebody outside has found [bits].
+        /// Somebody outside has found that these triggers are on, and those off [bits, bits]. What is on is so for a stay, unless
+        /// it is said again.
         Signals,
         /// A trigger is on, as somebody says [trigger, level or 0 for the lowest that has it].
         Triggered,

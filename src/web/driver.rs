@@ -117,7 +117,7 @@ impl Driver {
                 self.core.received(convert::count(a).into());
                 return 0.0;
             }
-            SchedulerEvent::Signals => Event::Signals(convert::count(a)),
+            SchedulerEvent::Signals => Event::Signals { on: convert::count(a), off: convert::count(b) },
             SchedulerEvent::Triggered => Event::Triggered(convert::count(a), convert::count(b) as u8),
             SchedulerEvent::Reset => Event::Reset,
             SchedulerEvent::Report => {

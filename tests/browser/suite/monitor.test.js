@@ -675,8 +675,60 @@ describe('by themselves', () => {
     expect(called).to.deep.equal(['+', '-']);
     degradation.trigger('memory', 2);
     expect(degradation.level).to.equal(2);
+    expect(() => degradation.trigger('memory')).to.throw(
+      RangeError,
+      '`trigger` must be one that a rule has where no level is said, got "memory"',
+    );
     degradation.reset();
     expect(degradation.level).to.equal(0);
+    degradation.close();
+    monitor.close();
+  });
+
+  it('a ladder comes back where its monitor hears nothing any more', async () => {
+    const monitor = createMonitor(QUICK);
+    const rules = [{ level: 1, name: 'careful', triggers: ['error-rate'], actions: [] }];
+    const degradation = createDegradation({ monitor, recoverAfter: 200, rules });
+    for (let n = 0; n < 20; n++) monitor.record({ duration: 1, ok: false });
+    await until(() => degradation.level === 1);
+    // The alert is held: nothing says that it is right again.
+    await until(() => degradation.level === 0);
+    expect(monitor.report().alerts.map(({ trigger, resolved }) => [trigger, resolved])).to.deep.equal([
+      ['error-rate', false],
+    ]);
+    degradation.close();
+    monitor.close();
+  });
+
+  it('a ladder that is closed goes by no monitor', async () => {
+    let tell;
+    let heard = 0;
+    const monitor = {
+      onAlert(callback) {
+        tell = callback;
+        heard += 1;
+        return () => {
+          heard -= 1;
+        };
+      },
+    };
+    const called = [];
+    const actions = [{ do: 'call', enter: () => called.push('+'), leave: () => called.push('-') }];
+    const rules = [{ level: 1, name: 'one', triggers: ['queued'], actions }];
+    const degradation = createDegradation({ monitor, rules });
+    tell({ trigger: 'queued', resolved: false });
+    expect([degradation.level, heard]).to.deep.equal([1, 1]);
+    degradation.close();
+    expect([degradation.level, heard, called]).to.deep.equal([0, 0, ['+', '-']]);
+    tell({ trigger: 'queued', resolved: false });
+    expect(degradation.level).to.equal(0);
+  });
+
+  it('say what is wrong with what they are given', () => {
+    const monitor = createMonitor();
+    expect(() => monitor.otel({})).to.throw(TypeError, '`meter` must be a Meter, with `createHistogram`, got an object');
+    expect(() => monitor.record(undefined)).to.throw(TypeError, '`call` must be an object, got undefined');
+    expect(monitor.har()).to.have.nested.property('log.entries').that.is.empty;
     monitor.close();
   });
 });
