@@ -57,7 +57,11 @@ export interface Sent extends Wire {
 type From = CacheTier | 'stale';
 
 /** How a call was answered without a request of its own. */
-export type How = { readonly cache: From } | { readonly batched: true } | { readonly static: true };
+export type How =
+  | { readonly cache: From }
+  | { readonly batched: true }
+  | { readonly joined: true }
+  | { readonly static: true };
 
 /** What sends requests in their turn. */
 export interface Network {
@@ -329,6 +333,10 @@ export class Gets {
     const { response } = brought;
     if (joint.size < 2 || this.#mayShare(asking, response)) {
       this.deduplicated += Math.max(0, joint.size - 1);
+      for (const one of joint.followers() as Iterable<Asking>) {
+        const { request, lane, arrived } = one;
+        this.#network.told({ url: request.url, method: request.method, lane, arrived }, response, { joined: true });
+      }
       joint.share(response, (caller) => {
         this.deduplicated -= 1;
         return this.#alone(caller as Asking, undefined);

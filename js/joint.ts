@@ -51,6 +51,11 @@ export class Joint<W extends Wire> implements Source {
     return this.#members.length;
   }
 
+  /** Who came after the first. */
+  followers(): Caller[] {
+    return this.#members.slice(1).map(({ caller }) => caller);
+  }
+
   get callers(): number {
     return this.size;
   }

@@ -18,9 +18,16 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
-/** What is the same stays: a node that is written is laid out again. */
-export function write(node: Node, text: string): void {
-  if (node.textContent !== text) node.textContent = text;
+const written = new WeakMap<Element, Text>();
+
+/** The one text of an element. What is the same stays: what is written is laid out again. */
+export function write(element: Element, text: string): void {
+  const node = written.get(element);
+  if (!node) {
+    const made = document.createTextNode(text);
+    element.replaceChildren(made);
+    written.set(element, made);
+  } else if (node.data !== text) node.data = text;
 }
 
 /** Keeps as many rows as there are things, and fills each. */

@@ -1,5 +1,5 @@
 /** `<sixlane-panel>`: what an instance does, at a glance. */
-import type { SixlaneFetch, Status } from '../types.js';
+import type { MonitorReport, SixlaneFetch, Status } from '../types.js';
 import { count, element, pathOf, percent, rows, size, time, write } from './dom.js';
 import { Calls, type Seen } from './model.js';
 import { STYLE } from './style.js';
@@ -7,12 +7,17 @@ import { STYLE } from './style.js';
 /** While it is seen, it looks so often, in milliseconds. */
 const LOOK = 250;
 
-/** What costs more is drawn each so many looks. */
+/** What costs more is looked at each so many times: once a second, the calls each other second, and times by the sample. */
 const SELDOM = 4;
+const CALLS = 8;
+const SAMPLES = 16;
 
-/** Waiting calls and calls of the waterfall that are shown as rows. */
+/** Waiting calls that are shown, and calls that the waterfall has. */
 const MAX_WAITING = 50;
 const MAX_ROWS = 200;
+
+/** How tall a row of the waterfall is until one has been seen, in CSS pixels. */
+const TALL = 23;
 
 const LEVELS = ['critical', 'high', 'normal', 'low', 'background'] as const;
 
@@ -49,6 +54,11 @@ function scroll(inner: Node): HTMLElement {
   return element('div', { className: 'scroll', tabIndex: 0 }, inner);
 }
 
+/** Room for rows that are not there. */
+function spacer(): HTMLTableRowElement {
+  return element('tr', { 'aria-hidden': 'true' });
+}
+
 /** Where there is no page, as on a server that imports this, it is never made. */
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 
@@ -66,13 +76,16 @@ export class SixlanePanel extends Base {
 
   readonly #mode = element('span');
   readonly #choice = element('select', { 'aria-label': 'Instance', hidden: true, onchange: () => this.#choose() });
-  readonly #pauseButton = element('button', { type: 'button', textContent: 'Pause', onclick: () => this.#pause() });
+  readonly #pauseButton = element('button', { type: 'button', onclick: () => this.#pause() });
   readonly #level = element(
     'select',
     { 'aria-label': 'Level of degradation', onchange: () => this.#setLevel() },
     ...[0, 1, 2, 3, 4, 5].map((level) => element('option', { value: `${level}`, textContent: `Level ${level}` })),
   );
   readonly #figures = element('p', { role: 'status' });
+  readonly #totals = element('p');
+  #summary: MonitorReport['summary'] | undefined;
+  #standing: ReturnType<SixlaneFetch['degradation']['status']> | undefined;
   readonly #origins = table('Origins', 'Origin', 'Protocol', 'Slots', 'In use', 'Waiting', 'Breaker', 'Paused', 'Shed');
   readonly #originRows: (Row & { meter: HTMLMeterElement })[] = [];
   readonly #levels = table('Levels', 'Level', 'Waiting', 'Running', 'Queue p95', 'Response p95');
@@ -99,6 +112,24 @@ export class SixlanePanel extends Base {
     'Over time',
   );
   readonly #waterfallRows: (Row & { bars: readonly HTMLElement[] })[] = [];
+  /** Of the calls, only those have rows that are in sight; these are as tall as those above and below. */
+  readonly #list = scroll(this.#waterfall.root);
+  readonly #above = spacer();
+  readonly #below = spacer();
+  #tall = TALL;
+  #isListSeen = false;
+  /** What was last known of sizes: to ask for one makes the browser lay all out at once. */
+  readonly #sizes = new WeakMap<Element, DOMRectReadOnly>();
+  readonly #resized = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      this.#sizes.set(target, contentRect);
+      if (target === this.#chart) this.#charted = undefined;
+      else if (target !== this.#list) this.#tall = contentRect.height || TALL;
+    }
+  });
+  #scrolled = 0;
+  /** The newest sample in the chart. */
+  #charted: number | undefined;
 
   constructor() {
     super();
@@ -108,8 +139,17 @@ export class SixlanePanel extends Base {
     root.adoptedStyleSheets = [sheet];
     const button = (textContent: string, onclick: () => void): HTMLButtonElement =>
       element('button', { type: 'button', textContent, onclick });
-    const wide = section('Calls', scroll(this.#waterfall.root));
+    write(this.#pauseButton, 'Pause');
+    const wide = section('Calls', this.#list);
     wide.dataset.wide = '';
+    this.#list.dataset.list = '';
+    this.#list.onscroll = () => {
+      this.#scrolled = this.#list.scrollTop;
+      this.#drawCalls();
+    };
+    for (const one of [this.#list, this.#chart]) this.#resized.observe(one);
+    this.#waterfall.root.append(element('tbody', {}, this.#below));
+    this.#waterfall.body.before(element('tbody', {}, this.#above));
     root.append(
       element(
         'div',
@@ -126,7 +166,7 @@ export class SixlanePanel extends Base {
       element(
         'div',
         { className: 'sections' },
-        section('Origins', this.#figures, scroll(this.#origins.root)),
+        section('Origins', this.#figures, this.#totals, scroll(this.#origins.root)),
         section('Levels', this.#levels.root),
         section('Waiting', scroll(this.#waiting.root), this.#more),
         section('Times', this.#chart, this.#chartNote),
@@ -157,8 +197,14 @@ export class SixlanePanel extends Base {
 
   connectedCallback(): void {
     this.#offer();
-    this.#sight = new IntersectionObserver(([entry]) => this.#see(entry?.isIntersecting === true));
+    this.#sight = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (target === this) this.#see(isIntersecting);
+        else this.#seeList(isIntersecting);
+      }
+    });
     this.#sight.observe(this);
+    this.#sight.observe(this.#list);
     document.addEventListener('visibilitychange', this.#onVisibility);
   }
 
@@ -195,7 +241,8 @@ export class SixlanePanel extends Base {
     if (instance === this.#shown) return;
     this.#shown = instance;
     this.#paused = false;
-    this.#calls.follow(instance?.events);
+    this.#calls.forget();
+    if (this.#timer !== undefined) this.#calls.follow(instance?.events);
     this.#look(true);
   }
 
@@ -203,9 +250,16 @@ export class SixlanePanel extends Base {
     this.#isSeen = isSeen;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    if (!isSeen || document.hidden) return;
+    const looks = isSeen && !document.hidden;
+    this.#calls.follow(looks ? this.#shown?.events : undefined);
+    if (!looks) return;
     this.#look(true);
     this.#timer = setInterval(() => this.#look(false), LOOK);
+  }
+
+  #seeList(isSeen: boolean): void {
+    this.#isListSeen = isSeen;
+    if (isSeen) this.#drawCalls();
   }
 
   // ── what it does
@@ -251,26 +305,35 @@ export class SixlanePanel extends Base {
       write(this.#mode, '· no instance: install() one, or give it to the element');
       return;
     }
-    const status = instance.status();
-    this.#drawStatus(status);
     this.#looks += 1;
-    if (!all && this.#looks % SELDOM !== 0) return;
-    this.#drawWaiting(instance);
-    this.#drawMonitor(instance, status);
-    this.#drawCache(instance);
-    if (this.#drawn !== this.#calls.version) this.#drawCalls();
-    this.#drawn = this.#calls.version;
+    const isTime = (each: number): boolean => all || this.#looks % each === 0;
+    const status = instance.status();
+    if (isTime(SAMPLES)) this.#drawMonitor(instance);
+    if (isTime(SELDOM)) {
+      this.#standing = instance.degradation.status();
+      this.#drawTotals(status);
+      this.#drawCache(instance);
+    }
+    // What waits is of most interest while it does.
+    if (isTime(SELDOM) || status.queued > 0 || this.#waitingRows.length > 0) {
+      this.#drawLevels(status);
+      this.#drawWaiting(instance);
+    }
+    this.#drawOrigins(status);
+    if (isTime(CALLS) && this.#isListSeen && this.#drawn !== this.#calls.version) this.#drawCalls();
   }
 
-  #drawStatus(status: Status): void {
-    const { mode, reason, queued, running, completed, failed, cancelled, shed, retries } = status;
+  #drawTotals({ mode, reason, completed, failed, cancelled, shed, retries, deduplicated, batched }: Status): void {
     write(this.#mode, reason ? `· ${mode}: ${reason}` : `· ${mode}`);
-    const parts = [`${count(queued)} waiting`, `${count(running)} running`, `${count(completed)} completed`];
-    for (const [name, value] of Object.entries({ failed, cancelled, shed, retries })) {
-      if (value > 0) parts.push(`${count(value)} ${name}`);
-    }
-    write(this.#figures, parts.join(' · '));
-    const shares = this.instance?.degradation.status().shares ?? {};
+    const totals = { failed, cancelled, shed, retries, joined: deduplicated, 'in batches': batched };
+    const parts = Object.entries(totals).flatMap(([name, value]) => (value > 0 ? [`${count(value)} ${name}`] : []));
+    write(this.#totals, [`${count(completed)} completed`, ...parts].join(' · '));
+    if (!this.#level.matches(':focus')) this.#level.value = `${this.#standing?.level ?? 0}`;
+  }
+
+  #drawOrigins(status: Status): void {
+    write(this.#figures, `${count(status.queued)} waiting · ${count(status.running)} running`);
+    const shares = this.#standing?.shares ?? {};
     rows(
       this.#origins.body,
       this.#originRows,
@@ -294,7 +357,7 @@ export class SixlanePanel extends Base {
           pausedFor > 0 ? time(pausedFor) : '–',
           share > 0 ? percent(share) : '–',
         ];
-        for (const [n, text] of texts.entries()) if (text !== undefined) write(cells[n] as Node, text);
+        for (const [n, text] of texts.entries()) if (text !== undefined) write(cells[n] as Element, text);
         meter.max = Number.isFinite(limit) ? Math.max(1, limit) : Math.max(1, held);
         meter.value = held;
         root.toggleAttribute('data-bad', breaker !== 'closed' || share > 0);
@@ -330,8 +393,8 @@ export class SixlanePanel extends Base {
       },
       (own, { id, method, url, priority, since }) => {
         own.id = id;
-        write(own.cells[0] as Node, time(now - since));
-        write(own.cells[1] as Node, `${method} ${pathOf(url)}`);
+        write(own.cells[0] as Element, time(now - since));
+        write(own.cells[1] as Element, `${method} ${pathOf(url)}`);
         // What somebody is about to choose is not chosen for him.
         if (!own.select.matches(':focus')) own.select.value = priority;
       },
@@ -340,8 +403,7 @@ export class SixlanePanel extends Base {
     write(this.#more, waiting.length === 0 ? 'Nothing waits.' : others > 0 ? `and ${count(others)} more` : '');
   }
 
-  #drawMonitor(instance: SixlaneFetch, status: Status): void {
-    const { samples, summary, alerts } = instance.monitor.report(300_000);
+  #drawLevels(status: Status): void {
     rows(
       this.#levels.body,
       this.#levelRows,
@@ -349,13 +411,17 @@ export class SixlanePanel extends Base {
       () => row(5),
       ({ cells }, level) => {
         const { queued, running } = status.byPriority[level];
-        const { queueTime, responseTime } = summary.byPriority[level];
-        const texts = [level, count(queued), count(running), time(queueTime.p95), time(responseTime.p95)];
-        for (const [n, text] of texts.entries()) write(cells[n] as Node, text);
+        const { queueTime, responseTime } = this.#summary?.byPriority[level] ?? {};
+        const texts = [level, count(queued), count(running), time(queueTime?.p95), time(responseTime?.p95)];
+        for (const [n, text] of texts.entries()) write(cells[n] as Element, text);
       },
     );
+  }
+
+  #drawMonitor(instance: SixlaneFetch): void {
+    const { samples, summary, alerts } = instance.monitor.report(300_000);
+    this.#summary = summary;
     const { level, rule, healthy } = instance.degradation.status();
-    if (!this.#level.matches(':focus')) this.#level.value = `${level}`;
     const { responseTime, errorRate } = summary;
     const words = [
       `p50 ${time(responseTime.p50)}, p95 ${time(responseTime.p95)}, p99 ${time(responseTime.p99)} to headers`,
@@ -364,7 +430,9 @@ export class SixlanePanel extends Base {
     if (level > 0) words.push(`level ${level}${rule ? `, ${rule}` : ''}, ${healthy ? 'getting better' : 'in trouble'}`);
     write(this.#chartNote, `${words.join(' · ')}, of ${count(summary.requests)} in 5 min`);
     this.#chart.setAttribute('aria-label', `The 95 % quantile to headers by sample: ${words[0]}`);
-    this.#drawChart(samples.map(({ responseTime: { p95 } }) => p95));
+    const newest = samples.at(-1)?.at ?? 0;
+    if (this.#charted !== newest) this.#drawChart(samples.map(({ responseTime: { p95 } }) => p95));
+    this.#charted = newest;
     const lines = alerts.slice(-5).map(({ message }) => message);
     const text = lines.length > 0 ? lines : ['None.'];
     if (this.#alerts.textContent !== text.join('')) {
@@ -373,9 +441,9 @@ export class SixlanePanel extends Base {
   }
 
   #drawChart(values: readonly (number | null)[]): void {
-    const { clientWidth, clientHeight } = this.#chart;
+    const size = this.#sizes.get(this.#chart);
     const ratio = devicePixelRatio;
-    const [width, height] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
+    const [width, height] = [Math.round((size?.width ?? 0) * ratio), Math.round((size?.height ?? 0) * ratio)];
     if (this.#chart.width !== width || this.#chart.height !== height) {
       Object.assign(this.#chart, { width, height });
     }
@@ -403,7 +471,7 @@ export class SixlanePanel extends Base {
         const { entries, bytes } = stats[tier];
         const off = stats.disabled[tier as 'localStorage'];
         const texts = [tier, count(entries), off ? `off: ${off}` : size(bytes), count(stats.hits[tier])];
-        for (const [n, text] of texts.entries()) write(cells[n] as Node, text);
+        for (const [n, text] of texts.entries()) write(cells[n] as Element, text);
         root.toggleAttribute('data-bad', off !== undefined);
       },
     );
@@ -415,19 +483,28 @@ export class SixlanePanel extends Base {
   }
 
   #drawCalls(): void {
+    this.#drawn = this.#calls.version;
     const calls = this.#calls.all.slice(-MAX_ROWS).reverse();
-    const from = Math.min(...calls.map(({ queued }) => queued));
-    const to = Math.max(...calls.map(({ queued, granted, headers, ended }) => ended ?? headers ?? granted ?? queued));
+    const room = this.#sizes.get(this.#list)?.height ?? 0;
+    const first = Math.max(0, Math.floor(this.#scrolled / this.#tall) - 1);
+    const seen = calls.slice(first, first + Math.ceil(room / this.#tall) + 2);
+    this.#above.style.height = `${first * this.#tall}px`;
+    this.#below.style.height = `${(calls.length - first - seen.length) * this.#tall}px`;
+    this.#waterfall.root.setAttribute('aria-rowcount', `${calls.length + 1}`);
+    const from = Math.min(...seen.map(({ queued }) => queued));
+    const to = Math.max(...seen.map(({ queued, granted, headers, ended }) => ended ?? headers ?? granted ?? queued));
     const span = Math.max(1, to - from);
+    let place = first + 2;
     rows(
       this.#waterfall.body,
       this.#waterfallRows,
-      calls,
+      seen,
       () => {
         const made = row(9);
         const bars = [0, 1, 2].map(() => element('i'));
         made.cells[8]?.append(element('span', { className: 'bar', 'aria-hidden': 'true' }, ...bars));
         made.cells[0]?.setAttribute('data-long', '');
+        this.#resized.observe(made.root);
         return { ...made, bars };
       },
       ({ root, cells, bars }, call) => {
@@ -435,23 +512,24 @@ export class SixlanePanel extends Base {
         const texts = [
           `${method} ${pathOf(url)}`,
           priority,
-          source ?? (ended !== undefined ? '–' : granted === undefined ? 'waits' : 'sent'),
+          source ?? '–',
           status ? `${status}` : (error?.split(':', 1)[0] ?? '–'),
           retries > 0 ? count(retries) : '–',
           time(granted === undefined ? undefined : granted - queued),
           time(headers === undefined || granted === undefined ? undefined : headers - granted),
           time(ended === undefined ? undefined : ended - queued),
         ];
-        for (const [n, text] of texts.entries()) write(cells[n] as Node, text);
+        for (const [n, text] of texts.entries()) write(cells[n] as Element, text);
         root.toggleAttribute('data-bad', error !== undefined || (status ?? 0) >= 400);
-        place(bars, call, from, span, to);
+        root.setAttribute('aria-rowindex', `${place++}`);
+        draw(bars, call, from, span, to);
       },
     );
   }
 }
 
 /** Where each part of a call stands in the time of all. */
-function place(bars: readonly HTMLElement[], call: Seen, from: number, span: number, now: number): void {
+function draw(bars: readonly HTMLElement[], call: Seen, from: number, span: number, now: number): void {
   const { queued, granted = now, headers = now, ended = headers } = call;
   const ends = [queued, granted, Math.max(granted, headers), Math.max(headers, ended)];
   for (const [n, bar] of bars.entries()) {

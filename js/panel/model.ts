@@ -4,7 +4,7 @@
 const SHOWN = 200;
 
 /** Who answered a call. */
-type Source = 'network' | 'memory' | 'localStorage' | 'indexedDB' | 'stale' | 'batch' | 'static';
+type Source = 'network' | 'memory' | 'localStorage' | 'indexedDB' | 'stale' | 'batch' | 'joined' | 'static';
 
 /** One call; times are those of `performance.now()`. */
 export interface Seen {
@@ -12,7 +12,7 @@ export interface Seen {
   readonly method: string;
   readonly url: string;
   readonly priority: string;
-  /** When it began to wait, was sent, had its headers, and its body's end. */
+  /** When it was made, last sent, had its headers, and its body's end. */
   queued: number;
   granted?: number;
   headers?: number;
@@ -32,12 +32,14 @@ interface Detail {
   readonly error?: string;
   readonly cache?: Source;
   readonly batched?: boolean;
+  readonly joined?: boolean;
   readonly static?: boolean;
   readonly duration?: number;
   readonly queued?: number;
 }
 
-const TYPES = ['queued', 'started', 'retry', 'settled', 'body'] as const;
+/** What waits is asked for; of the rest, the fewest events that tell all. */
+const TYPES = ['retry', 'settled', 'body'] as const;
 
 export class Calls {
   /** The oldest first. */
@@ -53,24 +55,29 @@ export class Calls {
     const detail = (event as CustomEvent<Detail>).detail;
     const now = performance.now();
     this.version += 1;
-    const call = this.#open.get(detail.id) ?? this.#add(detail, now - (detail.duration ?? 0));
-    if (type === 'started') call.granted = now;
-    else if (type === 'retry') {
-      call.retries += 1;
-      call.queued = now;
-    } else if (type === 'settled') {
-      call.headers = now;
-      if (detail.status !== undefined) call.status = detail.status;
-      if (detail.error !== undefined) call.error = detail.error;
-      const sent = call.granted === undefined ? undefined : 'network';
-      const source = detail.cache ?? (detail.batched ? 'batch' : detail.static ? 'static' : sent);
-      // It may have been turned away before it was sent.
-      if (source) call.source = source;
-      call.granted ??= now;
-      // Of what was not sent by itself no body is told.
-      if (detail.id < 0 || detail.error !== undefined) this.#end(call, now);
-    } else if (type === 'body') this.#end(call, now);
+    if (type === 'body') this.#end(this.#open.get(detail.id), now);
+    else if (type === 'retry') this.#of(detail, now).retries += 1;
+    else this.#settle(this.#of(detail, now), detail, now);
   };
+
+  #settle(call: Seen, { duration = 0, queued = 0, ...detail }: Detail, now: number): void {
+    call.queued = now - duration;
+    call.granted = call.queued + queued;
+    call.headers = now;
+    if (detail.status !== undefined) call.status = detail.status;
+    if (detail.error !== undefined) call.error = detail.error;
+    // It may have been turned away before it was sent.
+    const sent = detail.id >= 0 && (detail.error === undefined || queued < duration) ? 'network' : undefined;
+    const own = detail.batched ? 'batch' : detail.joined ? 'joined' : detail.static ? 'static' : sent;
+    const source = detail.cache ?? own;
+    if (source) call.source = source;
+    // Of what was not sent by itself no body is told.
+    if (detail.id < 0 || detail.error !== undefined) this.#end(call, now);
+  }
+
+  #of(detail: Detail, now: number): Seen {
+    return this.#open.get(detail.id) ?? this.#add(detail, now);
+  }
 
   #add({ id, method, url, priority }: Detail, queued: number): Seen {
     const call: Seen = { id, method, url, priority, queued, retries: 0 };
@@ -80,7 +87,9 @@ export class Calls {
     return call;
   }
 
-  #end(call: Seen, now: number): void {
+  /** What began before somebody looked is not known. */
+  #end(call: Seen | undefined, now: number): void {
+    if (!call) return;
     call.ended = now;
     this.#open.delete(call.id);
   }
@@ -92,6 +101,11 @@ export class Calls {
       events?.addEventListener(type, this.#hear);
     }
     this.#events = events;
+    // What ends unheard is not waited for.
+    this.#open.clear();
+  }
+
+  forget(): void {
     this.all.length = 0;
     this.#open.clear();
     this.version += 1;

@@ -53,7 +53,7 @@ button:hover { border-color: currentcolor; }
   gap: 12px;
   padding: 8px;
 }
-section { min-inline-size: 0; }
+section { min-inline-size: 0; contain: layout style; }
 section[data-wide] { grid-column: 1 / -1; }
 h2 { margin: 0 0 4px; font-size: 13px; }
 p { margin: 4px 0; color: var(--quiet); }
@@ -64,7 +64,8 @@ tr > :first-child { text-align: start; }
 td[data-long] { max-inline-size: 16rem; overflow: hidden; text-overflow: ellipsis; }
 tr[data-bad], .bad { color: var(--bad); }
 tbody tr + tr > * { border-block-start: 1px solid var(--line); }
-meter { inline-size: 4rem; }
+meter { inline-size: 3rem; }
+td :is(button, select) { min-block-size: 22px; padding-inline: 4px; }
 canvas { display: block; inline-size: 100%; block-size: 72px; color: var(--accent); }
 .bar { display: block; position: relative; min-inline-size: 8rem; block-size: 10px; }
 .bar i { position: absolute; inset-block: 0; min-inline-size: 1px; }
@@ -72,5 +73,11 @@ canvas { display: block; inline-size: 100%; block-size: 72px; color: var(--accen
 .bar i:nth-child(2) { background: var(--accent); }
 .bar i:nth-child(3) { background: var(--body); }
 .scroll { max-block-size: 16rem; overflow: auto; }
+.scroll[data-list] { block-size: 24rem; max-block-size: none; contain: strict; }
+.scroll[data-list] table { min-inline-size: 56rem; table-layout: fixed; }
+.scroll[data-list] :is(th, td) { overflow: hidden; text-overflow: ellipsis; }
+.scroll[data-list] th:first-child { inline-size: 22%; }
+.scroll[data-list] th:last-child { inline-size: 20%; }
+.scroll[data-list] th:is(:nth-child(2), :nth-child(4)) { inline-size: 11%; }
 ul { margin: 0; padding-inline-start: 1.2em; color: var(--quiet); }
 `;

@@ -48,6 +48,7 @@ export function createDashboard() {
   let filled = 0;
 
   return {
+    fetch,
     ready: fetch.ready,
     status: () => fetch.status(),
     stats: () => fetch.cache.stats(),

@@ -1,6 +1,7 @@
 import { addressOf, query, write } from './address.js';
 import { createComparison } from './comparison.js';
 import { createControls } from './controls.js';
+import { lookInto } from './inside.js';
 import { SCENES, sceneOf } from './scenes/index.js';
 import { sixlane } from './sides.js';
 import { createTheme } from './theme.js';
@@ -104,6 +105,7 @@ async function showScene() {
     if (link.dataset.scene === scene.id) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  lookInto(view.instances?.() ?? { sixlane });
   view.show(scene);
   view.ask(controls.values());
   showNotice();

@@ -1,6 +1,7 @@
 /** The view of a server under pressure: the same load twice, with degradation and without, while the visitor drags. */
 import { createFetch } from 'sixlane';
 import { createCanvas } from './canvas.js';
+import { lookInto } from './inside.js';
 import { LEVELS } from './record.js';
 import { nativeFetch } from './sides.js';
 import { colour, onTheme } from './theme.js';
@@ -245,6 +246,7 @@ export function createPressure(page) {
     async run({ rate }, signal) {
       const made = { plain: createSide('plain', otherOrigin()), careful: createSide('careful', location.origin) };
       sides = made;
+      lookInto({ 'without degradation': made.plain.fetch, 'with degradation': made.careful.fetch });
       await Promise.all(Object.values(made).map(({ fetch }) => fetch.ready));
       await order('PUT', orders());
       page.say('Running …', 'Now drag the delay.');

@@ -1,5 +1,6 @@
 /** Who makes the calls of a scene. Each side is a fetch, with a column and a line in the chart. */
 import { createFetch } from 'sixlane';
+import { lookInto } from './inside.js';
 
 export const TITLES = {
   native: 'Native fetch',
@@ -34,5 +35,6 @@ export function openFetch(side, { options }) {
   if (side === 'naive') return { fetch: naiveFetch, close() {} };
   if (!options?.[side]) return { fetch: sixlane, ready: sixlane.ready, close() {} };
   const own = createFetch(options[side]);
+  lookInto({ [TITLES[side]]: own });
   return { fetch: own, ready: own.ready, close: () => own.close() };
 }

@@ -334,6 +334,8 @@ export function createVisit(page) {
       page.say(...verdict(first, ms));
     },
 
+    instances: () => ({ sixlane: dashboard.fetch }),
+
     notice() {
       const { mode, reason } = dashboard.status();
       if (mode === 'native') {

@@ -372,6 +372,21 @@ export default async function ({ launch, server: { binary }, test }) {
         assert.match(await page.textContent('#detail'), /^Cancelled/);
       }));
 
+    await test('demo: the panel is loaded when it is opened, and follows the scenes', () =>
+      inChromium('?count=100&delay=0', async (page) => {
+        const loaded = () => page.evaluate(() => customElements.get('sixlane-panel') !== undefined);
+        assert.equal(await loaded(), false);
+        await runToEnd(page);
+        await page.click('#inside > summary');
+        const panel = page.locator('sixlane-panel');
+        await panel.getByText(/^1\d\d completed/).waitFor();
+        await page.click('#scenes [data-scene=grid]');
+        await page.waitForFunction(() => document.title === 'sixlane: Grid');
+        await runToEnd(page);
+        await panel.scrollIntoViewIfNeeded();
+        await panel.getByText(/in batches/).waitFor();
+      }));
+
     await test('demo: axe-core finds nothing, in light and dark, wide and at phone width', () =>
       inChromium('', async (page, browser) => {
         const axe = await readFile(at('node_modules/axe-core/axe.min.js'), 'utf8');
@@ -408,6 +423,9 @@ export default async function ({ launch, server: { binary }, test }) {
             await page.goto(address('?scene=pressure'));
             await page.evaluate(axe);
             await check(`${colorScheme}, ${width}, pressure`);
+            await page.click('#inside > summary');
+            await page.getByRole('button', { name: 'Purge cache' }).waitFor();
+            await check(`${colorScheme}, ${width}, panel`);
           }
         }
       }));

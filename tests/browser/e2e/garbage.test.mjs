@@ -5,18 +5,22 @@ export default async function ({ launch, server, test }) {
   const browser = await launch('chromium');
   const protocol = await browser.context.newCDPSession(browser.page);
   const collect = () => protocol.send('HeapProfiler.collectGarbage');
-  try {
-    await browser.open(new URL('/blank.html', server.url).href);
-    await browser.evaluate(async () => {
-      const { createFetch, createQueue, init } = await import('/dist/index.js');
-      await init();
-      const fetch = createFetch();
-      Object.assign(window, { sixlane: fetch, createQueue });
-      window.big = (orders, init) => fetch(`/api/data/1?size=1000000&slow=60000&${orders}`, init);
-      window.running = () => fetch.status().running;
+  // On a page of its own: what an earlier one dropped keeps its connection, as far as the browser goes, to the end.
+  const onPage = (title, body) =>
+    test(title, async () => {
+      await browser.open(new URL('/blank.html', server.url).href);
+      await browser.evaluate(async () => {
+        const { createFetch, createQueue, init } = await import('/dist/index.js');
+        await init();
+        const fetch = createFetch();
+        Object.assign(window, { sixlane: fetch, createQueue });
+        window.big = (orders, init) => fetch(`/api/data/1?size=1000000&slow=60000&${orders}`, init);
+        window.running = () => fetch.status().running;
+      });
+      await body();
     });
-
-    await test('a response that is dropped unread gives its slot back', async () => {
+  try {
+    await onPage('a response that is dropped unread gives its slot back', async () => {
       await browser.evaluate(async () => {
         await Promise.all(Array.from({ length: 6 }, (_, n) => window.big(`unread=${n}`)));
       });
@@ -24,7 +28,7 @@ export default async function ({ launch, server, test }) {
       await untilCollected(browser, collect, () => window.running() === 0);
     });
 
-    await test('so does one whose signal lives on', async () => {
+    await onPage('so does one whose signal lives on', async () => {
       await browser.evaluate(async () => {
         window.controller = new AbortController();
         const { signal } = window.controller;
@@ -34,39 +38,42 @@ export default async function ({ launch, server, test }) {
       await untilCollected(browser, collect, () => window.running() === 0);
     });
 
-    await test('an abort breaks off what is read, though its response is dropped, also of one of several', async () => {
-      await browser.evaluate(async () => {
-        const open = async (orders, count) => {
-          const controllers = Array.from({ length: count }, () => new AbortController());
-          const responses = await Promise.all(
-            controllers.map(({ signal }) => window.big(orders, { signal, lane: { dedupe: true } })),
-          );
-          return { controllers, reads: responses.map(({ body }) => body.getReader()) };
-        };
-        window.open = [await open('alone', 1), await open('several', 3)];
-        for (const { reads } of window.open) for (const reader of reads) await reader.read();
-        window.canary = new WeakRef(new Response());
-      });
-      await untilCollected(browser, collect, () => window.canary.deref() === undefined);
-      await collect();
-      const names = await browser.evaluate(async () => {
-        const rejected = window.open.map(({ controllers: [controller], reads: [reader] }) => {
-          controller.abort();
-          return reader.read().then(
-            () => 'read',
-            (error) => error.name,
-          );
+    await onPage(
+      'an abort breaks off what is read, though its response is dropped, also of one of several',
+      async () => {
+        await browser.evaluate(async () => {
+          const open = async (orders, count) => {
+            const controllers = Array.from({ length: count }, () => new AbortController());
+            const responses = await Promise.all(
+              controllers.map(({ signal }) => window.big(orders, { signal, lane: { dedupe: true } })),
+            );
+            return { controllers, reads: responses.map(({ body }) => body.getReader()) };
+          };
+          window.open = [await open('alone', 1), await open('several', 3)];
+          for (const { reads } of window.open) for (const reader of reads) await reader.read();
+          window.canary = new WeakRef(new Response());
         });
-        const names = await Promise.all(rejected);
-        names.push(window.running());
-        for (const { controllers } of window.open) for (const controller of controllers) controller.abort();
-        names.push(window.running());
-        return names;
-      });
-      assert.deepEqual(names, ['AbortError', 'AbortError', 1, 0]);
-    });
+        await untilCollected(browser, collect, () => window.canary.deref() === undefined);
+        await collect();
+        const names = await browser.evaluate(async () => {
+          const rejected = window.open.map(({ controllers: [controller], reads: [reader] }) => {
+            controller.abort();
+            return reader.read().then(
+              () => 'read',
+              (error) => error.name,
+            );
+          });
+          const names = await Promise.all(rejected);
+          names.push(window.running());
+          for (const { controllers } of window.open) for (const controller of controllers) controller.abort();
+          names.push(window.running());
+          return names;
+        });
+        assert.deepEqual(names, ['AbortError', 'AbortError', 1, 0]);
+      },
+    );
 
-    await test('a body that is being read keeps its slot, though its response is dropped', async () => {
+    await onPage('a body that is being read keeps its slot, though its response is dropped', async () => {
       await browser.evaluate(async () => {
         window.reader = (await window.big('reading')).body.getReader();
         await window.reader.read();
@@ -80,7 +87,7 @@ export default async function ({ launch, server, test }) {
       await browser.evaluate(() => window.sixlane.close());
     });
 
-    await test('what was asked for and written to leaves little behind, of however many addresses', async () => {
+    await onPage('what was asked for and written to leaves little behind, of however many addresses', async () => {
       const used = async () => {
         for (let round = 0; round < 3; round += 1) await collect();
         return (await protocol.send('Runtime.getHeapUsage')).usedSize;
@@ -116,7 +123,7 @@ export default async function ({ launch, server, test }) {
       }
     });
 
-    await test('a queue that is dropped is collected, once its tasks are done', async () => {
+    await onPage('a queue that is dropped is collected, once its tasks are done', async () => {
       await browser.evaluate(async () => {
         const queues = Array.from({ length: 20 }, () => window.createQueue());
         await Promise.all(queues.map((queue) => queue.add(() => 1, { timeout: 60_000 })));

@@ -90,11 +90,14 @@ export default async function ({ launch, server: { binary }, test }) {
 
         await panel.getByRole('button', { name: 'Resume' }).click();
         await shown('Origins', '3 completed');
-        await until(async () => (await region('Calls').locator('tbody tr').count()) === 4, {
+        // Only what is in sight has rows.
+        const calls = region('Calls').locator('tr[aria-rowindex]');
+        await region('Calls').scrollIntoViewIfNeeded();
+        await until(async () => (await calls.count()) === 4, {
           ms: 5_000,
           complaint: () => 'four calls are not shown',
         });
-        const line = region('Calls').locator('tbody tr', { hasText: '/api/data/2' });
+        const line = calls.filter({ hasText: '/api/data/2' });
         await until(async () => /critical\s+network\s+200/.test(await line.innerText()), {
           ms: 5_000,
           complaint: () => 'the critical call is not shown',
@@ -133,6 +136,25 @@ export default async function ({ launch, server: { binary }, test }) {
           await panel.getByRole('button', { name, exact: true }).click();
           assert.ok(check(JSON.parse(await readFile(await (await saved).path(), 'utf8'))), name);
         }
+      }));
+
+    await test('panel: of 200 calls those in sight have rows, and the others when they come there', () =>
+      inPage('chromium', async ({ page }) => {
+        const calls = page.locator('sixlane-panel').getByRole('region', { name: 'Calls', exact: true });
+        await page.evaluate(async () => {
+          for (let n = 1; n <= 220; n++) await (await fetch(`/api/data/1?n=${n}`, { lane: { cache: false } })).text();
+        });
+        const first = calls.locator('tr[aria-rowindex="2"]');
+        await calls.scrollIntoViewIfNeeded();
+        await first.waitFor();
+        assert.ok((await calls.locator('tr[aria-rowindex]').count()) < 40);
+        assert.equal(await calls.locator('table').getAttribute('aria-rowcount'), '201');
+        const heightOf = () => calls.locator('table').evaluate((table) => table.offsetHeight);
+        const before = await heightOf();
+        await calls.locator('[data-list]').evaluate((list) => list.scrollTo(0, list.scrollHeight));
+        await calls.locator('tr[aria-rowindex="201"]').waitFor();
+        assert.equal(await first.count(), 0);
+        assert.ok(Math.abs((await heightOf()) - before) < 60, 'it is as tall wherever it is');
       }));
 
     await test('panel: it asks nothing while it is not seen', () =>

@@ -24,6 +24,8 @@ describe('equal calls under way', () => {
   const texts = (responses) => Promise.all(responses.map((response) => response.text()));
 
   it('are one request, and each has a response of its own', async () => {
+    const told = [];
+    fetch.events.addEventListener('settled', ({ detail }) => told.push(detail));
     const responses = await many(50, SHARED);
     expect(new Set(responses).size).to.equal(50);
     expect(new Set(await texts(responses)).size).to.equal(1);
@@ -32,6 +34,10 @@ describe('equal calls under way', () => {
     }
     expect((await run.stats()).seen).to.equal(1);
     expect(fetch.status()).to.include({ deduplicated: 49, running: 0, completed: 1 });
+    expect(told.map(({ joined = false, ok }) => [joined, ok])).to.have.deep.members([
+      [false, true],
+      ...Array(49).fill([true, true]),
+    ]);
   });
 
   it('go on by themselves when the answer may not be shared, unless they are to be', async () => {

@@ -726,7 +726,10 @@ describe('by themselves', () => {
 
   it('say what is wrong with what they are given', () => {
     const monitor = createMonitor();
-    expect(() => monitor.otel({})).to.throw(TypeError, '`meter` must be a Meter, with `createHistogram`, got an object');
+    expect(() => monitor.otel({})).to.throw(
+      TypeError,
+      '`meter` must be a Meter, with `createHistogram`, got an object',
+    );
     expect(() => monitor.record(undefined)).to.throw(TypeError, '`call` must be an object, got undefined');
     expect(monitor.har()).to.have.nested.property('log.entries').that.is.empty;
     monitor.close();

@@ -29,6 +29,7 @@
  * - `ask(values)`: says the question, now and whenever the visitor chooses something else
  * - `run(values, signal)`: resolves when it is over, soon after the signal aborts
  * - `notice()`: what the visitor must be told, or ""
+ * - `instances()`: of sixlane, by name, for the panel, where it makes its own
  */
 import burst from './burst.js';
 import emergency from './emergency.js';

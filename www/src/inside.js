@@ -1,0 +1,18 @@
+/** What the instances of the scene do, in sixlane's own panel. It is loaded when a visitor opens it, and costs nothing before. */
+const root = document.getElementById('inside');
+let instances = {};
+let panel;
+
+root.addEventListener('toggle', async () => {
+  if (!root.open || panel) return;
+  panel = document.createElement('sixlane-panel');
+  root.append(panel);
+  await import('sixlane/panel');
+  panel.instances = instances;
+});
+
+/** Shows these from now on, by their names. */
+export function lookInto(others) {
+  instances = others;
+  if (panel) panel.instances = others;
+}
