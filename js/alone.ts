@@ -22,6 +22,9 @@ import type {
 import { readDegradation, readMonitor } from './watched.js';
 import { degradationOf, monitorOf, NOTHING, Watching } from './watching.js';
 
+/** Kept alive until they are closed, though the page may not hold them: what they were told of is yet to be said. */
+const held = new Set<Watch>();
+
 /** An engine that has no calls: it only watches. */
 class Watch implements Host<Scheduled> {
   readonly watching: Watching<Scheduled>;
@@ -47,7 +50,9 @@ class Watch implements Host<Scheduled> {
  */
 export function createMonitor(options?: MonitorOptions): LoneMonitor {
   need('createMonitor');
-  const { engine, watching } = new Watch('createMonitor', readMonitor(options));
+  const watch = new Watch('createMonitor', readMonitor(options));
+  const { engine, watching } = watch;
+  held.add(watch);
   const gauges = new PageGauges();
   let [lookups, hits] = [0, 0];
   watching.looked = () => [lookups, hits];
@@ -86,6 +91,7 @@ export function createMonitor(options?: MonitorOptions): LoneMonitor {
       for (const hear of meters) hear(call);
     },
     close() {
+      held.delete(watch);
       gauges.stop();
       engine.free();
     },

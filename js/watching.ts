@@ -46,6 +46,9 @@ function criticalOf(trigger: Trigger, threshold: number): number {
   return UNITS[trigger] === percent ? Math.min(2 * threshold, (1 + threshold) / 2) : 2 * threshold;
 }
 
+/** Those at a level are kept alive, though the page may have dropped them: it is yet to be left. */
+const held = new Set<object>();
+
 /** Of one engine, and of those that take its place. */
 export class Watching<C extends Scheduled> implements Watcher {
   readonly #events: Events;
@@ -109,6 +112,8 @@ export class Watching<C extends Scheduled> implements Watcher {
   come(level: number, stale: number, batches: number): void {
     const from = this.level;
     this.level = level as DegradationLevel;
+    if (level > 0) held.add(this);
+    else held.delete(this);
     this.eased(stale, batches);
     this.#steps?.move(from, level);
     this.#events.emit('degradation', () => ({ level, from, rule: this.#rule() }));

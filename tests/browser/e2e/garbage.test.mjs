@@ -1,5 +1,6 @@
 // What the page drops is noticed, and nothing is kept that it has dropped. Only an engine's own collector tells.
 import assert from 'node:assert/strict';
+import { until } from '../../../scripts/lib/wait.mjs';
 
 export default async function ({ launch, server, test }) {
   const browser = await launch('chromium');
@@ -122,6 +123,28 @@ export default async function ({ launch, server, test }) {
         assert.ok(grown[2] - grown[1] < 100_000, told);
       }
     });
+
+    await onPage(
+      'a monitor says what it found, and ladders leave their levels, though the page has dropped them',
+      async () => {
+        await browser.evaluate(async () => {
+          const { createDegradation, createFetch, createMonitor } = await import('/dist/index.js');
+          window.said = [];
+          const monitor = createMonitor({ interval: 500, pending: 0, minimum: 1, thresholds: { errorRate: 0.5 } });
+          monitor.onAlert(({ trigger }) => trigger === 'error-rate' && window.said.push('alert'));
+          for (let n = 0; n < 10; n += 1) monitor.record({ duration: 1, ok: false });
+          const actions = [{ do: 'call', enter() {}, leave: () => window.said.push('left') }];
+          const rules = [{ level: 1, name: 'one', triggers: ['memory'], actions }];
+          createDegradation({ rules, recoverAfter: 500 }).trigger('memory');
+          createFetch({ degradation: { rules, recoverAfter: 500 } }).degradation.trigger('memory');
+        });
+        for (let round = 0; round < 5; round += 1) await collect();
+        await until(() => browser.evaluate(() => window.said.length === 3), {
+          ms: 10_000,
+          complaint: () => 'they were collected',
+        });
+      },
+    );
 
     await onPage('a queue that is dropped is collected, once its tasks are done', async () => {
       await browser.evaluate(async () => {

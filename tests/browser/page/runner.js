@@ -17,9 +17,19 @@ const results = {
 };
 window.__results = results;
 
+/** The longest time in which no timer of the page fired since the test began: a machine that stands still is no fault of ours. */
+const stood = { longest: 0, last: performance.now() };
+setInterval(() => {
+  const now = performance.now();
+  stood.longest = Math.max(stood.longest, now - stood.last);
+  stood.last = now;
+}, 50);
+
 function fail(title, error) {
+  const still = Math.max(stood.longest, performance.now() - stood.last);
+  const note = still > 1_000 ? ` (no timer of the page fired for ${Math.round(still)} ms)` : '';
   results.failed += 1;
-  results.failures.push({ title, message: `${error?.message ?? error}`, stack: `${error?.stack ?? ''}` });
+  results.failures.push({ title, message: `${error?.message ?? error}${note}`, stack: `${error?.stack ?? ''}` });
 }
 
 class Recorder {
@@ -27,6 +37,7 @@ class Recorder {
     const title = (test) => test.titlePath().join(' › ');
     runner.on('test', (test) => {
       results.current = title(test);
+      stood.longest = 0;
     });
     runner.on('pass', (test) => {
       results.passed += 1;
