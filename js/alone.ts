@@ -138,12 +138,11 @@ export function createDegradation(options: DegradationOptions & { monitor?: Moni
     else raised.add(trigger);
     engine.signals(resolved ? 0 : bit, resolved ? bit : 0);
   });
-  let looked = performance.now();
+  /** Samples of before say nothing: the page was told to be well. */
+  let since = 0;
   // While an alert lasts nothing more is said of it: the samples tell whether anything is heard at all.
   const gauges = {
     read: () => {
-      const since = performance.now() - looked;
-      looked += since;
       for (const trigger of raised) if (monitor && hears(monitor, trigger, since)) engine.signals(bitOf(trigger), 0);
       return NOTHING;
     },
@@ -152,6 +151,10 @@ export function createDegradation(options: DegradationOptions & { monitor?: Moni
   watching.attend({ gauges, steps: degrading });
   // Its level is a getter, which a spread would read once.
   return Object.assign(degradationOf(watching), {
+    reset() {
+      since = performance.now();
+      watching.reset();
+    },
     close() {
       stop?.();
       watching.leave();
@@ -160,16 +163,23 @@ export function createDegradation(options: DegradationOptions & { monitor?: Moni
   });
 }
 
-/** A monitor of somebody else's may have triggers of its own. */
+/** 0 for a trigger that only another kind of monitor has. */
 function bitOf(trigger: Trigger): number {
   return TRIGGERS.includes(trigger) ? 1 << TRIGGERS.indexOf(trigger) : 0;
 }
 
-/** Whether a sample of so many milliseconds says anything of this. A monitor without samples is believed. */
-function hears(monitor: Monitor, trigger: Trigger, range: number): boolean {
+/** Whether the last sample, which may not be older than two of its length, says anything. A monitor without samples is believed. */
+function hears(monitor: Monitor, trigger: Trigger, since: number): boolean {
   if (typeof monitor.report !== 'function') return true;
-  const value = VALUES[trigger];
-  return monitor.report(Math.max(range, 1)).samples.some((sample) => value === undefined || value(sample) !== null);
+  try {
+    const last = monitor.report().samples.at(-1);
+    if (!last || last.at < since || performance.now() - last.at > 2 * last.span) return false;
+    const value = VALUES[trigger];
+    return value === undefined || value(last) !== null;
+  } catch (error) {
+    globalThis.reportError?.(error);
+    return true;
+  }
 }
 
 const VALUES: Partial<Record<Trigger, (sample: Sample) => unknown>> = {

@@ -314,11 +314,16 @@ export class Gets {
     if (this.#joints.get(key) === joint) this.#joints.delete(key);
   }
 
+  #joined({ request, lane, arrived }: Asking, outcome: Response | { readonly error: unknown }): void {
+    this.#network.told({ url: request.url, method: request.method, lane, arrived }, outcome, { joined: true });
+  }
+
   /** One whose time is not up when that of the first is goes on by itself. How its attempts end is the same for all. */
   #follow(joint: Joint<Sent>, asking: Asking): Promise<Response> {
     return joint.add(asking).catch((error: unknown) => {
       const first = joint.wire?.refusal === 'timeout' && !asking.signal.aborted;
       if (first && nameOf(error) === 'TimeoutError') return this.fetch(asking);
+      this.#joined(asking, { error });
       throw error;
     });
   }
@@ -327,16 +332,17 @@ export class Gets {
     if ('kept' in brought) {
       this.#noteStale(brought, joint.size);
       this.deduplicated += Math.max(0, joint.size - 1);
-      joint.resolve(() => this.#cache?.give(brought.kept) as Response);
+      joint.resolve((caller, index) => {
+        const response = this.#cache?.give(brought.kept) as Response;
+        if (index > 0) this.#joined(caller as Asking, response);
+        return response;
+      });
       return;
     }
     const { response } = brought;
     if (joint.size < 2 || this.#mayShare(asking, response)) {
       this.deduplicated += Math.max(0, joint.size - 1);
-      for (const one of joint.followers() as Iterable<Asking>) {
-        const { request, lane, arrived } = one;
-        this.#network.told({ url: request.url, method: request.method, lane, arrived }, response, { joined: true });
-      }
+      for (const one of joint.followers()) this.#joined(one as Asking, response);
       joint.share(response, (caller) => {
         this.deduplicated -= 1;
         return this.#alone(caller as Asking, undefined);

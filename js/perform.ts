@@ -95,13 +95,15 @@ export class Performer implements Host<Call>, Network {
     const early = [...(this.starting?.calls ?? [])].filter(({ stage }) => stage === 'waiting');
     const waiting =
       this.engine?.waiting() ?? early.map((call) => ({ call, priority: call.priority, since: call.arrived }));
+    const now = performance.now();
     return waiting.map(({ call: { id, key, request }, priority, since }) => ({
       id,
       url: request.url,
       method: request.method,
       key,
       priority: levelOf(priority),
-      since,
+      // Where several come in at one time of a coarse clock, the core tells them apart by nanoseconds.
+      since: Math.min(since, now),
     }));
   }
 
@@ -237,8 +239,6 @@ export class Performer implements Host<Call>, Network {
 
   refuse(call: Call, why: Refusal, retryAfter: number | null = null): void {
     const reason = refusalReason(why, this.clearReason, retryAfter);
-    // The core knows already.
-    call.id = -1;
     call.refusal = why;
     this.settler.over(call, Settled.Failed, reason);
     call.controller?.abort(reason);
@@ -275,8 +275,6 @@ export class Performer implements Host<Call>, Network {
 
   giveUp(call: Call): void {
     const { error } = call.brought ?? {};
-    // The core knows already.
-    call.id = -1;
     this.settler.over(call, Settled.Failed, error);
   }
 

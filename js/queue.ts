@@ -49,7 +49,7 @@ interface Job extends Scheduled {
 }
 
 /** So many new jobs are told to the core though the turn is not over: the room that they take there stays. */
-const MOST_AT_ONCE = 1_000;
+const MAX_AT_ONCE = 1_000;
 
 interface Waiter {
   readonly until: () => boolean;
@@ -63,7 +63,7 @@ class TaskQueue implements Queue {
   #waiters: Waiter[] = [];
   /** Jobs whose tasks returned a plain value, each followed by it. */
   #returned: unknown[] = [];
-  /** What the core is told at the end of the turn, or when somebody asks: new jobs that none can start before, and ended ones. */
+  /** Jobs that the core is told of at the end of the turn, or before it is asked anything: new ones that have to wait, and ended ones. */
   #fresh: Job[] = [];
   #priorities: number[] = [];
   #over: Job[] = [];
@@ -123,11 +123,17 @@ class TaskQueue implements Queue {
     if (this.#full === key && terms.flags === 0 && terms.total === undefined) {
       this.#fresh.push(job);
       this.#priorities.push(terms.priority);
-      if (this.#fresh.length < MOST_AT_ONCE) this.#soon();
+      if (this.#fresh.length < MAX_AT_ONCE) this.#soon();
       else this.#flush();
       return;
     }
     this.#flush();
+    // That may have run tasks, which may have aborted this one, or met the end of the module.
+    if (job.settled) return;
+    if (this.#trapped) {
+      this.#run(job);
+      return;
+    }
     this.#engine.submit(job, terms);
     this.#full = job.context || job.settled ? undefined : key;
   }
@@ -273,6 +279,8 @@ class TaskQueue implements Queue {
     if (!this.#close(job)) return;
     if (outcome === Settled.Completed) job.resolve(value);
     else job.reject(value);
+    // There may be room for the next one.
+    this.#full = undefined;
     this.#over.push(job);
     this.#outcomes.push(outcome);
     this.#soon();

@@ -61,10 +61,16 @@ export function readMonitor(options: unknown): Said {
   return said;
 }
 
+/** The core takes no shorter sample, in milliseconds. */
+const MIN_INTERVAL = 100;
+
 /** The same of a ladder by itself. */
 export function readDegradation(options: unknown): Said {
   const said = new Said();
   object({ ...DEGRADATION, monitor: anything })(options, '', said);
+  // It looks twice in the time after which a trigger of which nothing is heard is off.
+  const after = said.get(Option.RecoverAfter, undefined);
+  if (after !== undefined) said.set(Option.Interval, 'recoverAfter', Math.max(MIN_INTERVAL, after / 2));
   said.set(Option.Degradation, 'degradation', 1);
   return said;
 }

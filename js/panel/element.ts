@@ -124,7 +124,8 @@ export class SixlanePanel extends Base {
     for (const { target, contentRect } of entries) {
       this.#sizes.set(target, contentRect);
       if (target === this.#chart) this.#charted = undefined;
-      else if (target !== this.#list) this.#tall = contentRect.height || TALL;
+      // A row that was taken out has no height.
+      else if (target !== this.#list && contentRect.height > 0) this.#tall = contentRect.height;
     }
   });
   #scrolled = 0;
@@ -196,6 +197,13 @@ export class SixlanePanel extends Base {
   }
 
   connectedCallback(): void {
+    // What was said of it before it was defined hides what it would do.
+    for (const name of ['instance', 'instances'] as const) {
+      if (!Object.hasOwn(this, name)) continue;
+      const { [name]: said } = this;
+      delete (this as Partial<Record<typeof name, unknown>>)[name];
+      Object.assign(this, { [name]: said });
+    }
     this.#offer();
     this.#sight = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
@@ -486,8 +494,9 @@ export class SixlanePanel extends Base {
     this.#drawn = this.#calls.version;
     const calls = this.#calls.all.slice(-MAX_ROWS).reverse();
     const room = this.#sizes.get(this.#list)?.height ?? 0;
-    const first = Math.max(0, Math.floor(this.#scrolled / this.#tall) - 1);
-    const seen = calls.slice(first, first + Math.ceil(room / this.#tall) + 2);
+    const shown = Math.ceil(room / this.#tall) + 2;
+    const first = Math.max(0, Math.min(Math.floor(this.#scrolled / this.#tall) - 1, calls.length - shown));
+    const seen = calls.slice(first, first + shown);
     this.#above.style.height = `${first * this.#tall}px`;
     this.#below.style.height = `${(calls.length - first - seen.length) * this.#tall}px`;
     this.#waterfall.root.setAttribute('aria-rowcount', `${calls.length + 1}`);

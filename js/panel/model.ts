@@ -83,7 +83,8 @@ export class Calls {
     const call: Seen = { id, method, url, priority, queued, retries: 0 };
     if (id >= 0) this.#open.set(id, call);
     this.all.push(call);
-    if (this.all.length > SHOWN) this.all.shift();
+    const oldest = this.all.length > SHOWN ? this.all.shift() : undefined;
+    if (oldest && this.#open.get(oldest.id) === oldest) this.#open.delete(oldest.id);
     return call;
   }
 
@@ -101,8 +102,6 @@ export class Calls {
       events?.addEventListener(type, this.#hear);
     }
     this.#events = events;
-    // What ends unheard is not waited for.
-    this.#open.clear();
   }
 
   forget(): void {

@@ -73,7 +73,7 @@ canvas { display: block; inline-size: 100%; block-size: 72px; color: var(--accen
 .bar i:nth-child(2) { background: var(--accent); }
 .bar i:nth-child(3) { background: var(--body); }
 .scroll { max-block-size: 16rem; overflow: auto; }
-.scroll[data-list] { block-size: 24rem; max-block-size: none; contain: strict; }
+.scroll[data-list] { block-size: 24rem; max-block-size: none; contain: strict; overflow-anchor: none; }
 .scroll[data-list] table { min-inline-size: 56rem; table-layout: fixed; }
 .scroll[data-list] :is(th, td) { overflow: hidden; text-overflow: ellipsis; }
 .scroll[data-list] th:first-child { inline-size: 22%; }

@@ -359,6 +359,7 @@ impl Scheduler {
         let before = degrading.ladder.level();
         degrading.ladder.reset(now);
         degrading.on = 0;
+        degrading.signals = [None; TRIGGERS];
         for share in &mut degrading.shares {
             *share = Share::new(*share.config());
         }

@@ -5,10 +5,11 @@ let panel;
 
 root.addEventListener('toggle', async () => {
   if (!root.open || panel) return;
-  panel = document.createElement('sixlane-panel');
-  root.append(panel);
   await import('sixlane/panel');
+  if (panel) return;
+  panel = document.createElement('sixlane-panel');
   panel.instances = instances;
+  root.append(panel);
 });
 
 /** Shows these from now on, by their names. */

@@ -151,10 +151,59 @@ export default async function ({ launch, server: { binary }, test }) {
         assert.equal(await calls.locator('table').getAttribute('aria-rowcount'), '201');
         const heightOf = () => calls.locator('table').evaluate((table) => table.offsetHeight);
         const before = await heightOf();
-        await calls.locator('[data-list]').evaluate((list) => list.scrollTo(0, list.scrollHeight));
+        const toEnd = () => calls.locator('[data-list]').evaluate((list) => list.scrollTo(0, list.scrollHeight));
+        await toEnd();
         await calls.locator('tr[aria-rowindex="201"]').waitFor();
         assert.equal(await first.count(), 0);
         assert.ok(Math.abs((await heightOf()) - before) < 60, 'it is as tall wherever it is');
+
+        // Rows of another height, and nothing moves by itself.
+        await page.locator('sixlane-panel').evaluate((panel) => {
+          panel.style.fontSize = '17px';
+        });
+        await until(
+          async () => {
+            await toEnd();
+            return (await calls.locator('tr[aria-rowindex="201"]').count()) === 1;
+          },
+          { ms: 5_000, complaint: () => 'the end is not reached' },
+        );
+        const whereIs = () => calls.locator('[data-list]').evaluate((list) => [list.scrollTop, list.scrollHeight]);
+        const place = await whereIs();
+        await page.waitForTimeout(500);
+        assert.deepEqual(await whereIs(), place);
+      }));
+
+    await test('panel: it takes over what was said of it before it was defined, and a call that is tried again has one row', () =>
+      inPage('chromium', async ({ page }) => {
+        await page.evaluate(async () => {
+          document.querySelector('sixlane-panel').remove();
+          const { createFetch } = await import('/dist/index.js');
+          let tries = 0;
+          window.own = createFetch({
+            fetch: async () => {
+              tries += 1;
+              if (tries % 2 === 1) throw new TypeError('no network');
+              return new Response('');
+            },
+            retry: { limit: 1, baseDelay: 10, network: 'all' },
+          });
+          // In a document without a window no element is ever defined.
+          const panel = document.implementation.createHTMLDocument().createElement('sixlane-panel');
+          panel.instances = { own };
+          document.querySelector('main').append(panel);
+        });
+        await page.locator('sixlane-panel').getByText('· wasm').waitFor();
+        const calls = page.locator('sixlane-panel').getByRole('region', { name: 'Calls', exact: true });
+        await calls.scrollIntoViewIfNeeded();
+        await page.evaluate(async () => {
+          await (await own('https://a.test/again')).text();
+          await own('https://a.test/fails', { lane: { retry: false } }).catch(() => {});
+        });
+        const rows = calls.locator('tr[aria-rowindex]');
+        await until(async () => (await rows.count()) === 2, { ms: 5_000, complaint: () => 'there are not two rows' });
+        assert.match(await rows.nth(1).innerText(), /again\s+normal\s+network\s+200\s+1\s/);
+        assert.match(await rows.nth(0).innerText(), /fails\s+normal\s+network\s+TypeError\s/);
       }));
 
     await test('panel: it asks nothing while it is not seen', () =>

@@ -23,6 +23,23 @@ describe('equal calls under way', () => {
   const many = (count, orders, init) => Promise.all(Array.from({ length: count }, () => get(orders, init)));
   const texts = (responses) => Promise.all(responses.map((response) => response.text()));
 
+  it('tell of each, whatever comes of their request', async () => {
+    const told = [];
+    fetch.events.addEventListener('settled', ({ detail: { joined = false, ok, error } }) =>
+      told.push([joined, ok, error]),
+    );
+    const controller = new AbortController();
+    const orders = { ...SHARED, delay: 60_000 };
+    const calls = [1, 2, 3].map(() => rejection(get(orders, { signal: controller.signal })));
+    controller.abort(new Error('enough'));
+    await Promise.all(calls);
+    expect(told).to.have.deep.members([
+      [false, false, 'Error: enough'],
+      [true, false, 'Error: enough'],
+      [true, false, 'Error: enough'],
+    ]);
+  });
+
   it('are one request, and each has a response of its own', async () => {
     const told = [];
     fetch.events.addEventListener('settled', ({ detail }) => told.push(detail));

@@ -700,6 +700,54 @@ describe('by themselves', () => {
     monitor.close();
   });
 
+  it('a ladder keeps its level while its alert lasts and samples say so, and begins anew when it is reset', async () => {
+    const monitor = createMonitor(QUICK);
+    const moved = [];
+    const actions = [{ do: 'call', enter: () => moved.push(1), leave: () => moved.push(0) }];
+    const rules = [{ level: 1, name: 'careful', triggers: ['error-rate'], actions }];
+    const degradation = createDegradation({ monitor, recoverAfter: 300, rules });
+    const failing = setInterval(() => monitor.record({ duration: 1, ok: false }), 10);
+    await until(() => degradation.level === 1);
+    const { length } = monitor.report().samples;
+    await until(() => monitor.report().samples.length >= length + 12);
+    expect(moved).to.deep.equal([1]);
+    clearInterval(failing);
+    degradation.reset();
+    await until(() => monitor.report().samples.length >= length + 20);
+    expect(moved.slice(0, 2)).to.deep.equal([1, 0]);
+    expect(degradation.level).to.equal(0);
+    degradation.close();
+    monitor.close();
+  });
+
+  it('a monitor whose report throws is believed, and reported', async () => {
+    let tell;
+    const reported = [];
+    const { reportError } = globalThis;
+    globalThis.reportError = (error) => reported.push(error.message);
+    const monitor = {
+      onAlert: (callback) => {
+        tell = callback;
+      },
+      report() {
+        throw new Error('mine');
+      },
+    };
+    const rules = [{ level: 1, name: 'one', triggers: ['queued'], actions: [] }];
+    const degradation = createDegradation({ monitor, recoverAfter: 200, rules });
+    try {
+      tell({ trigger: 'queued', resolved: false });
+      await until(() => reported.length >= 3);
+      expect(degradation.level).to.equal(1);
+      tell({ trigger: 'queued', resolved: true });
+      await until(() => degradation.level === 0);
+      expect(new Set(reported)).to.deep.equal(new Set(['mine']));
+    } finally {
+      globalThis.reportError = reportError;
+      degradation.close();
+    }
+  });
+
   it('a ladder that is closed goes by no monitor', async () => {
     let tell;
     let heard = 0;

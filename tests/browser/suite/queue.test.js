@@ -245,6 +245,35 @@ describe('createQueue', () => {
     });
   });
 
+  it('keeps its slot where a task aborts the one that is about to be handed over', async () => {
+    const queue = createQueue({ concurrency: 1 });
+    const controller = new AbortController();
+    const first = task();
+    const added = queue.add(first);
+    queue.add(() => {
+      controller.abort();
+      return queue.size;
+    });
+    const last = added.then(() => queue.add(task(), { key: 'other', signal: controller.signal }));
+    first.resolve();
+    expect((await rejection(last)).name).to.equal('AbortError');
+    expect(await queue.add(() => 'on')).to.equal('on');
+    expect(queue.status()).to.include({ queued: 0, running: 0 });
+  });
+
+  it('has room for another task once one has ended, in the same turn, too', async () => {
+    const queue = createQueue({ concurrency: 1, highWater: 1 });
+    const controller = new AbortController();
+    const first = task();
+    queue.add(first);
+    const waiting = rejection(queue.add(task(), { signal: controller.signal }));
+    controller.abort();
+    const next = queue.add(() => 'next');
+    first.resolve();
+    expect(await next).to.equal('next');
+    expect((await waiting).name).to.equal('AbortError');
+  });
+
   it('takes tasks that add tasks, without growing the stack', async () => {
     const queue = createQueue({ concurrency: 1 });
     let left = 20_000;
