@@ -139,11 +139,15 @@ export class Performer implements Host<Call>, Network {
 
   #startEarly(starting: Starting, call: Call): void {
     const { timeout } = call.lane ?? {};
-    const limit = typeof timeout === 'object' ? timeout?.total : timeout;
-    // No core keeps it yet; whether it is a right one, the module will say.
-    if (typeof limit === 'number' && limit > 0 && limit <= LONGEST_TIMER) {
-      call.timer = setTimeout(() => this.refuse(call, 'timeout'), limit);
-    }
+    const { total, wait } =
+      typeof timeout === 'object' && timeout !== null ? timeout : { total: timeout, wait: undefined };
+    // No core keeps them yet; whether they are right ones, the module will say.
+    const after = (limit: unknown, isOver: () => boolean): typeof call.timer =>
+      typeof limit === 'number' && limit > 0 && limit <= LONGEST_TIMER
+        ? setTimeout(() => isOver() && this.refuse(call, 'timeout'), limit)
+        : undefined;
+    call.timer = after(total, () => true);
+    after(wait, () => this.starting === starting && call.stage === 'waiting');
     starting.add(call, call.request.keepalive || this.leaving);
     if (call.stage === 'waiting') this.events.emit('queued', () => describe(call));
   }

@@ -314,6 +314,23 @@ describe('starting', () => {
     await reader.cancel();
   });
 
+  it('drops what has waited too long, and nothing that was sent, before the module is there', async () => {
+    const { createFetch } = await freshCopy();
+    const { wasm, give } = await slowModule();
+    const fetch = createFetch({ wasm });
+    const lane = { timeout: { wait: 50 } };
+    const held = Array.from({ length: 6 }, (_, n) =>
+      rejection(fetch(run.path('/api/data/1', { n, delay: 60_000 }), { lane })),
+    );
+    const late = await rejection(fetch(run.path('/api/data/1', { n: 6 }), { lane }));
+    expect([late.name, fetch.status().running, fetch.status().queued]).to.deep.equal(['TimeoutError', 6, 0]);
+    give();
+    await fetch.ready;
+    await fetch.close();
+    await Promise.all(held);
+    expect((await run.stats()).seen).to.equal(6);
+  });
+
   it('rejects every call and `ready` for wrong options that only the module can judge', async () => {
     const { createFetch } = await freshCopy();
     const fetch = createFetch({ queue: { concurency: 1 } });
