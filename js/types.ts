@@ -934,6 +934,7 @@ export interface RecordedCall {
 export interface LoneMonitor extends Monitor {
   /** @throws RangeError or TypeError for what is no time, number of bytes or priority */
   record(call: RecordedCall): void;
+  /** It takes samples, and is kept in memory, until then. */
   close(): void;
 }
 
