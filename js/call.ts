@@ -87,7 +87,7 @@ export class Call implements Scheduled, Sent {
   barrier = 0;
   /** What the headers said, and whether the body is being read, for a core that starts later than the response came. */
   status = 0;
-  length = -2;
+  length: number = BodyLength.Untold;
   pause = Number.NaN;
   reading = false;
   readonly #owner: Owner;
@@ -132,16 +132,24 @@ function bodyOf(response: Response): unknown {
   }
 }
 
-/** What follows the headers, as the core wants to know it: see `Answered` in the list of events. */
+/** In place of a length in bytes: see `Answered` in the list of events. */
+export enum BodyLength {
+  Nothing = -1,
+  Untold = -2,
+  Endless = -3,
+}
+
+/** Returns the length of what follows the headers in bytes, or a {@link BodyLength}. */
 export function bodyLength(method: string, response: Response): number {
   const { status, type, headers, bodyUsed } = response;
   // The transport has read it, or made it without any, whatever its headers say.
-  if (bodyUsed || (type === 'default' && bodyOf(response) === null)) return -1;
+  if (bodyUsed || (type === 'default' && bodyOf(response) === null)) return BodyLength.Nothing;
   const none = method === 'HEAD' || [101, 103, 204, 205, 304].includes(status);
-  if (none || type === 'opaque' || type === 'opaqueredirect' || type === 'error') return -1;
-  if (/^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? '')) return -3;
+  if (none || type === 'opaque' || type === 'opaqueredirect' || type === 'error') return BodyLength.Nothing;
+  if (/^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(headers.get('content-type') ?? ''))
+    return BodyLength.Endless;
   const length = headers.get('content-length');
-  return length && /^\d+$/.test(length) ? Number(length) : -2;
+  return length && /^\d+$/.test(length) ? Number(length) : BodyLength.Untold;
 }
 
 /** A call as events tell of it. */

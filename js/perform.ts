@@ -1,7 +1,7 @@
 import { originOf, withoutFragment } from './addresses.js';
 import { discard, watchBody } from './body.js';
 import type { Values } from './cache/values.js';
-import { type Brought, bodyLength, Call, describe } from './call.js';
+import { BodyLength, type Brought, bodyLength, Call, describe } from './call.js';
 import { Lost, Settled, SubmitFlag } from './codes.js';
 import { bit, type Engine, type Host, type Terms } from './engine.js';
 import { type Refusal, refusalReason, SixlaneError } from './errors.js';
@@ -315,7 +315,7 @@ export class Performer implements Host<Call>, Network {
     }
     call.status = real ? response.status : 0;
     // There is nothing to watch of what has ended.
-    call.length = real && !call.timing?.finished ? bodyLength(call.request.method, response) : -1;
+    call.length = real && !call.timing?.finished ? bodyLength(call.request.method, response) : BodyLength.Nothing;
     call.pause = real && call.lane?.retry !== false ? pauseAsked(response) : Number.NaN;
     call.brought = { response };
     // Only these statuses can lead to a retry, so only for them a response waits for the core.
@@ -347,7 +347,7 @@ export class Performer implements Host<Call>, Network {
   /** No core says anything of it: what came is what its caller gets. */
   conclude(call: Call, brought: Brought): void {
     if (!('response' in brought)) this.settler.over(call, Settled.Failed, brought.error);
-    else this.deliver(call, this.starting?.has(call) === true && call.length !== -1);
+    else this.deliver(call, this.starting?.has(call) === true && call.length !== BodyLength.Nothing);
   }
 
   /** Where a response of the page's own making cannot be looked at, its caller gets it all the same. */

@@ -2,7 +2,7 @@ import { isSameOrigin, withoutFragment } from './addresses.js';
 import { type BodyWatch, discard, watchBody } from './body.js';
 import type { Values } from './cache/values.js';
 import { noteWrite, writeOf } from './cache/writes.js';
-import { type Brought, type Call, describe, type Recorder, times } from './call.js';
+import { BodyLength, type Brought, type Call, describe, type Recorder, times } from './call.js';
 import { Settled } from './codes.js';
 import type { Engine } from './engine.js';
 import type { Events } from './events.js';
@@ -12,9 +12,6 @@ import type { Starting } from './starting.js';
 
 /** Addresses that are known to redirect to where the page may go. */
 const MAX_REDIRECTS = 100;
-
-/** The length of a body of which the headers do not tell it. */
-const UNTOLD = -2;
 
 /** Who is told that a slot is free: the core, or what stands in for it until it runs. */
 interface Core {
@@ -53,7 +50,8 @@ export class Settler {
     settle.resolve(response);
     this.#tellSettled(call, response?.ok, response?.status);
     // Some bodies go on without a slot.
-    const goesOn = holds || length === -3 || (length !== -1 && call.lane?.slot === 'headers');
+    const goesOn =
+      holds || length === BodyLength.Endless || (length !== BodyLength.Nothing && call.lane?.slot === 'headers');
     if (!goesOn || !real || !watchBody(response, this.#watch(call))) this.bodyEnded(call);
   }
 
@@ -114,7 +112,7 @@ export class Settler {
     this.#tellRead(call);
     if (this.#core.engine) {
       this.#core.engine.forget(call);
-      this.#core.engine.bodyEnded(call, call.length === UNTOLD ? call.timing?.bytes : 0);
+      this.#core.engine.bodyEnded(call, call.length === BodyLength.Untold ? call.timing?.bytes : 0);
     }
     this.#core.starting?.end(call, Settled.Completed);
   }
@@ -172,6 +170,6 @@ export class Settler {
 
 /** Bytes of its body on the wire; null where the browser does not tell. */
 export function bytesOf({ length, timing }: Call): number | null {
-  if (length === UNTOLD || length === -3) return timing?.bytes ?? null;
+  if (length === BodyLength.Untold || length === BodyLength.Endless) return timing?.bytes ?? null;
   return Math.max(0, length);
 }
