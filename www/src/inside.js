@@ -12,8 +12,9 @@ root.addEventListener('toggle', async () => {
   root.append(panel);
 });
 
-/** Shows these from now on, by their names. */
-export function lookInto(others) {
+/** Shows these from now on, by their names. `open`: without being asked. */
+export function lookInto(others, open = false) {
   instances = others;
   if (panel) panel.instances = others;
+  root.open ||= open;
 }

@@ -105,7 +105,7 @@ async function showScene() {
     if (link.dataset.scene === scene.id) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  lookInto(view.instances?.() ?? { sixlane });
+  lookInto(view.instances?.() ?? { sixlane }, scene.inside);
   view.show(scene);
   view.ask(controls.values());
   showNotice();

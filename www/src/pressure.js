@@ -192,8 +192,7 @@ export function createPressure(page) {
   }
 
   function drawLevel() {
-    const { degradation, monitor, status } = sides.careful.fetch;
-    const { level, since, healthy } = degradation.status();
+    const { level, since, healthy } = sides.careful.fetch.degradation.status();
     for (const [n, step] of steps.entries()) {
       step.toggleAttribute('data-held', n > 0 && n <= level);
       if (n === level) step.setAttribute('aria-current', 'step');
@@ -204,17 +203,6 @@ export function createPressure(page) {
         ? 'nothing is given up'
         : `for ${Math.round((performance.now() - since) / 1_000)} s, ${healthy ? 'getting better' : 'in trouble'}`;
     write(parts.level, held);
-    const last = monitor.report(SHOWN).alerts.slice(-4).reverse();
-    const lines = last.map(({ message, at }) => `${Math.round((performance.now() - at) / 1_000)} s ago: ${message}`);
-    if (parts.alerts.textContent !== (lines.join('') || 'none yet')) {
-      parts.alerts.replaceChildren(
-        ...(lines.length > 0 ? lines : ['none yet']).map((textContent) =>
-          Object.assign(document.createElement('li'), { textContent }),
-        ),
-      );
-    }
-    const { queued, shed } = status();
-    write(parts.figures, `${number(shed)} turned away since the start · ${number(queued)} waiting`);
     return level;
   }
 

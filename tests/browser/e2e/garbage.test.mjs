@@ -6,9 +6,11 @@ export default async function ({ launch, server, test }) {
   const browser = await launch('chromium');
   const protocol = await browser.context.newCDPSession(browser.page);
   const collect = () => protocol.send('HeapProfiler.collectGarbage');
-  // On a page of its own: what an earlier one dropped keeps its connection, as far as the browser goes, to the end.
+  // On a page of its own: what an earlier test dropped keeps its connection, as far as the browser goes, to the end.
   const onPage = (title, body) =>
     test(title, async () => {
+      // The page before lets go of its connections, or none would be free for the next one.
+      await browser.open('about:blank');
       await browser.open(new URL('/blank.html', server.url).href);
       await browser.evaluate(async () => {
         const { createFetch, createQueue, init } = await import('/dist/index.js');

@@ -4,6 +4,7 @@ export default {
   id: 'pressure',
   title: 'Pressure',
   view: createPressure,
+  inside: true,
   question: () => 'The server becomes slow, or fails. What does the page give up, and what goes on as before?',
   lookAt:
     'Run, then drag the delay to two seconds, and back. Look at the critical answers on both sides, and at the level: it rises by what is measured, and comes back by itself.',
