@@ -12,14 +12,23 @@ import { setup } from './setup.mjs';
 
 const LIMIT = 200_000;
 
-/** Runs a scene of the built page at `url` to its end and writes the picture. */
-export async function takePicture(url, path) {
+/** Opens the built page at an address below `url`, light and so tall. */
+async function onPage(url, height, body) {
   const browser = await launch('chromium');
   try {
     const { page } = browser;
     await page.emulateMedia({ colorScheme: 'light' });
-    await browser.setViewport(1280, 1110);
-    await browser.open(new URL('?scene=burst&count=5000&mix=page&delay=20', url).href);
+    await browser.setViewport(1280, height);
+    await browser.open(url.href);
+    await body(page);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Runs a scene to its end and writes the picture. */
+const takePicture = (url, path) =>
+  onPage(new URL('?scene=burst&count=5000&mix=page&delay=20', url), 1110, async (page) => {
     await page.click('#run');
     await page.waitForFunction(() => document.querySelectorAll('.panel[data-rate]').length === 2, null, {
       timeout: 120_000,
@@ -27,19 +36,11 @@ export async function takePicture(url, path) {
     await page.evaluate(() => document.activeElement.blur());
     await page.mouse.move(0, 0);
     await page.screenshot({ path });
-  } finally {
-    await browser.close();
-  }
-}
+  });
 
 /** The panel in the demo, while calls wait, and after some were answered. */
-async function takePanel(url, path) {
-  const browser = await launch('chromium');
-  try {
-    const { page } = browser;
-    await page.emulateMedia({ colorScheme: 'light' });
-    await browser.setViewport(1280, 1000);
-    await browser.open(new URL('?scene=pressure&rate=40', url).href);
+const takePanel = (url, path) =>
+  onPage(new URL('?scene=pressure&rate=40', url), 1000, async (page) => {
     const panel = page.locator('sixlane-panel');
     await panel.scrollIntoViewIfNeeded();
     // What it runs needs no button in sight, and the delay is the server's.
@@ -55,10 +56,7 @@ async function takePanel(url, path) {
       .first()
       .waitFor();
     await panel.screenshot({ path });
-  } finally {
-    await browser.close();
-  }
-}
+  });
 
 const PICTURES = { 'docs/demo.png': takePicture, 'docs/panel.png': takePanel };
 

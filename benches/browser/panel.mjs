@@ -81,7 +81,8 @@ async function show(variant) {
     above.style.height = '10000px';
     document.body.prepend(above);
   }
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // What it draws first is no part of the figure.
+  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
 }
 
 async function call(rate, seconds) {

@@ -12,9 +12,8 @@ const SELDOM = 4;
 const CALLS = 8;
 const SAMPLES = 16;
 
-/** Waiting calls that are shown, and calls that the waterfall has. */
+/** Waiting calls that are shown. */
 const MAX_WAITING = 50;
-const MAX_ROWS = 200;
 
 /** How tall a row of the waterfall is until one has been seen, in CSS pixels. */
 const TALL = 23;
@@ -492,7 +491,7 @@ export class SixlanePanel extends Base {
 
   #drawCalls(): void {
     this.#drawn = this.#calls.version;
-    const calls = this.#calls.all.slice(-MAX_ROWS).reverse();
+    const calls = [...this.#calls.all].reverse();
     const room = this.#sizes.get(this.#list)?.height ?? 0;
     const shown = Math.ceil(room / this.#tall) + 2;
     const first = Math.max(0, Math.min(Math.floor(this.#scrolled / this.#tall) - 1, calls.length - shown));

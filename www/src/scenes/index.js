@@ -21,7 +21,8 @@
  *   the side's name
  * - `verdict(records)`: by side; `{ headline, detail }`
  *
- * Others bring a view of their own, and may have the panel open, `inside`: `view(page)` makes it, see ../main.js for what `page` can do. A view has
+ * Others bring a view of their own: `view(page)` makes it, see ../main.js for what `page` can do. `inside`: the panel is open
+ * there without being asked. A view has
  *
  * - `root`: what it shows; `show(scene)`: before it is shown
  * - `action`: the word on the button that runs it; `buttons`: more of them; `afterReload`: it also runs when the page was
